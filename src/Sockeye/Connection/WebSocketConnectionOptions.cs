@@ -1,0 +1,151 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Sockeye.Protocol;
+
+namespace Sockeye;
+
+/// <summary>Sets how one connection behaves, as server and as client alike. Immutable; any number of connections may share it.</summary>
+/// <remarks>A value outside its range throws <see cref="ArgumentOutOfRangeException"/> where it is set.</remarks>
+public sealed record WebSocketConnectionOptions
+{
+    /// <summary>The default options.</summary>
+    public static WebSocketConnectionOptions Default { get; } = new();
+
+    /// <summary>Gets the largest message that is received, in bytes over all its fragments; 16 MiB by default, 0 is unlimited.
+    /// A larger one closes the connection with 1009 before its payload is read.</summary>
+    public long MaxMessageSize
+    {
+        get;
+        init => field = AtLeast(value, 0);
+    } = 16 * 1024 * 1024;
+
+    /// <summary>Gets the largest number of fragments of one message that is received; 131,072 by default, 0 is unlimited.
+    /// More close the connection with 1008.</summary>
+    public int MaxFragments
+    {
+        get;
+        init => field = (int)AtLeast(value, 0);
+    } = 131_072;
+
+    /// <summary>Gets whether text is taken without the check that it is UTF-8; false by default (RFC 6455, section 8.1).</summary>
+    public bool SkipUtf8Validation { get; init; }
+
+    /// <summary>Gets whether pings are answered by the engine; true by default. Where false, answer each with
+    /// <see cref="WebSocketConnection.SendPongAsync"/>.</summary>
+    public bool AutoPong { get; init; } = true;
+
+    /// <summary>Gets the largest payload of one frame that is sent, in bytes; larger messages leave in fragments, so that pings and
+    /// pongs can pass. 1 MiB by default, 0 never fragments.</summary>
+    public int FragmentSize
+    {
+        get;
+        init => field = (int)AtLeast(value, 0);
+    } = 1024 * 1024;
+
+    /// <summary>Gets the number of bytes waiting to be sent above which a send waits; 64 KiB by default.</summary>
+    public int HighWaterMark
+    {
+        get;
+        init => field = (int)AtLeast(value, 1);
+    } = 64 * 1024;
+
+    /// <summary>Gets the number of waiting bytes at which waiting sends go on; 16 KiB by default. Values above
+    /// <see cref="HighWaterMark"/> count as that.</summary>
+    public int LowWaterMark
+    {
+        get;
+        init => field = (int)AtLeast(value, 0);
+    } = 16 * 1024;
+
+    /// <summary>Gets the number of waiting bytes above which <see cref="WebSocketConnection.TrySend(ReadOnlySpan{byte}, WebSocketMessageKind)"/>
+    /// refuses a message; 16 MiB by default.</summary>
+    public int MaxBufferedBytes
+    {
+        get;
+        init => field = (int)AtLeast(value, 1);
+    } = 16 * 1024 * 1024;
+
+    /// <summary>Gets how many bytes of messages are read ahead while the application is busy; 64 KiB by default. Then receiving
+    /// stops until the application reads. One message may exceed it.</summary>
+    public int ReadAhead
+    {
+        get;
+        init => field = (int)AtLeast(value, 1);
+    } = 64 * 1024;
+
+    /// <summary>Gets the silence after which a peer counts as gone; 30 s by default, <see cref="TimeSpan.Zero"/> is off. After half
+    /// of it in silence a ping is sent; after the other half the connection fails with 1001. Any received byte counts.</summary>
+    public TimeSpan IdleTimeout
+    {
+        get;
+        init => field = NotNegative(value);
+    } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Gets how long bytes may wait without any being taken by the peer before the connection fails; as long as
+    /// <see cref="IdleTimeout"/> where null (the default), <see cref="TimeSpan.Zero"/> is off.</summary>
+    public TimeSpan? WriteStallTimeout
+    {
+        get;
+        init => field = value is { } set ? NotNegative(set) : null;
+    }
+
+    /// <summary>Gets the patience of the close handshake: with the peer not taking queued data, then from the Close frame to the
+    /// end of the connection. 5 s by default, at least 1 ms.</summary>
+    public TimeSpan CloseTimeout
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.FromMilliseconds(1), nameof(CloseTimeout));
+            field = value;
+        }
+    } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Gets how long the peer's Close frame, its end or its violation waits for the application to read what came before
+    /// it; 500 ms by default.</summary>
+    public TimeSpan CloseGrace
+    {
+        get;
+        init => field = NotNegative(value);
+    } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Gets whether reading ends with a <see cref="WebSocketClosedException"/> where the connection did not end with a
+    /// clean close; true by default. Where false, reading ends normally and <see cref="WebSocketConnection.Closed"/> tells why.</summary>
+    public bool ThrowOnAbnormalClose { get; init; } = true;
+
+    /// <summary>Gets what fills a span with random bytes for mask keys (clients only); the cryptographic generator of the system
+    /// by default. RFC 6455, section 10.3, demands that keys cannot be foreseen: set it in tests alone. It is called under a lock.</summary>
+    public MaskSource? MaskSource { get; init; }
+
+    /// <summary>Gets the clock of all timeouts; the system's by default.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Gets where logs go; nowhere by default.</summary>
+    public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
+
+    /// <summary>Gets where memory is rented.</summary>
+    internal Transports.BufferPool Buffers { get; init; } = Transports.BufferPool.Shared;
+
+    internal ProtocolLimits ProtocolLimits => new()
+    {
+        MaxMessageSize = MaxMessageSize,
+        MaxFragments = MaxFragments,
+        SkipUtf8Validation = SkipUtf8Validation,
+    };
+
+    private static long AtLeast(long value, long minimum, [System.Runtime.CompilerServices.CallerMemberName] string name = "")
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, minimum, name);
+        return value;
+    }
+
+    private static TimeSpan NotNegative(TimeSpan value, [System.Runtime.CompilerServices.CallerMemberName] string name = "")
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.Zero, name);
+        return value;
+    }
+}
+
+/// <summary>Fills a span with random bytes for mask keys.</summary>
+/// <param name="destination">The bytes to fill.</param>
+public delegate void MaskSource(Span<byte> destination);

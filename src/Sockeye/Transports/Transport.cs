@@ -1,0 +1,60 @@
+using System.Net;
+
+namespace Sockeye.Transports;
+
+/// <summary>Carries bytes between the engine and whatever connects it to its peer.</summary>
+/// <remarks>
+/// <para>The transport owns the receive buffer, so that many connections can share one and an idle connection owns none.</para>
+/// <para>One receive and one send may be under way at a time; they may come from different threads, and so may
+/// <see cref="Abort"/>, which ends both. No token is ever passed in: the engine cancels its own waits.</para>
+/// </remarks>
+internal abstract class Transport : IAsyncDisposable
+{
+    /// <summary>Gets the address of this side, where there is one.</summary>
+    public virtual EndPoint? LocalEndPoint => null;
+
+    /// <summary>Gets the address of the peer, where there is one.</summary>
+    public virtual EndPoint? RemoteEndPoint => null;
+
+    /// <summary>Gets whether the bytes travel under TLS that this process terminates.</summary>
+    public virtual bool IsSecure => false;
+
+    /// <summary>Gets how many bytes the operating system (or whatever is below) has taken so far.</summary>
+    public abstract long BytesSent { get; }
+
+    /// <summary>Waits for bytes and presents them, together with those that were not consumed before, as one writable block.</summary>
+    /// <param name="direct">Memory into which the transport may put the bytes that come first, instead of into the block; empty
+    /// where everything belongs into the block. It is used only when all bytes presented before have been consumed.</param>
+    /// <returns>What was received; valid until the next call, unless retained.</returns>
+    /// <exception cref="IOException">The connection broke.</exception>
+    public abstract ValueTask<ReceivedBlock> ReceiveAsync(ArraySegment<byte> direct);
+
+    /// <summary>Says how many bytes of the current block have been used. The transport keeps the rest and presents it again.</summary>
+    /// <param name="consumed">The number of bytes, from the start of the block.</param>
+    public abstract void Advance(int consumed);
+
+    /// <summary>Keeps the memory of the current block valid beyond the next receive.</summary>
+    /// <returns>The memory, with one reference added for the caller, who releases it once.</returns>
+    public abstract SharedMemory Retain();
+
+    /// <summary>Sends two pieces one after the other; completes when all of it has been taken.</summary>
+    /// <param name="first">The first piece.</param>
+    /// <param name="second">The second piece, often empty.</param>
+    /// <exception cref="IOException">The connection broke.</exception>
+    public abstract ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second);
+
+    /// <summary>Says that nothing more will be sent: TLS close_notify, then TCP FIN. Receiving goes on.</summary>
+    public abstract ValueTask ShutdownAsync();
+
+    /// <summary>Ends the connection at once, with RST where there is such a thing; a pending receive or send fails.</summary>
+    public abstract void Abort();
+
+    /// <summary>Closes the connection in the ordinary way and gives back its resources.</summary>
+    public abstract ValueTask DisposeAsync();
+}
+
+/// <summary>What a transport received.</summary>
+/// <param name="Memory">The block: what was not consumed before, followed by what has come.</param>
+/// <param name="Direct">How many bytes went into the memory that was offered; they come before the block on the wire.</param>
+/// <param name="IsEnd">Whether the peer has ended its direction: nothing more will come.</param>
+internal readonly record struct ReceivedBlock(ArraySegment<byte> Memory, int Direct, bool IsEnd);
