@@ -55,7 +55,8 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     /// <summary>Gets the account of the end, once there is one.</summary>
     public CloseResult? Result => _result;
 
-    private bool IsReaderWaiting => Volatile.Read(ref _continuation) is not null;
+    /// <summary>Gets whether a reader waits.</summary>
+    public bool IsReaderWaiting => Volatile.Read(ref _continuation) is not null;
 
     private bool ObservesControl => _control switch
     {

@@ -95,6 +95,12 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
     /// <summary>Gets whether nothing received is left unread here.</summary>
     public bool IsDrained => _position == _end;
 
+    /// <summary>Gets whether receiving is stopped because as much as is allowed has been read ahead.</summary>
+    public bool IsPaused => _state == State.Paused;
+
+    /// <summary>Gets whether the input has ended and its end waits for its turn.</summary>
+    public bool IsStopped => _state == State.Stopped && _isStopped;
+
     /// <summary>Begins to receive, with nobody reading yet.</summary>
     public void Start()
     {
