@@ -111,7 +111,8 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
     /// <summary>Begins to receive, with the first part of a handler on the loop.</summary>
     public Task Start(Func<Task> handler)
     {
-        Claim();
+        if (!Claim())
+            return handler();
         ReceiveLoop? outer = t_running;
         t_running = this;
         Task handling;
@@ -195,7 +196,9 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
 
         if (cleanUp)
             CleanUp();
-        EndReading();
+        // Where the loop still runs, it does this when it leaves; but nobody waits for that.
+        if (cleanUp || IsReaderWaiting)
+            EndReading();
     }
 
     private bool Claim()
@@ -245,6 +248,9 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
             if (!Accept(_receive))
                 return false;
         }
+
+        if (_isDiscarded)
+            return Leave();
 
         if (_isDraining)
         {
@@ -351,7 +357,16 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
         bool isAllConsumed = _position == _end;
         _blockStart = _position;
         ArraySegment<byte> direct = isAllConsumed && !_isDraining ? _assembler.GetDirectBuffer(DirectMinimum) : default;
-        ValueTask<ReceivedBlock> receive = _transport.ReceiveAsync(direct);
+        ValueTask<ReceivedBlock> receive;
+        try
+        {
+            receive = _transport.ReceiveAsync(direct);
+        }
+        catch (Exception e)
+        {
+            return ReceiveFailed(e);
+        }
+
         if (!receive.IsCompleted)
         {
             _synchronous = 0;
@@ -384,10 +399,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
         }
         catch (Exception e)
         {
-            _position = _end = _blockStart = 0;
-            _block = [];
-            _connection.Close.OnReceiveFailed(e);
-            return Leave();
+            return ReceiveFailed(e);
         }
 
         _block = block.Memory.Array ?? [];
@@ -404,6 +416,14 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
         return true;
     }
 
+    private bool ReceiveFailed(Exception exception)
+    {
+        _position = _end = _blockStart = 0;
+        _block = [];
+        _connection.Close.OnReceiveFailed(exception);
+        return Leave();
+    }
+
     /// <summary>Waits with what ended the input until its turn has come.</summary>
     private bool Stop()
     {
@@ -411,7 +431,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
         lock (_sync)
         {
             act = !_hasActed
-                && (IsReaderWaiting || _callback is not null || _hasHandlerReturned || _connection.Close.HasBegun);
+                && (IsAsking || _callback is not null || _isIgnoring || _hasHandlerReturned || _connection.Close.HasBegun);
             _hasActed |= act;
             if (!act)
                 _state = State.Stopped;
@@ -449,19 +469,19 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
     /// <summary>Leaves the loop: for good where the connection has ended, else until it does.</summary>
     private bool Leave()
     {
+        bool hasEnded;
         bool cleanUp;
         lock (_sync)
         {
-            cleanUp = _result is not null && _state != State.Ended;
-            _state = _result is null ? State.Stopped : State.Ended;
+            hasEnded = _result is not null;
+            cleanUp = hasEnded && _state != State.Ended;
+            _state = hasEnded ? State.Ended : State.Stopped;
         }
 
         if (cleanUp)
-        {
             CleanUp();
+        if (hasEnded)
             EndReading();
-        }
-
         return false;
     }
 

@@ -30,7 +30,7 @@ public sealed partial class WebSocketConnection
         Receive.OnHandlerReturned();
         Close.Begin(CloseCode.Normal, "", CloseCause.Local);
         await Closed.ConfigureAwait(false);
-        Receive.Discard();
+        Receive.Discard(endLease: true);
     }
 
     /// <summary>Runs callbacks; completes when the connection has ended. Never throws.</summary>
