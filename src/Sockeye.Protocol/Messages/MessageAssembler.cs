@@ -100,6 +100,8 @@ public sealed class MessageAssembler : IDisposable
         }
 
         consumed = 0;
+        if (!_inFrame)
+            Drop(ref _control); // the event that it was given out with has been used
         while (!_ended)
         {
             if (!_inFrame)
@@ -133,12 +135,13 @@ public sealed class MessageAssembler : IDisposable
     /// before anything else.</returns>
     public ArraySegment<byte> GetDirectBuffer(int minimum)
     {
-        if (!_inFrame || _inControl || _frameRemaining < minimum || _ended)
+        // A header alone rents nothing: as much as is offered must have come before.
+        if (!_inFrame || _inControl || _frameRemaining < minimum || _gatheredLength < minimum || _ended)
             return default;
 
-        if (_gathered is null || _gathered.Length - _gatheredLength < minimum)
-            Grow((int)Math.Min(minimum, _frameRemaining));
-        int room = (int)Math.Min(_frameRemaining, _gathered!.Length - _gatheredLength);
+        if (_gathered!.Length - _gatheredLength < minimum)
+            Grow(minimum);
+        int room = (int)Math.Min(_frameRemaining, _gathered.Length - _gatheredLength);
         return new ArraySegment<byte>(_gathered, _gatheredLength, room);
     }
 
@@ -191,7 +194,6 @@ public sealed class MessageAssembler : IDisposable
         {
             _controlOpcode = header.Opcode;
             _controlLength = 0;
-            Drop(ref _control);
         }
         else
         {
