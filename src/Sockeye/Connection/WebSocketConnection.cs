@@ -301,7 +301,11 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         lock (Sync)
             unanswered = _pings.TakeAll();
         for (; unanswered is not null; unanswered = unanswered.Next)
+        {
             unanswered.Pong.TrySetException(new WebSocketClosedException(result));
+            _ = unanswered.Pong.Task.Exception; // observed, whether anybody awaits it or not
+        }
+
         _logger.Closed(result.Code, result.Cause, result.IsClean);
     }
 
