@@ -120,6 +120,10 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
         {
             handling = handler();
         }
+        catch (Exception e)
+        {
+            handling = Task.FromException(e);
+        }
         finally
         {
             t_running = outer;
@@ -434,7 +438,11 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
                 && (IsAsking || _callback is not null || _isIgnoring || _hasHandlerReturned || _connection.Close.HasBegun);
             _hasActed |= act;
             if (!act)
+            {
+                _connection.Deadlines.SuspendIdle();
+                _connection.Deadlines.SetGrace(_grace);
                 _state = State.Stopped;
+            }
         }
 
         _connection.Send.Flush();
@@ -453,8 +461,6 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
             return Leave();
         }
 
-        _connection.Deadlines.SuspendIdle();
-        _connection.Deadlines.SetGrace(_grace);
         return false;
     }
 
