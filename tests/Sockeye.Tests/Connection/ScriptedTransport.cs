@@ -17,11 +17,17 @@ public enum Fault
 }
 
 /// <summary>Stands between a connection and its transport: counts the operations and fails the one that the script says.</summary>
-internal sealed class ScriptedTransport(Transport inner, int failAt = int.MaxValue, Fault fault = Fault.Throw) : Transport
+/// <param name="inner">The transport.</param>
+/// <param name="failAt">Which operation fails, counted over all of them.</param>
+/// <param name="fault">How it fails.</param>
+/// <param name="failSend">From which send on all of them fail.</param>
+internal sealed class ScriptedTransport(
+    Transport inner, int failAt = int.MaxValue, Fault fault = Fault.Throw, int failSend = int.MaxValue) : Transport
 {
     private int _operations;
     private int _receives;
     private int _completedReceives;
+    private int _sends;
     private int _shutdowns;
 
     /// <summary>Gets how many operations there were: receives, sends, shutdowns.</summary>
@@ -65,7 +71,7 @@ internal sealed class ScriptedTransport(Transport inner, int failAt = int.MaxVal
     public override void ReleaseBlock() => inner.ReleaseBlock();
 
     public override ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second) =>
-        IsDue() ? FailAsync() : inner.SendAsync(first, second);
+        IsDue() | Interlocked.Increment(ref _sends) > failSend ? FailAsync() : inner.SendAsync(first, second);
 
     public override ValueTask ShutdownAsync()
     {
