@@ -12,7 +12,7 @@ public sealed class HandshakeFault
         new(HandshakeRule.HeaderLinesMustFitLimit, "RFC 6585, section 5", 431, "there are too many header lines"),
         new(HandshakeRule.LinesMustEndWithCrLf, "RFC 9112, section 2.2", 400, "a line does not end with CR LF"),
         new(HandshakeRule.HeadMustHoldNoControls, "RFC 9110, section 5.5", 400,
-            "the head holds control characters; this port speaks HTTP without TLS"),
+            "the head holds control characters; does only one side speak TLS?"),
         new(HandshakeRule.HeadMustBeWhole, "RFC 9112, section 2.1", 400, "the head does not end with an empty line"),
         new(HandshakeRule.RequestLineMustBeWellFormed, "RFC 9112, section 3", 400, "the request line is malformed"),
         new(HandshakeRule.StatusLineMustBeWellFormed, "RFC 9112, section 4", null, "the status line is malformed"),
