@@ -1,43 +1,348 @@
 using System.Net;
+using Microsoft.Extensions.Logging;
+using Sockeye.Diagnostics;
 using Sockeye.Protocol;
 using Sockeye.Transports;
 
 namespace Sockeye;
 
-/// <summary>An open WebSocket connection.</summary>
-public sealed class WebSocketConnection : IAsyncDisposable
+/// <summary>An open WebSocket connection, of a server or of a client.</summary>
+/// <remarks>
+/// <para>Any number of threads may send, ping, close and abort at the same time. One reader at a time reads, in one of these ways:
+/// <see cref="ReadAllAsync"/>, <see cref="ReadEventsAsync"/>, <see cref="ReceiveAsync"/>.</para>
+/// <para>The engine receives from the moment of opening: it answers pings and notices the end while the application is busy, and
+/// reads ahead within <see cref="WebSocketConnectionOptions.ReadAhead"/>.</para>
+/// <para>Cancellation never breaks a connection: a token ends the wait, or withdraws a message that has not begun to leave.</para>
+/// </remarks>
+public sealed partial class WebSocketConnection : IAsyncDisposable
 {
+    private readonly Transport _transport;
+    private readonly ILogger _logger;
+    private readonly WebSocketConnectionOptions _options;
+    private PingTable _pings;
+    private CancellationTokenSource? _handlerCancellation;
+
     internal WebSocketConnection(
         Transport transport, Role role, WebSocketConnectionOptions options, ConnectionDetails details, ReadOnlySpan<byte> received)
     {
-        _ = (transport, role, options, details, received.Length);
+        _transport = transport;
+        _options = options;
+        _logger = options.LoggerFactory.CreateLogger<WebSocketConnection>();
+        Role = role;
+        Details = details;
+        Deadlines = new ConnectionDeadlines(this, transport, options);
+        Close = new CloseHandshake(this, transport, role, options);
+        Send = new SendBuffer(this, transport, role, options);
+        Receive = new ReceiveLoop(this, transport, role, options);
+        transport.Unread(received);
     }
 
-    /// <summary>Gets how the connection ended, once it has.</summary>
-    public Task<CloseResult> Closed => throw new NotSupportedException();
+    /// <summary>Raised once after each time that <see cref="TrySend(ReadOnlySpan{byte}, WebSocketMessageKind)"/> returned
+    /// <see cref="SendResult.AcceptedAboveHighWater"/>: there is room again. Raised on a thread of the pool.</summary>
+    public event Action<WebSocketConnection>? Writable;
 
-    /// <summary>Gets the peer.</summary>
-    public EndPoint? RemoteEndPoint => throw new NotSupportedException();
+    /// <summary>Gets the side that this connection is.</summary>
+    public Role Role { get; }
 
-    /// <summary>Closes.</summary>
-    public Task<CloseResult> CloseAsync(CloseCode code = CloseCode.Normal, string reason = "", CancellationToken cancellationToken = default) =>
-        throw new NotSupportedException();
+    /// <summary>Gets the subprotocol that was agreed on; null where none was.</summary>
+    public string? Subprotocol => Details.Subprotocol;
 
-    internal Task<CloseResult> CloseForAsync(CloseCode code, string reason, CloseCause cause) => throw new NotSupportedException();
+    /// <summary>Gets the address of this side; null where the transport has none.</summary>
+    public EndPoint? LocalEndPoint => _transport.LocalEndPoint;
 
-    internal void Start() => throw new NotSupportedException();
+    /// <summary>Gets the address of the peer; null where the transport has none.</summary>
+    public EndPoint? RemoteEndPoint => _transport.RemoteEndPoint;
 
-    internal Task RunAsync(Func<WebSocketConnection, CancellationToken, Task> handler) => throw new NotSupportedException();
+    /// <summary>Gets whether the connection runs over TLS that this process terminates.</summary>
+    public bool IsSecure => _transport.IsSecure;
 
-    /// <summary>Aborts.</summary>
-    public void Abort() => throw new NotSupportedException();
+    /// <summary>Gets whether messages may be sent: no Close is queued and the connection has not ended.</summary>
+    public bool IsOpen => !Close.HasBegun;
 
-    /// <summary>Answers a ping.</summary>
-    public ValueTask SendPongAsync(ReadOnlyMemory<byte> payload = default, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    /// <summary>Gets a task that completes when the connection has ended, with the account of how. It never faults.</summary>
+    public Task<CloseResult> Closed => Close.Closed;
 
-    /// <summary>Sends or refuses.</summary>
-    public int TrySend(ReadOnlySpan<byte> payload, WebSocketMessageKind kind) => throw new NotSupportedException();
+    /// <summary>Gets how many accepted bytes, framing included, wait to be taken by the operating system.</summary>
+    public long BufferedBytes => Send.BufferedBytes;
 
-    /// <inheritdoc/>
-    public ValueTask DisposeAsync() => throw new NotSupportedException();
+    internal Lock Sync { get; } = new();
+
+    internal ConnectionDetails Details { get; }
+
+    internal ConnectionDeadlines Deadlines { get; }
+
+    internal CloseHandshake Close { get; }
+
+    internal SendBuffer Send { get; }
+
+    internal ReceiveLoop Receive { get; }
+
+    internal CancellationToken HandlerToken => _handlerCancellation?.Token ?? default;
+
+    /// <summary>Waits for the next message.</summary>
+    /// <param name="cancellationToken">Ends the wait; a message that comes later stays for the next call.</param>
+    /// <returns>The message, leased until the next read; <see cref="WebSocketMessage.IsEnd"/> after a clean close.</returns>
+    /// <exception cref="InvalidOperationException">Another read is waiting.</exception>
+    /// <exception cref="WebSocketClosedException">The connection ended otherwise than by a clean close (unless
+    /// <see cref="WebSocketConnectionOptions.ThrowOnAbnormalClose"/> is off).</exception>
+    public ValueTask<WebSocketMessage> ReceiveAsync(CancellationToken cancellationToken = default) => Receive.ReceiveAsync(cancellationToken);
+
+    /// <summary>Reads all messages, for <c>await foreach</c>. Each is leased until the next one is asked for.</summary>
+    /// <param name="cancellationToken">Ends the wait for the next message with <see cref="OperationCanceledException"/>; the
+    /// connection stays as it is.</param>
+    /// <returns>A sequence that ends after a clean close and else throws <see cref="WebSocketClosedException"/> (unless
+    /// <see cref="WebSocketConnectionOptions.ThrowOnAbnormalClose"/> is off). It is no <see cref="IAsyncEnumerable{T}"/>, whose
+    /// operators would keep messages beyond their lease: <see cref="ReadAllOwnedAsync"/> is one.</returns>
+    public MessageSequence ReadAllAsync(CancellationToken cancellationToken = default) => new(Receive, cancellationToken);
+
+    /// <summary>Reads all messages as copies that may be kept.</summary>
+    /// <param name="cancellationToken">Ends the wait for the next message.</param>
+    /// <returns>A sequence that ends as that of <see cref="ReadAllAsync"/> does.</returns>
+    public async IAsyncEnumerable<OwnedMessage> ReadAllOwnedAsync(
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        await foreach (WebSocketMessage message in ReadAllAsync(cancellationToken))
+            yield return message.ToOwned();
+    }
+
+    /// <summary>Reads every event in order: messages, pings, pongs, and as the last one the end, for <c>await foreach</c>.</summary>
+    /// <param name="cancellationToken">Ends the wait for the next event; the connection stays as it is.</param>
+    /// <returns>A sequence that never throws for what the peer does. Each event is leased until the next one is asked for.</returns>
+    public EventSequence ReadEventsAsync(CancellationToken cancellationToken = default) => new(Receive, cancellationToken);
+
+    /// <summary>Discards messages from here on, those read ahead included, and keeps pings, pongs and the close handshake alive: for
+    /// code that only sends. Without it, a peer that sends to a connection that nobody reads is stopped.</summary>
+    public void IgnoreMessages() => Receive.IgnoreMessages();
+
+    /// <summary>Sends a message that was received, here or on another connection; its lease need not last until the task completes.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="cancellationToken">Withdraws the message if its first byte has not been framed; no effect after that.</param>
+    /// <returns>See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</returns>
+    /// <exception cref="InvalidOperationException">The lease has ended, or the message is the end of its connection.</exception>
+    public ValueTask SendAsync(WebSocketMessage message, CancellationToken cancellationToken = default)
+    {
+        Incoming leased = message.Source.Leased(message.Version);
+        var opcode = (Opcode)leased.Kind;
+        if (leased.Length > SendBuffer.CopyLimit)
+        {
+            SharedMemory hold = message.Source.HoldLease(message.Version);
+            return Send.SendAsync(opcode, leased.Array.AsMemory(leased.Start, leased.Length), hold, cancellationToken);
+        }
+
+        return cancellationToken.IsCancellationRequested
+            ? ValueTask.FromCanceled(cancellationToken)
+            : Send.SendSmall(opcode, leased.Payload);
+    }
+
+    /// <summary>Sends a message.</summary>
+    /// <param name="payload">The payload. Up to 16 KiB it is copied at the call; a larger one is sent from this memory, which must
+    /// not change until the task completes.</param>
+    /// <param name="kind">What the message carries; the payload of text must be valid UTF-8.</param>
+    /// <param name="cancellationToken">Withdraws the message if its first byte has not been framed; no effect after that. A token
+    /// that is cancelled already sends nothing.</param>
+    /// <returns>A task that completes when the message has been accepted and at most
+    /// <see cref="WebSocketConnectionOptions.HighWaterMark"/> bytes wait; for a larger payload when its memory is no longer needed.
+    /// It need not be awaited: messages leave in the order of the calls. What fails later shows in <see cref="Closed"/>, in
+    /// <see cref="DrainAsync"/> and in the next send.</returns>
+    /// <exception cref="ArgumentException">The kind is none, or the text is not UTF-8.</exception>
+    /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
+    public ValueTask SendAsync(
+        ReadOnlyMemory<byte> payload, WebSocketMessageKind kind = WebSocketMessageKind.Binary, CancellationToken cancellationToken = default) =>
+        Send.SendAsync(OpcodeOf(kind, payload.Span), payload, hold: null, cancellationToken);
+
+    /// <summary>Sends a text message.</summary>
+    /// <param name="text">The text; a lone surrogate is sent as U+FFFD.</param>
+    /// <param name="cancellationToken">See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</param>
+    /// <returns>See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</returns>
+    /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
+    public ValueTask SendTextAsync(string text, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return Send.SendText(text, cancellationToken);
+    }
+
+    /// <summary>Sends the memory of values as a binary message, in the byte order of this machine.</summary>
+    /// <typeparam name="T">The type of the values.</typeparam>
+    /// <param name="values">The values, copied at the call.</param>
+    /// <param name="cancellationToken">See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</param>
+    /// <returns>See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</returns>
+    /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
+    public ValueTask SendSpanAsync<T>(ReadOnlySpan<T> values, CancellationToken cancellationToken = default)
+        where T : unmanaged
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled(cancellationToken);
+
+        ReadOnlySpan<byte> bytes = System.Runtime.InteropServices.MemoryMarshal.AsBytes(values);
+        if (bytes.Length <= SendBuffer.CopyLimit)
+            return Send.SendSmall(Opcode.Binary, bytes);
+        PooledArray copy = PooledArray.Copy(bytes, _options.Buffers.Arrays);
+        return Send.SendAsync(Opcode.Binary, copy.Array.AsMemory(0, bytes.Length), copy, cancellationToken);
+    }
+
+    /// <summary>Sends a message or refuses it, at once: never waits, never throws for the state of the connection.</summary>
+    /// <param name="payload">The payload, copied at the call.</param>
+    /// <param name="kind">What the message carries; the payload of text must be valid UTF-8.</param>
+    /// <returns>What became of the message.</returns>
+    /// <exception cref="ArgumentException">The kind is none, or the text is not UTF-8.</exception>
+    public SendResult TrySend(ReadOnlySpan<byte> payload, WebSocketMessageKind kind = WebSocketMessageKind.Binary) =>
+        Send.TrySend(OpcodeOf(kind, payload), payload);
+
+    /// <summary>Begins a message that is sent in pieces, each as a fragment. Other messages queue behind it; control frames pass.</summary>
+    /// <param name="kind">What the message carries.</param>
+    /// <returns>The message: write to it, then <see cref="StreamedMessage.CompleteAsync"/>, then dispose it.</returns>
+    /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
+    public StreamedMessage OpenMessage(WebSocketMessageKind kind = WebSocketMessageKind.Binary) =>
+        new(this, kind, OpcodeOf(kind, []), Send.OpenStream());
+
+    /// <summary>Waits until everything accepted so far has been taken by the operating system.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="WebSocketClosedException">The connection ended before that.</exception>
+    public ValueTask DrainAsync(CancellationToken cancellationToken = default) => Send.DrainAsync(cancellationToken);
+
+    /// <summary>Waits until the peer's WebSocket layer has read everything accepted so far: a ping is queued behind it and its pong
+    /// awaited.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The time from the call to the pong.</returns>
+    /// <exception cref="WebSocketClosedException">The connection ended before that.</exception>
+    public Task<TimeSpan> ConfirmAsync(CancellationToken cancellationToken = default) =>
+        PingAsync([], inOrder: true, cancellationToken);
+
+    /// <summary>Sends a ping, past any queued data, and waits for the pong.</summary>
+    /// <param name="payload">The payload, at most 125 bytes; empty (the default) for one that no other ping has.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The round-trip time.</returns>
+    /// <exception cref="ArgumentException">The payload is longer than 125 bytes.</exception>
+    /// <exception cref="WebSocketClosedException">The connection is closing, or ended before the pong.</exception>
+    public Task<TimeSpan> PingAsync(ReadOnlyMemory<byte> payload = default, CancellationToken cancellationToken = default)
+    {
+        ThrowIfTooLong(payload);
+        return PingAsync(payload.Span, inOrder: false, cancellationToken);
+    }
+
+    /// <summary>Sends a pong: the answer to a ping where <see cref="WebSocketConnectionOptions.AutoPong"/> is off, or an unsolicited
+    /// sign of life.</summary>
+    /// <param name="payload">The payload, at most 125 bytes; that of the ping for an answer.</param>
+    /// <param name="cancellationToken">A token that is cancelled already sends nothing.</param>
+    /// <exception cref="ArgumentException">The payload is longer than 125 bytes.</exception>
+    /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
+    public ValueTask SendPongAsync(ReadOnlyMemory<byte> payload = default, CancellationToken cancellationToken = default)
+    {
+        ThrowIfTooLong(payload);
+        if (cancellationToken.IsCancellationRequested)
+            return ValueTask.FromCanceled(cancellationToken);
+        return Send.TrySendControl(Opcode.Pong, payload.Span) ? default : ValueTask.FromException(ClosedException());
+    }
+
+    /// <summary>Closes the connection: what has been accepted leaves first, then the Close frame; then the peer's is awaited.</summary>
+    /// <param name="code">The code: 1000–1003, 1007–1014 or 3000–4999; <see cref="CloseCode.NoStatus"/> sends none.</param>
+    /// <param name="reason">The reason, at most 123 bytes of UTF-8.</param>
+    /// <param name="cancellationToken">Ends the wait only; the close goes on.</param>
+    /// <returns>How the connection ended. Every call gets the same account; only the first one's code and reason are sent.</returns>
+    /// <remarks>May be called from anywhere, also by the code that reads. It never throws for what the peer does and takes at most
+    /// <see cref="WebSocketConnectionOptions.CloseTimeout"/> without progress.</remarks>
+    /// <exception cref="ArgumentException">The code must not be sent, or the reason is too long.</exception>
+    public Task<CloseResult> CloseAsync(
+        CloseCode code = CloseCode.Normal, string reason = "", CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(reason);
+        ClosePayload.Validate(code, reason);
+        Close.Begin(code, reason, CloseCause.Local);
+        return cancellationToken.CanBeCanceled ? Closed.WaitAsync(cancellationToken) : Closed;
+    }
+
+    /// <summary>Ends the connection at once, without a Close frame; what waits to be sent or read is dropped. Idempotent, from any
+    /// thread.</summary>
+    public void Abort() => AbortFor(CloseCause.Aborted);
+
+    /// <summary>Closes the connection with 1000 and waits, at most <see cref="WebSocketConnectionOptions.CloseTimeout"/> without
+    /// progress; then aborts. Nothing that was accepted is lost. Idempotent, from any thread.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await CloseForAsync(CloseCode.Normal, "", CloseCause.Local).ConfigureAwait(false);
+        Receive.Discard();
+    }
+
+    internal Task<CloseResult> CloseForAsync(CloseCode code, string reason, CloseCause cause)
+    {
+        Close.Begin(code, reason, cause);
+        return Closed;
+    }
+
+    internal void AbortFor(CloseCause cause)
+    {
+        Close.Fail(cause, exception: null);
+        Receive.Discard();
+        CancelHandler();
+    }
+
+    internal Exception ClosedException() => new WebSocketClosedException(Close.Snapshot());
+
+    internal void FireWritable()
+    {
+        if (Writable is not null)
+            ThreadPool.UnsafeQueueUserWorkItem(static socket => socket.Writable?.Invoke(socket), this, preferLocal: false);
+    }
+
+    internal void OnPong(ReadOnlySpan<byte> payload)
+    {
+        PendingPing? answered;
+        lock (Sync)
+            answered = _pings.Answer(payload);
+        for (; answered is not null; answered = answered.Next)
+            answered.Pong.TrySetResult(Deadlines.Since(answered.SentAt));
+    }
+
+    /// <summary>Notes that the connection has ended.</summary>
+    internal void OnEnded(CloseResult result)
+    {
+        Receive.OnEnded(result);
+        PendingPing? unanswered;
+        lock (Sync)
+            unanswered = _pings.TakeAll();
+        for (; unanswered is not null; unanswered = unanswered.Next)
+            unanswered.Pong.TrySetException(new WebSocketClosedException(result));
+        _logger.Closed(result.Code, result.Cause, result.IsClean);
+    }
+
+    internal void LogTransportDisposeFailed(Exception exception) => _logger.TransportDisposeFailed(exception);
+
+    private Task<TimeSpan> PingAsync(ReadOnlySpan<byte> payload, bool inOrder, CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested)
+            return Task.FromCanceled<TimeSpan>(cancellationToken);
+
+        PendingPing ping;
+        lock (Sync)
+        {
+            if (Close.HasBegun)
+                return Task.FromException<TimeSpan>(ClosedException());
+            ping = _pings.Add(payload, Deadlines.Now);
+        }
+
+        // Where it is refused, the connection is ending, and the end answers the ping.
+        _ = inOrder ? Send.TrySendInOrder(Opcode.Ping, ping.Payload) : Send.TrySendControl(Opcode.Ping, ping.Payload);
+        return cancellationToken.CanBeCanceled ? ping.Pong.Task.WaitAsync(cancellationToken) : ping.Pong.Task;
+    }
+
+    private Opcode OpcodeOf(WebSocketMessageKind kind, ReadOnlySpan<byte> payload)
+    {
+        if (kind == WebSocketMessageKind.Binary)
+            return Opcode.Binary;
+        if (kind != WebSocketMessageKind.Text)
+            throw new ArgumentException($"A message is Text or Binary; {kind} cannot be sent.", nameof(kind));
+        if (!_options.SkipUtf8Validation && !System.Text.Unicode.Utf8.IsValid(payload))
+            throw new ArgumentException("The payload is not valid UTF-8, which a text message must be: send it as Binary.", nameof(payload));
+        return Opcode.Text;
+    }
+
+    private static void ThrowIfTooLong(ReadOnlyMemory<byte> payload)
+    {
+        if (payload.Length > FrameHeader.MaxControlPayload)
+        {
+            throw new ArgumentException(
+                $"A ping or pong carries at most {FrameHeader.MaxControlPayload} bytes (RFC 6455, section 5.5); this payload has {payload.Length}.",
+                nameof(payload));
+        }
+    }
 }

@@ -6,10 +6,13 @@ namespace Sockeye.Transports;
 /// owns its position; leases are counted from any thread.</remarks>
 internal sealed class ReceiveSlab(BufferPool pool) : SharedMemory
 {
-    /// <summary>The room that a receive finds at least.</summary>
+    /// <summary>What one receive takes at most.</summary>
     public const int Region = 64 * 1024;
 
-    private const int Size = 4 * Region;
+    private const int Size = 8 * Region;
+
+    // One region for bytes that were put back, one to receive into.
+    private const int SmallestRoom = 2 * Region;
     private const int Alignment = 64;
 
     private int _position;
@@ -19,7 +22,7 @@ internal sealed class ReceiveSlab(BufferPool pool) : SharedMemory
     // Pinned, so that a receive need not pin it.
     public byte[] Array { get; } = GC.AllocateUninitializedArray<byte>(Size, pinned: true);
 
-    /// <summary>Gets the room for the next receive, at least <see cref="Region"/> bytes.</summary>
+    /// <summary>Gets the room for the next receive, at least twice <see cref="Region"/>.</summary>
     public ArraySegment<byte> Room => new(Array, _position, Size - _position);
 
     /// <summary>Keeps what lies before <paramref name="end"/> for the holder of a lease, who releases it once.</summary>
@@ -36,7 +39,7 @@ internal sealed class ReceiveSlab(BufferPool pool) : SharedMemory
         if (_position != 0 && IsUnshared)
             _position = 0;
         Poison(_position);
-        if (Size - _position >= Region)
+        if (Size - _position >= SmallestRoom)
             Pool.Keep(this);
         else
             base.Release(); // it comes back with the last lease

@@ -33,9 +33,18 @@ internal abstract class Transport : IAsyncDisposable
     /// <param name="consumed">The number of bytes, from the start of the block.</param>
     public abstract void Advance(int consumed);
 
+    /// <summary>Presents bytes that were read during the handshake first, as if they had just arrived. Called before the first
+    /// receive of the engine, at most once, with at most 64 KiB, which is what one receive brings.</summary>
+    /// <param name="bytes">The bytes, which are copied.</param>
+    public abstract void Unread(ReadOnlySpan<byte> bytes);
+
     /// <summary>Keeps the memory of the current block valid beyond the next receive.</summary>
     /// <returns>The memory, with one reference added for the caller, who releases it once.</returns>
     public abstract SharedMemory Retain();
+
+    /// <summary>Gives back the memory of the current block: the engine will not receive again. Called once, when no receive is
+    /// under way.</summary>
+    public abstract void ReleaseBlock();
 
     /// <summary>Sends two pieces one after the other; completes when all of it has been taken.</summary>
     /// <param name="first">The first piece.</param>
@@ -49,7 +58,8 @@ internal abstract class Transport : IAsyncDisposable
     /// <summary>Ends the connection at once, with RST where there is such a thing; a pending receive or send fails.</summary>
     public abstract void Abort();
 
-    /// <summary>Closes the connection in the ordinary way and gives back its resources.</summary>
+    /// <summary>Closes the connection in the ordinary way. A pending receive or send fails; the current block stays valid until
+    /// <see cref="ReleaseBlock"/>.</summary>
     public abstract ValueTask DisposeAsync();
 }
 

@@ -1,0 +1,392 @@
+using Sockeye.Protocol;
+using Sockeye.Transports;
+
+namespace Sockeye;
+
+/// <summary>The end of a connection: from the first event that ends it to the one account of how it ended.</summary>
+/// <remarks>
+/// <para>Queued data leaves first, then Close; then the server ends TCP first and the client waits for that; what still comes is
+/// discarded until the peer ends its side, so that no reset destroys what is on its way (RFC 6455, section 7.1.1).</para>
+/// <para>Guarded by the lock of the connection. The first event to end the connection is its cause.</para>
+/// </remarks>
+internal sealed class CloseHandshake
+{
+    private readonly WebSocketConnection _connection;
+    private readonly Transport _transport;
+    private readonly WebSocketConnectionOptions _options;
+    private readonly Lock _sync;
+    private readonly Role _role;
+
+    // What began it.
+    private bool _hasBegun;
+    private bool _hasCause;
+    private CloseCause _cause;
+    private CloseInitiator _initiator;
+    private Violation? _violation;
+    private Exception? _exception;
+
+    // The two Close frames.
+    private CloseCode? _sentCode;
+    private string? _sentReason;
+    private bool _isCloseWritten;
+    private CloseCode? _receivedCode;
+    private string? _receivedReason;
+
+    // The way out.
+    private long _bytesSentAtPatience;
+    private bool _isPeerDone;
+    private bool _isShutDown;
+    private bool _isTransportShutDown;
+    private bool _isEnded;
+    private CloseResult? _result;
+    private TaskCompletionSource<CloseResult>? _closed;
+
+    public CloseHandshake(WebSocketConnection connection, Transport transport, Role role, WebSocketConnectionOptions options)
+    {
+        _connection = connection;
+        _transport = transport;
+        _options = options;
+        _sync = connection.Sync;
+        _role = role;
+    }
+
+    /// <summary>Gets whether a Close frame is queued or the connection has ended: nothing more is accepted.</summary>
+    public bool HasBegun => Volatile.Read(ref _hasBegun);
+
+    /// <summary>Gets whether the connection has ended.</summary>
+    public bool IsEnded => Volatile.Read(ref _isEnded);
+
+    /// <summary>Gets the account, once the connection has ended.</summary>
+    public CloseResult? Result => Volatile.Read(ref _result);
+
+    /// <summary>Gets the task that completes with the account, never faulted (rule C5).</summary>
+    public Task<CloseResult> Closed
+    {
+        get
+        {
+            lock (_sync)
+            {
+                if (_closed is null)
+                {
+                    _closed = new TaskCompletionSource<CloseResult>(TaskCreationOptions.RunContinuationsAsynchronously);
+                    if (_result is not null)
+                        _closed.SetResult(_result);
+                }
+
+                return _closed.Task;
+            }
+        }
+    }
+
+    /// <summary>Gets the account as it stands: for an exception while the end is under way.</summary>
+    public CloseResult Snapshot()
+    {
+        lock (_sync)
+            return _result ?? MakeResult();
+    }
+
+    /// <summary>Begins the handshake from this side, unless something has begun the end already.</summary>
+    public void Begin(CloseCode code, string reason, CloseCause cause, Exception? exception = null)
+    {
+        lock (_sync)
+        {
+            if (_hasBegun || _isEnded)
+                return;
+            BeginLocked(cause, CloseInitiator.Local, code, reason);
+            _exception = exception;
+        }
+
+        _connection.Send.Flush();
+        _connection.Receive.OnCloseBegun();
+    }
+
+    /// <summary>Takes the peer's Close frame, when its turn in the stream has come: it is answered behind everything accepted.</summary>
+    public void OnPeerClose(CloseCode code, string reason)
+    {
+        lock (_sync)
+        {
+            if (_isEnded || _receivedCode is not null)
+                return;
+            _receivedCode = code;
+            _receivedReason = reason;
+            if (!_hasBegun)
+                BeginLocked(CloseCause.Peer, CloseInitiator.Peer, code, reason);
+        }
+
+        _connection.Send.Flush();
+        Proceed();
+    }
+
+    /// <summary>Fails the connection for what the peer did (RFC 6455, section 7.1.7).</summary>
+    public void OnViolation(Violation violation)
+    {
+        lock (_sync)
+        {
+            if (_isEnded)
+                return;
+            _violation ??= violation;
+            if (!_hasBegun)
+                BeginLocked(CloseCause.Violation, CloseInitiator.Local, violation.CloseCode, violation.Message);
+        }
+
+        _connection.Send.Flush();
+        Proceed();
+    }
+
+    /// <summary>Fails the connection of a peer that did not answer: it gets a Close frame if the transport takes one, and nobody
+    /// waits for its answer.</summary>
+    public void OnIdle()
+    {
+        lock (_sync)
+        {
+            if (_isEnded || _hasBegun)
+                return;
+            BeginLocked(CloseCause.IdleTimeout, CloseInitiator.Local, CloseCode.GoingAway, "No response from ping frame.");
+        }
+
+        _connection.Send.Flush();
+        bool isTaken;
+        lock (_sync)
+            isTaken = _isCloseWritten;
+        Finish(abort: !isTaken);
+    }
+
+    /// <summary>Notes that the transport has taken our Close frame.</summary>
+    public void OnCloseWritten()
+    {
+        lock (_sync)
+        {
+            _isCloseWritten = true;
+            if (!_isEnded)
+                _connection.Deadlines.SetCloseTimeout(_options.CloseTimeout);
+        }
+
+        Proceed();
+    }
+
+    /// <summary>Notes that the peer has ended its direction of the transport.</summary>
+    public void OnTransportEnded()
+    {
+        lock (_sync)
+        {
+            if (_isEnded)
+                return;
+            _isPeerDone = true;
+            if (_receivedCode is not null || _violation is not null)
+            {
+                // It has said all that it had to say; what we have to say still goes out.
+                if (!_isCloseWritten)
+                    return;
+            }
+            else
+            {
+                SetCause(CloseCause.TransportEnded, CloseInitiator.Peer);
+            }
+        }
+
+        Finish(abort: false);
+    }
+
+    /// <summary>Notes that receiving failed: nothing more can come.</summary>
+    public void OnReceiveFailed(Exception exception)
+    {
+        lock (_sync)
+        {
+            if (_isEnded)
+                return;
+            SetCause(CloseCause.TransportFailed, CloseInitiator.Peer);
+            _exception ??= exception;
+        }
+
+        Finish(abort: true);
+    }
+
+    /// <summary>Notes that sending failed. What has been received is still delivered: the loop reads on until it meets the end
+    /// itself, for a while.</summary>
+    public void OnSendFailed(Exception exception)
+    {
+        bool end;
+        lock (_sync)
+        {
+            if (_isEnded)
+                return;
+            SetCause(CloseCause.TransportFailed, CloseInitiator.Peer);
+            _exception ??= exception;
+            end = _isPeerDone || _receivedCode is not null;
+            if (!end)
+                _connection.Deadlines.SetCloseTimeout(_options.CloseGrace);
+        }
+
+        if (end)
+            Finish(abort: true);
+    }
+
+    /// <summary>Ends the connection at once.</summary>
+    public void Fail(CloseCause cause, Exception? exception)
+    {
+        lock (_sync)
+        {
+            if (_isEnded)
+                return;
+            SetCause(cause, CloseInitiator.Local);
+            _exception ??= exception;
+        }
+
+        Finish(abort: true);
+    }
+
+    /// <summary>Decides what a handshake that takes too long comes to.</summary>
+    public void OnTimeout()
+    {
+        bool endStreams = false;
+        lock (_sync)
+        {
+            if (_isEnded)
+                return;
+            if (!_isCloseWritten && _exception is null)
+            {
+                long sent = _transport.BytesSent;
+                bool isProgress = sent != _bytesSentAtPatience;
+                _bytesSentAtPatience = sent;
+                endStreams = _connection.Send.HasOpenStreams;
+                if (isProgress || endStreams)
+                    _connection.Deadlines.SetCloseTimeout(_options.CloseTimeout);
+                if (isProgress && !endStreams)
+                    return;
+            }
+        }
+
+        if (endStreams)
+            _connection.Send.EndStreams();
+        else
+            Finish(abort: !_isCloseWritten || !_connection.Receive.IsDrained);
+    }
+
+    /// <summary>Goes on when both sides have had their say.</summary>
+    private void Proceed()
+    {
+        bool shutDown;
+        lock (_sync)
+        {
+            bool peerIsHeard = _receivedCode is not null || _violation is not null;
+            if (!_isCloseWritten || !peerIsHeard || _isEnded || _isShutDown)
+                return;
+            _isShutDown = true;
+            // The server ends TCP first and the client waits for it (RFC 6455, section 7.1.1); who fails the connection ends it.
+            shutDown = _role == Role.Server || _violation is not null;
+            if (_isPeerDone)
+                shutDown = false;
+        }
+
+        if (_isPeerDone)
+            Finish(abort: false);
+        else if (shutDown)
+            ShutDown();
+        else
+            _connection.Receive.DrainToEnd();
+    }
+
+    private void ShutDown()
+    {
+        _isTransportShutDown = true;
+        ValueTask shutdown = _transport.ShutdownAsync();
+        if (shutdown.IsCompletedSuccessfully)
+            _connection.Receive.DrainToEnd();
+        else
+            _ = ShutDownSlowly(shutdown);
+    }
+
+    private async Task ShutDownSlowly(ValueTask shutdown)
+    {
+        try
+        {
+            await shutdown.ConfigureAwait(false);
+            _connection.Receive.DrainToEnd();
+        }
+        catch (Exception e)
+        {
+            OnReceiveFailed(e);
+        }
+    }
+
+    /// <summary>Ends the connection: the only place where it ends.</summary>
+    private void Finish(bool abort)
+    {
+        CloseResult result;
+        TaskCompletionSource<CloseResult>? closed;
+        lock (_sync)
+        {
+            if (_isEnded)
+                return;
+            _hasBegun = true;
+            _isEnded = true;
+            _result = result = MakeResult();
+            closed = _closed;
+        }
+
+        _connection.Deadlines.End();
+        _connection.Send.End(result);
+        if (abort)
+            _transport.Abort();
+        else
+            _ = DisposeTransport();
+        _connection.OnEnded(result);
+        closed?.TrySetResult(result);
+    }
+
+    private async Task DisposeTransport()
+    {
+        try
+        {
+            // TLS says good-bye also where the peer ended first.
+            if (_isCloseWritten && !_isTransportShutDown)
+                await _transport.ShutdownAsync().ConfigureAwait(false);
+            await _transport.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // The account is closed; a transport that fails while it is put away changes nothing in it.
+            _connection.LogTransportDisposeFailed(e);
+        }
+    }
+
+    private void BeginLocked(CloseCause cause, CloseInitiator initiator, CloseCode code, string reason)
+    {
+        _hasBegun = true;
+        SetCause(cause, initiator);
+        _sentCode = code;
+        _sentReason = reason;
+        _connection.Send.AppendClose(code, reason);
+        _bytesSentAtPatience = _transport.BytesSent;
+        _connection.Deadlines.SetCloseTimeout(_options.CloseTimeout);
+    }
+
+    /// <summary>The first event to end the connection is its cause.</summary>
+    private void SetCause(CloseCause cause, CloseInitiator initiator)
+    {
+        if (_hasCause)
+            return;
+        _hasCause = true;
+        _cause = cause;
+        _initiator = initiator;
+    }
+
+    private CloseResult MakeResult()
+    {
+        (long messages, long bytes) = _connection.Send.CountUnsent();
+        return new CloseResult
+        {
+            ReceivedCode = _receivedCode,
+            ReceivedReason = _receivedReason,
+            SentCode = _isCloseWritten ? _sentCode : null,
+            SentReason = _isCloseWritten ? _sentReason : null,
+            Initiator = _initiator,
+            IsClean = _receivedCode is not null && _isCloseWritten && _violation is null,
+            Cause = _cause,
+            Violation = _violation,
+            Exception = _exception,
+            UnsentMessages = messages,
+            UnsentBytes = bytes,
+        };
+    }
+}

@@ -1,0 +1,190 @@
+using Sockeye.Transports;
+
+namespace Sockeye;
+
+/// <summary>All deadlines of one connection, as one entry in the sweep.</summary>
+/// <remarks>Times are guarded by the lock of the connection. What falls due is acted on outside it.</remarks>
+internal sealed class ConnectionDeadlines : Deadline
+{
+    private const long Never = long.MaxValue;
+
+    private readonly WebSocketConnection _connection;
+    private readonly Transport _transport;
+    private readonly DeadlineSweep _sweep;
+    private readonly Lock _sync;
+    private readonly long _writeStall;
+    private Heartbeat _heartbeat;
+
+    private long _idleAt = Never;
+    private long _stallAt = Never;
+    private long _graceAt = Never;
+    private long _closeAt = Never;
+    private long _scheduledAt = Never;
+    private long _bytesSentAtWatch;
+    private bool _isEnded;
+
+    public ConnectionDeadlines(WebSocketConnection connection, Transport transport, WebSocketConnectionOptions options)
+    {
+        _connection = connection;
+        _transport = transport;
+        _sync = connection.Sync;
+        _sweep = DeadlineSweep.For(options.TimeProvider);
+        _heartbeat = new Heartbeat(_sweep.Ticks(options.IdleTimeout));
+        _writeStall = _sweep.Ticks(options.WriteStallTimeout ?? options.IdleTimeout);
+    }
+
+    public long Now => _sweep.Now;
+
+    public long Ticks(TimeSpan span) => _sweep.Ticks(span);
+
+    public TimeSpan Since(long then) => _sweep.Elapsed(then, _sweep.Now);
+
+    /// <summary>Begins to watch an open connection.</summary>
+    public void Start()
+    {
+        lock (_sync)
+        {
+            long now = Now;
+            _heartbeat.Received(now);
+            _heartbeat.Decide(now, out _idleAt);
+            Schedule();
+        }
+    }
+
+    /// <summary>Ends all watching.</summary>
+    public void End()
+    {
+        lock (_sync)
+        {
+            _isEnded = true;
+            _sweep.Cancel(this);
+        }
+    }
+
+    /// <summary>Notes that bytes came. Only the receive loop calls it.</summary>
+    public void Received()
+    {
+        if (_heartbeat.IsOn)
+            _heartbeat.Received(Now);
+    }
+
+    /// <summary>Stops the idle clock while this side does not receive (rule R4).</summary>
+    public void SuspendIdle()
+    {
+        lock (_sync)
+            _heartbeat.Suspend();
+    }
+
+    /// <summary>Starts the idle clock again, with a ping.</summary>
+    public void ResumeIdle()
+    {
+        lock (_sync)
+        {
+            if (_isEnded || !_heartbeat.IsOn)
+                return;
+            long now = Now;
+            _heartbeat.Resume(now);
+            _idleAt = now;
+            Schedule();
+        }
+    }
+
+    /// <summary>Watches that the transport takes what waits (rule S9).</summary>
+    public void WatchWrite()
+    {
+        lock (_sync)
+        {
+            if (_writeStall == 0 || _stallAt != Never)
+                return;
+            _bytesSentAtWatch = _transport.BytesSent;
+            Set(ref _stallAt, Now + _writeStall);
+        }
+    }
+
+    /// <summary>Sets how long what ended the input waits for the application (rule C1).</summary>
+    public void SetGrace(TimeSpan grace)
+    {
+        lock (_sync)
+            Set(ref _graceAt, Now + Ticks(grace));
+    }
+
+    /// <summary>Sets how long the close handshake may take from now (rule C3).</summary>
+    public void SetCloseTimeout(TimeSpan timeout)
+    {
+        lock (_sync)
+        {
+            // The end of the connection is in sight: silence no longer matters.
+            _idleAt = Never;
+            _heartbeat.Suspend();
+            Set(ref _closeAt, Now + Ticks(timeout));
+        }
+    }
+
+    internal override void OnDue(long now)
+    {
+        bool grace;
+        bool close;
+        HeartbeatAction action = HeartbeatAction.None;
+        bool stalled = false;
+        lock (_sync)
+        {
+            if (_isEnded)
+                return;
+            grace = Pass(ref _graceAt, now);
+            close = Pass(ref _closeAt, now);
+            if (Pass(ref _stallAt, now))
+                stalled = CheckWrite(now);
+            if (Pass(ref _idleAt, now))
+                action = _heartbeat.Decide(now, out _idleAt);
+            _scheduledAt = Never;
+            Schedule();
+        }
+
+        if (grace)
+            _connection.Receive.ActOnEnd();
+        if (close)
+            _connection.Close.OnTimeout();
+        if (stalled)
+            _connection.Close.Fail(CloseCause.WriteStalled, exception: null);
+        else if (action == HeartbeatAction.Ping)
+            _connection.Send.TrySendControl(Protocol.Opcode.Ping, []);
+        else if (action == HeartbeatAction.Fail)
+            _connection.Close.OnIdle();
+    }
+
+    private static bool Pass(ref long dueAt, long now)
+    {
+        if (now < dueAt)
+            return false;
+        dueAt = Never;
+        return true;
+    }
+
+    /// <summary>Tells whether nothing has been taken since the watch began, and watches on.</summary>
+    private bool CheckWrite(long now)
+    {
+        if (_connection.Send.BufferedBytes == 0)
+            return false;
+        long sent = _transport.BytesSent;
+        if (sent == _bytesSentAtWatch)
+            return true;
+        _bytesSentAtWatch = sent;
+        _stallAt = now + _writeStall;
+        return false;
+    }
+
+    private void Set(ref long field, long dueAt)
+    {
+        field = dueAt;
+        Schedule();
+    }
+
+    private void Schedule()
+    {
+        long next = Math.Min(Math.Min(_idleAt, _stallAt), Math.Min(_graceAt, _closeAt));
+        if (next >= _scheduledAt || _isEnded)
+            return;
+        _scheduledAt = next;
+        _sweep.Schedule(this, next);
+    }
+}

@@ -1,0 +1,160 @@
+using System.Runtime.CompilerServices;
+
+namespace Sockeye;
+
+/// <summary>A moment at which something must be looked at. Moved lazily: what happens in between only notes the time.</summary>
+internal abstract class Deadline
+{
+    internal int HeapIndex { get; set; } = -1;
+
+    internal long DueAt { get; set; }
+
+    /// <summary>Looks at what is due. Called by the sweep, on a thread of the pool, one call at a time for each deadline.</summary>
+    /// <param name="now">The timestamp of the sweep.</param>
+    internal abstract void OnDue(long now);
+}
+
+/// <summary>Serves all deadlines of one clock with one timer, so that a connection costs no timer, token source or task
+/// (rule T3).</summary>
+/// <remarks>A binary heap under a lock. Any thread may schedule and cancel. The lock is never held while a deadline is served.</remarks>
+internal sealed class DeadlineSweep
+{
+    private static readonly ConditionalWeakTable<TimeProvider, DeadlineSweep> Sweeps = [];
+
+    private readonly TimeProvider _time;
+    private readonly Lock _sync = new();
+    private readonly ITimer _timer;
+    private Deadline[] _heap = new Deadline[16];
+    private int _count;
+    private long _timerDueAt = long.MaxValue;
+
+    private DeadlineSweep(TimeProvider time)
+    {
+        _time = time;
+        using AsyncFlowControl flow = ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow();
+        _timer = time.CreateTimer(static state => ((DeadlineSweep)state!).Sweep(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    public static DeadlineSweep For(TimeProvider time) => Sweeps.GetValue(time, static key => new DeadlineSweep(key));
+
+    public long Now => _time.GetTimestamp();
+
+    /// <summary>Converts a length of time to timestamps of this clock.</summary>
+    public long Ticks(TimeSpan span) => (long)(span.TotalSeconds * _time.TimestampFrequency);
+
+    public TimeSpan Elapsed(long from, long to) => _time.GetElapsedTime(from, to);
+
+    /// <summary>Sets when a deadline is due, earlier or later than before.</summary>
+    public void Schedule(Deadline deadline, long dueAt)
+    {
+        lock (_sync)
+        {
+            deadline.DueAt = dueAt;
+            if (deadline.HeapIndex < 0)
+            {
+                if (_count == _heap.Length)
+                    Array.Resize(ref _heap, _count * 2);
+                Place(deadline, _count++);
+            }
+
+            SiftDown(SiftUp(deadline.HeapIndex));
+            SetTimer();
+        }
+    }
+
+    public void Cancel(Deadline deadline)
+    {
+        lock (_sync)
+            Remove(deadline);
+    }
+
+    private void Sweep()
+    {
+        while (true)
+        {
+            Deadline due;
+            long now;
+            lock (_sync)
+            {
+                _timerDueAt = long.MaxValue;
+                now = Now;
+                if (_count == 0 || _heap[0].DueAt > now)
+                {
+                    SetTimer();
+                    return;
+                }
+
+                due = _heap[0];
+                Remove(due);
+            }
+
+            due.OnDue(now);
+        }
+    }
+
+    private void SetTimer()
+    {
+        if (_count == 0 || _heap[0].DueAt >= _timerDueAt)
+            return;
+
+        _timerDueAt = _heap[0].DueAt;
+        long ticks = Math.Max(0, _timerDueAt - Now);
+        // Rounded up to a whole millisecond: a timer that fires early would only be set again.
+        var wait = TimeSpan.FromMilliseconds(Math.Ceiling(ticks * 1000.0 / _time.TimestampFrequency));
+        _timer.Change(wait, Timeout.InfiniteTimeSpan);
+    }
+
+    private void Remove(Deadline deadline)
+    {
+        int index = deadline.HeapIndex;
+        if (index < 0)
+            return;
+
+        deadline.HeapIndex = -1;
+        Deadline last = _heap[--_count];
+        _heap[_count] = null!;
+        if (index == _count)
+            return;
+
+        Place(last, index);
+        SiftDown(SiftUp(index));
+    }
+
+    private int SiftUp(int index)
+    {
+        Deadline moving = _heap[index];
+        while (index > 0 && _heap[(index - 1) / 2].DueAt > moving.DueAt)
+        {
+            Place(_heap[(index - 1) / 2], index);
+            index = (index - 1) / 2;
+        }
+
+        Place(moving, index);
+        return index;
+    }
+
+    private void SiftDown(int index)
+    {
+        Deadline moving = _heap[index];
+        while (true)
+        {
+            int child = (2 * index) + 1;
+            if (child >= _count)
+                break;
+            if (child + 1 < _count && _heap[child + 1].DueAt < _heap[child].DueAt)
+                child++;
+            if (_heap[child].DueAt >= moving.DueAt)
+                break;
+            Place(_heap[child], index);
+            index = child;
+        }
+
+        Place(moving, index);
+    }
+
+    private void Place(Deadline deadline, int index)
+    {
+        _heap[index] = deadline;
+        deadline.HeapIndex = index;
+    }
+}

@@ -1,0 +1,68 @@
+namespace Sockeye;
+
+/// <summary>What a heartbeat asks for.</summary>
+internal enum HeartbeatAction
+{
+    /// <summary>Nothing yet.</summary>
+    None,
+
+    /// <summary>To send a ping.</summary>
+    Ping,
+
+    /// <summary>To fail the connection.</summary>
+    Fail,
+}
+
+/// <summary>Decides when a silent peer is asked, and when it counts as gone. It decides and never acts; time is passed in.</summary>
+/// <remarks>After half of the timeout in silence a ping, after the other half the end. Any received byte counts as life. Guarded
+/// by the lock of the connection, but for <see cref="Received"/>, which only notes the time.</remarks>
+internal struct Heartbeat(long timeout)
+{
+    private readonly long _half = timeout / 2;
+    private long _lastReceived;
+    private long _pingedAt;
+    private bool _isSuspended;
+
+    /// <summary>Gets whether there is a timeout at all.</summary>
+    public readonly bool IsOn => _half > 0;
+
+    /// <summary>Notes that bytes came.</summary>
+    public void Received(long now) => Volatile.Write(ref _lastReceived, now);
+
+    /// <summary>Stops the clock while this side does not receive.</summary>
+    public void Suspend() => _isSuspended = true;
+
+    /// <summary>Starts the clock again, with a ping that is due at once: what the peer did meanwhile is not known.</summary>
+    public void Resume(long now)
+    {
+        _isSuspended = false;
+        _pingedAt = 0;
+        _lastReceived = now - _half;
+    }
+
+    /// <summary>Decides what to do now and when to ask again.</summary>
+    /// <param name="now">The time.</param>
+    /// <param name="next">When to ask again; <see cref="long.MaxValue"/> for never.</param>
+    public HeartbeatAction Decide(long now, out long next)
+    {
+        next = long.MaxValue;
+        if (!IsOn || _isSuspended)
+            return HeartbeatAction.None;
+
+        bool isPinged = _pingedAt > _lastReceived;
+        long due = (isPinged ? _pingedAt : _lastReceived) + _half;
+        if (now < due)
+        {
+            next = due;
+            return HeartbeatAction.None;
+        }
+
+        // A tick that comes late by more than half the timeout says that this machine slept, not that the peer did.
+        if (isPinged && now - due <= _half)
+            return HeartbeatAction.Fail;
+
+        _pingedAt = now;
+        next = now + _half;
+        return HeartbeatAction.Ping;
+    }
+}

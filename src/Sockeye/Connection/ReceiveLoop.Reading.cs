@@ -1,0 +1,568 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Threading.Tasks.Sources;
+using Sockeye.Transports;
+
+namespace Sockeye;
+
+/// <content>The reader's side: the lease, what was read ahead, and the wait.</content>
+internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSource<WebSocketMessage>
+{
+    private readonly bool _throwOnAbnormalClose;
+
+    // The lease: what the application was given last.
+    private Incoming _lease;
+    private int _version;
+    private bool _isLeased;
+
+    // What was read ahead: guarded by the lock.
+    private Queue<Incoming>? _ahead;
+    private int _aheadCost;
+    private bool _isIgnoring;
+    private Observation _control;
+
+    // The reader that waits.
+    private bool _isWaiting;
+    private bool _throws;
+    private short _token;
+    private Outcome _outcome;
+    private Action<object?>? _continuation;
+    private object? _continuationState;
+    private object? _scheduler;
+    private ExecutionContext? _context;
+    private CancellationToken _waitToken;
+    private CancellationToken _registeredToken;
+    private CancellationTokenRegistration _registration;
+
+    private enum Outcome : byte
+    {
+        Pending,
+        Item,
+        End,
+        Canceled,
+    }
+
+    /// <summary>Whether pings and pongs are for the application to see: not known before its first read.</summary>
+    private enum Observation : byte
+    {
+        Unknown,
+        Yes,
+        No,
+    }
+
+    /// <summary>Gets whether messages are discarded.</summary>
+    public bool IsIgnoring => _isIgnoring;
+
+    /// <summary>Gets the account of the end, once there is one.</summary>
+    public CloseResult? Result => _result;
+
+    private bool IsReaderWaiting => Volatile.Read(ref _continuation) is not null;
+
+    private bool ObservesControl => _control switch
+    {
+        Observation.Yes => true,
+        Observation.No => false,
+        // Kept for a reader of events that has not come yet, as long as there is room; never at the price of a pause.
+        _ => !_isIgnoring && Volatile.Read(ref _aheadCost) < _readAhead / 2,
+    };
+
+    /// <summary>Gets what is leased, if it still is.</summary>
+    /// <exception cref="InvalidOperationException">The lease has ended.</exception>
+    public Incoming Leased(int version)
+    {
+        if (version != _version || !_isLeased)
+            ThrowStale();
+        return _lease;
+    }
+
+    /// <summary>Gets the message that was read last.</summary>
+    public WebSocketMessage Message => new(this, _version);
+
+    /// <summary>Gets the event that was read last.</summary>
+    public WebSocketEvent Event => new(this, _version);
+
+    /// <summary>Keeps what is leased valid beyond the lease, for a send that needs it longer.</summary>
+    /// <returns>What the caller releases once.</returns>
+    public SharedMemory HoldLease(int version)
+    {
+        lock (_sync)
+        {
+            Leased(version);
+            KeepLease();
+            _lease.Hold!.AddReference();
+            return _lease.Hold;
+        }
+    }
+
+    /// <summary>Discards messages from here on, and keeps everything else alive, for handlers that only send.</summary>
+    public void IgnoreMessages()
+    {
+        bool resume;
+        lock (_sync)
+        {
+            _isIgnoring = true;
+            DropAhead();
+            resume = TryResume();
+        }
+
+        if (resume)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    /// <summary>Ends the lease and asks for the next message or event.</summary>
+    /// <param name="events">Whether pings and pongs count.</param>
+    /// <param name="throws">Whether an end that is not clean throws.</param>
+    /// <param name="token">Ends the wait; nothing is lost.</param>
+    /// <returns>Whether there is one: false at the end of the connection.</returns>
+    public ValueTask<bool> NextAsync(bool events, bool throws, CancellationToken token)
+    {
+        if (token.IsCancellationRequested)
+            return ValueTask.FromCanceled<bool>(token);
+        if (_callback is not null)
+            ThrowCallback();
+        if (_isWaiting)
+            ThrowSecondReader();
+
+        _control = events ? Observation.Yes : Observation.No;
+        _throws = throws && _throwOnAbnormalClose;
+        if (t_running != this)
+            return NextElsewhere(token);
+
+        EndLease();
+        if (_ahead is { Count: > 0 })
+        {
+            lock (_sync)
+            {
+                if (TakeAhead())
+                    return new ValueTask<bool>(true);
+            }
+        }
+
+        if (Parse(out Incoming item))
+        {
+            Lease(item);
+            return new ValueTask<bool>(true);
+        }
+
+        return Wait(token);
+    }
+
+    public ValueTask<WebSocketMessage> ReceiveAsync(CancellationToken token)
+    {
+        ValueTask<bool> next = NextAsync(events: false, throws: true, token);
+        if (next.IsCompletedSuccessfully)
+            return new ValueTask<WebSocketMessage>(next.Result ? Message : default);
+        return next.IsCompleted
+            ? new ValueTask<WebSocketMessage>(Rethrow(next))
+            : new ValueTask<WebSocketMessage>(this, _token);
+
+        static async Task<WebSocketMessage> Rethrow(ValueTask<bool> failed)
+        {
+            await failed.ConfigureAwait(false);
+            return default;
+        }
+    }
+
+    /// <summary>Reads on a thread that does not run the loop: from what was read ahead, else by resuming the loop right here.</summary>
+    private ValueTask<bool> NextElsewhere(CancellationToken token)
+    {
+        bool resume;
+        bool act;
+        ValueTask<bool> next;
+        lock (_sync)
+        {
+            if (_isWaiting)
+                ThrowSecondReader();
+            EndLease();
+            bool taken = TakeAhead();
+            resume = _aheadCost <= _readAhead / 2 && TryResume();
+            act = !taken && _isStopped && _state == State.Stopped;
+            next = taken ? new ValueTask<bool>(true)
+                : _result is not null ? AtEnd()
+                : Wait(token);
+        }
+
+        if (act)
+            ActOnEnd();
+        if (!resume)
+            return next;
+
+        if (next.IsCompleted)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            return next;
+        }
+
+        Run();
+        lock (_sync)
+        {
+            // The wait has not been looked at yet, so it can still be taken back.
+            if (!TakeAhead())
+                return next;
+            _isWaiting = false;
+            return new ValueTask<bool>(true);
+        }
+    }
+
+    private ValueTask<bool> AtEnd() => _throws && !_result!.IsClean
+        ? ValueTask.FromException<bool>(new WebSocketClosedException(_result))
+        : new ValueTask<bool>(false);
+
+    private ValueTask<bool> Wait(CancellationToken token)
+    {
+        _isWaiting = true;
+        _outcome = Outcome.Pending;
+        _waitToken = token;
+        _token++;
+        return new ValueTask<bool>(this, _token);
+    }
+
+    /// <summary>Gives an item to the reader, if one waits; else keeps it.</summary>
+    /// <returns>False where a callback is busy with it: the loop goes on when it is done.</returns>
+    private bool Deliver(Incoming item)
+    {
+        if (_callback is not null)
+            return Call(item);
+        Action<object?>? continuation = TakeContinuation();
+        if (continuation is null)
+        {
+            // It may have come in the meantime.
+            item = Keep(item);
+            lock (_sync)
+            {
+                continuation = TakeContinuation();
+                if (continuation is null)
+                {
+                    if (_connection.Close.HasBegun || _result is not null || _isIgnoring)
+                    {
+                        item.Hold!.Release();
+                        return true;
+                    }
+
+                    (_ahead ??= new Queue<Incoming>()).Enqueue(item);
+                    _aheadCost += item.Cost;
+                    return true;
+                }
+            }
+        }
+
+        Lease(item);
+        Resume(continuation, Outcome.Item);
+        if (!IsReaderWaiting)
+            OnReaderAway();
+        return true;
+    }
+
+    /// <summary>Copies what lies in the block, or keeps the block where the payload is a good part of it.</summary>
+    private Incoming Keep(Incoming item)
+    {
+        if (item.Hold is not null)
+            return item;
+        if (item.Length >= DirectMinimum)
+            return item with { Hold = _transport.Retain() };
+        PooledArray copy = PooledArray.Copy(item.Payload, _buffers.Arrays);
+        return item with { Array = copy.Array, Start = 0, Hold = copy };
+    }
+
+    /// <summary>The handler has suspended with a message in its hands: what it sent leaves, and its lease outlives the block.</summary>
+    private void OnReaderAway()
+    {
+        _connection.Send.Flush();
+        lock (_sync)
+            KeepLease();
+    }
+
+    /// <summary>Stops receiving once enough has been read ahead.</summary>
+    private bool Pause()
+    {
+        if (Volatile.Read(ref _aheadCost) < _readAhead)
+            return false;
+        lock (_sync)
+        {
+            if (_aheadCost < _readAhead || IsReaderWaiting || _connection.Close.HasBegun || _result is not null)
+                return false;
+            // Before the state: whoever resumes starts the clock again.
+            _connection.Deadlines.SuspendIdle();
+            _state = State.Paused;
+        }
+
+        _connection.Send.Flush();
+        return true;
+    }
+
+    private bool TryResume()
+    {
+        if (_state != State.Paused)
+            return false;
+        _state = State.Active;
+        _connection.Deadlines.ResumeIdle();
+        return true;
+    }
+
+    private void Lease(Incoming item)
+    {
+        _lease = item;
+        _version++;
+        _isLeased = true;
+    }
+
+    private void EndLease()
+    {
+        _isLeased = false;
+        SharedMemory? hold = _lease.Hold;
+        if (hold is null)
+            return;
+        _lease = default;
+        hold.Release();
+    }
+
+    /// <summary>Makes a lease on the current block outlive it. Under the lock.</summary>
+    private void KeepLease()
+    {
+        if (_isLeased && _lease.Hold is null)
+            _lease = _lease with { Hold = _transport.Retain() };
+    }
+
+    private bool TakeAhead()
+    {
+        while (_ahead is { Count: > 0 })
+        {
+            Incoming item = _ahead.Dequeue();
+            _aheadCost -= item.Cost;
+            if (item.IsMessage || _control == Observation.Yes)
+            {
+                Lease(item);
+                return true;
+            }
+
+            item.Hold?.Release();
+        }
+
+        return false;
+    }
+
+    private void DropAhead()
+    {
+        while (_ahead is { Count: > 0 })
+            _ahead.Dequeue().Hold?.Release();
+        _aheadCost = 0;
+    }
+
+    /// <summary>Drops what was read ahead and the lease: the application has aborted or disposed the connection.</summary>
+    public void Discard()
+    {
+        lock (_sync)
+            DropAhead();
+    }
+
+    /// <summary>Resumes a reader that waits at the end of the connection, once it has read what was read ahead.</summary>
+    private void EndReading()
+    {
+        Action<object?>? continuation;
+        lock (_sync)
+        {
+            if (_ahead is { Count: > 0 })
+                return;
+            continuation = TakeContinuation();
+        }
+
+        _registration.Unregister();
+        _connection.OnAllRead();
+        if (continuation is not null)
+            ResumeLater(continuation, Outcome.End);
+    }
+
+    private Action<object?>? TakeContinuation() =>
+        Volatile.Read(ref _continuation) is null ? null : Interlocked.Exchange(ref _continuation, null);
+
+    /// <summary>Resumes the reader right here, unless it must run elsewhere.</summary>
+    private void Resume(Action<object?> continuation, Outcome outcome)
+    {
+        object? state = _continuationState;
+        object? scheduler = _scheduler;
+        ExecutionContext? context = _context;
+        _outcome = outcome;
+        if (scheduler is not null)
+            Post(scheduler, continuation, state);
+        else if (context is not null)
+            ExecutionContext.Run(context, static s => ((Resumption)s!).Invoke(), new Resumption(continuation, state));
+        else
+            continuation(state);
+    }
+
+    /// <summary>Resumes the reader on a thread of the pool: whoever found the end has other things to do.</summary>
+    private void ResumeLater(Action<object?> continuation, Outcome outcome)
+    {
+        object? state = _continuationState;
+        object? scheduler = _scheduler;
+        _outcome = outcome;
+        if (scheduler is not null)
+            Post(scheduler, continuation, state);
+        else
+            ThreadPool.UnsafeQueueUserWorkItem(new Resumption(continuation, state, _context), preferLocal: false);
+    }
+
+    private static void Post(object scheduler, Action<object?> continuation, object? state)
+    {
+        if (scheduler is SynchronizationContext context)
+            context.Post(static s => ((Resumption)s!).Invoke(), new Resumption(continuation, state));
+        else
+            _ = Task.Factory.StartNew(continuation, state, CancellationToken.None, TaskCreationOptions.DenyChildAttach, (TaskScheduler)scheduler);
+    }
+
+    /// <summary>Ends the wait of a reader whose token has fired. A message that comes stays for the next one (rule R5).</summary>
+    private void CancelWait()
+    {
+        Action<object?>? continuation;
+        lock (_sync)
+        {
+            if (!_waitToken.IsCancellationRequested)
+                return;
+            continuation = TakeContinuation();
+        }
+
+        if (continuation is not null)
+            ResumeLater(continuation, Outcome.Canceled);
+    }
+
+    /// <summary>Registers with the token of a wait. A registration is kept while the same token comes again.</summary>
+    private void WatchToken()
+    {
+        CancellationToken token = _waitToken;
+        if (!token.CanBeCanceled || token == _connection.HandlerToken)
+            return; // the end of the connection resumes the reader anyway
+        if (token != _registeredToken)
+        {
+            _registration.Unregister();
+            _registeredToken = token;
+            _registration = token.UnsafeRegister(static loop => ((ReceiveLoop)loop!).CancelWait(), this);
+        }
+        else if (token.IsCancellationRequested)
+        {
+            CancelWait();
+        }
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<bool>.GetStatus(short token) => GetStatus(token);
+
+    ValueTaskSourceStatus IValueTaskSource<WebSocketMessage>.GetStatus(short token) => GetStatus(token);
+
+    bool IValueTaskSource<bool>.GetResult(short token) => GetResult(token);
+
+    WebSocketMessage IValueTaskSource<WebSocketMessage>.GetResult(short token) => GetResult(token) ? Message : default;
+
+    void IValueTaskSource<bool>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        OnCompleted(continuation, state, token, flags);
+
+    void IValueTaskSource<WebSocketMessage>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        OnCompleted(continuation, state, token, flags);
+
+    private ValueTaskSourceStatus GetStatus(short token)
+    {
+        CheckToken(token);
+        return _outcome switch
+        {
+            Outcome.Pending => ValueTaskSourceStatus.Pending,
+            Outcome.Canceled => ValueTaskSourceStatus.Canceled,
+            Outcome.End when _throws && !_result!.IsClean => ValueTaskSourceStatus.Faulted,
+            _ => ValueTaskSourceStatus.Succeeded,
+        };
+    }
+
+    private bool GetResult(short token)
+    {
+        CheckToken(token);
+        Outcome outcome = _outcome;
+        if (outcome == Outcome.Pending)
+            throw new InvalidOperationException("The read has not completed: await it.");
+        _isWaiting = false;
+        _continuationState = _scheduler = null;
+        _context = null;
+        switch (outcome)
+        {
+            case Outcome.Item:
+                return true;
+            case Outcome.Canceled:
+                throw new OperationCanceledException(_waitToken);
+            default:
+                return _throws && !_result!.IsClean ? throw new WebSocketClosedException(_result) : false;
+        }
+    }
+
+    private void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+    {
+        CheckToken(token);
+        CaptureContext(flags);
+        _continuationState = state;
+        if (t_running == this)
+        {
+            // The loop looks at it as soon as this thread is back there.
+            Interlocked.Exchange(ref _continuation, continuation);
+            WatchToken();
+            return;
+        }
+
+        Outcome outcome;
+        lock (_sync)
+        {
+            outcome = TakeAhead() ? Outcome.Item : _result is not null ? Outcome.End : Outcome.Pending;
+            if (outcome == Outcome.Pending)
+                Interlocked.Exchange(ref _continuation, continuation);
+        }
+
+        if (outcome != Outcome.Pending)
+        {
+            ResumeLater(continuation, outcome);
+            return;
+        }
+
+        WatchToken();
+        _connection.Send.Flush();
+    }
+
+    private void CaptureContext(ValueTaskSourceOnCompletedFlags flags)
+    {
+        if ((flags & ValueTaskSourceOnCompletedFlags.FlowExecutionContext) != 0)
+            _context = ExecutionContext.Capture();
+        if ((flags & ValueTaskSourceOnCompletedFlags.UseSchedulingContext) == 0)
+            return;
+        SynchronizationContext? context = SynchronizationContext.Current;
+        if (context is not null && context.GetType() != typeof(SynchronizationContext))
+            _scheduler = context;
+        else if (TaskScheduler.Current != TaskScheduler.Default)
+            _scheduler = TaskScheduler.Current;
+    }
+
+    private void CheckToken(short token)
+    {
+        if (token != _token)
+            throw new InvalidOperationException("A read was awaited twice: await the task of each read once.");
+    }
+
+    [DoesNotReturn]
+    private static void ThrowStale() => throw new InvalidOperationException(
+        "The message is no longer valid: it was leased until the next read. Use ToOwned, ToArray or GetText to keep it.");
+
+    [DoesNotReturn]
+    private static void ThrowSecondReader() => throw new InvalidOperationException(
+        "Another read is waiting on this connection: only one reader at a time.");
+
+    [DoesNotReturn]
+    private static void ThrowCallback() => throw new InvalidOperationException(
+        "The messages of this connection go to a callback (WebSocketHandler): it cannot be read.");
+
+    /// <summary>A continuation that is to run on another thread.</summary>
+    private sealed class Resumption(Action<object?> continuation, object? state, ExecutionContext? context = null) : IThreadPoolWorkItem
+    {
+        public void Invoke() => continuation(state);
+
+        void IThreadPoolWorkItem.Execute()
+        {
+            if (context is null)
+                Invoke();
+            else
+                ExecutionContext.Run(context, static s => ((Resumption)s!).Invoke(), this);
+        }
+    }
+}

@@ -1,0 +1,471 @@
+using Sockeye.Protocol;
+using Sockeye.Transports;
+
+namespace Sockeye;
+
+/// <summary>The inbound half of a connection: receives, parses, and hands what was received to whoever reads.</summary>
+/// <remarks>
+/// <para><b>Who runs it.</b> One thread at a time. A receive that completes runs the loop on its thread; a reader that waits is resumed
+/// right there, and what it asks for next is parsed at the cursor, without a hop. Such code is "on the loop"
+/// (<see cref="IsRunningHere"/>). Where the reader is busy elsewhere, the loop reads ahead into a queue, within a bound
+/// (rule R4), and then pauses until the reader comes back.</para>
+/// <para><b>What guards what.</b> The block, the assembler and the cursor belong to the thread that runs the loop. The queue and
+/// <see cref="_state"/> are guarded by the lock of the connection. The waiting continuation is taken by exchange: whoever gets
+/// it resumes the reader.</para>
+/// <para><b>The end.</b> What ended the input (the peer's Close, a violation) acts in stream order (rule C1): when the reader asks
+/// for what comes after the last message, when the handler has returned, or after the grace.</para>
+/// </remarks>
+internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
+{
+    // How many receives in a row may complete at once before other work of the pool gets its turn.
+    private const int SynchronousReceives = 16;
+
+    // The least that is worth receiving straight into the array of a large message.
+    private const int DirectMinimum = 16 * 1024;
+
+    [ThreadStatic]
+    private static ReceiveLoop? t_running;
+
+    private readonly WebSocketConnection _connection;
+    private readonly Transport _transport;
+    private readonly BufferPool _buffers;
+    private readonly MessageAssembler _assembler;
+    private readonly Lock _sync;
+    private readonly TimeSpan _grace;
+    private readonly bool _autoPong;
+    private readonly int _readAhead;
+    private readonly Action _onReceived;
+
+    // The input: owned by the thread that runs the loop.
+    private byte[] _block = [];
+    private int _blockStart;
+    private int _position;
+    private int _end;
+    private int _direct;
+    private int _synchronous;
+    private bool _hasReceived;
+    private ValueTask<ReceivedBlock> _receive;
+
+    // What ended the input. Written by the loop, read by others once the state is Stopped.
+    private bool _isStopped;
+    private CloseCode _peerCode;
+    private string _peerReason = "";
+    private Violation? _violation;
+
+    // Who runs, and how it goes on: guarded by the lock.
+    private State _state = State.Stopped;
+    private bool _isStarted;
+    private bool _hasActed;
+    private bool _isDraining;
+    private bool _hasHandlerReturned;
+    private CloseResult? _result;
+
+    public ReceiveLoop(WebSocketConnection connection, Transport transport, Role role, WebSocketConnectionOptions options)
+    {
+        _connection = connection;
+        _transport = transport;
+        _buffers = options.Buffers;
+        _assembler = new MessageAssembler(role, options.ProtocolLimits, options.Buffers.Arrays);
+        _sync = connection.Sync;
+        _grace = options.CloseGrace;
+        _autoPong = options.AutoPong;
+        _readAhead = options.ReadAhead;
+        _throwOnAbnormalClose = options.ThrowOnAbnormalClose;
+        _onReceived = OnReceived;
+    }
+
+    private enum State : byte
+    {
+        /// <summary>A thread runs the loop, or a receive is under way that will.</summary>
+        Active,
+
+        /// <summary>Nobody runs it: as much as is allowed has been read ahead.</summary>
+        Paused,
+
+        /// <summary>Nobody runs it: the input has not begun or has ended, and its end waits for its turn.</summary>
+        Stopped,
+
+        /// <summary>Nobody runs it any more, and nothing is held.</summary>
+        Ended,
+    }
+
+    /// <summary>Gets whether the calling code runs on this loop: its sends are held back until the input has been parsed.</summary>
+    public bool IsRunningHere => t_running == this;
+
+    /// <summary>Gets whether nothing received is left unread here.</summary>
+    public bool IsDrained => _position == _end;
+
+    /// <summary>Begins to receive, with nobody reading yet.</summary>
+    public void Start()
+    {
+        if (Claim())
+            Run();
+    }
+
+    /// <summary>Begins to receive, with the first part of a handler on the loop.</summary>
+    public Task Start(Func<Task> handler)
+    {
+        Claim();
+        ReceiveLoop? outer = t_running;
+        t_running = this;
+        Task handling;
+        try
+        {
+            handling = handler();
+        }
+        finally
+        {
+            t_running = outer;
+        }
+
+        Run();
+        return handling;
+    }
+
+    void IThreadPoolWorkItem.Execute() => Run();
+
+    /// <summary>Lets what ended the input act: its time in the queue is over.</summary>
+    public void ActOnEnd()
+    {
+        lock (_sync)
+        {
+            if (_state != State.Stopped || !_isStopped || _hasActed)
+                return;
+            _hasActed = true;
+        }
+
+        Act();
+    }
+
+    /// <summary>Notes that the handler has returned: nobody will read.</summary>
+    public void OnHandlerReturned()
+    {
+        lock (_sync)
+            _hasHandlerReturned = true;
+        ActOnEnd();
+    }
+
+    /// <summary>Notes that our Close is queued: reading ahead no longer limits (rule C2).</summary>
+    public void OnCloseBegun()
+    {
+        ActOnEnd();
+        bool resume;
+        lock (_sync)
+        {
+            resume = TryResume();
+        }
+
+        if (resume)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    /// <summary>Discards what still comes, until the peer ends its side of the transport.</summary>
+    public void DrainToEnd()
+    {
+        bool run;
+        lock (_sync)
+        {
+            _isDraining = true;
+            run = _state is State.Stopped or State.Paused && _result is null;
+            if (run)
+                _state = State.Active;
+        }
+
+        if (run)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    /// <summary>Notes that the connection has ended. What was read ahead can still be read.</summary>
+    public void OnEnded(CloseResult result)
+    {
+        bool cleanUp;
+        lock (_sync)
+        {
+            _result = result;
+            cleanUp = _state is State.Stopped or State.Paused;
+            if (cleanUp)
+                _state = State.Ended;
+        }
+
+        if (cleanUp)
+            CleanUp();
+        EndReading();
+    }
+
+    private bool Claim()
+    {
+        lock (_sync)
+        {
+            if (_isStarted || _result is not null)
+                return false;
+            _isStarted = true;
+            _state = State.Active;
+        }
+
+        _connection.Deadlines.Start();
+        return true;
+    }
+
+    private void Run()
+    {
+        ReceiveLoop? outer = t_running;
+        t_running = this;
+        try
+        {
+            while (Step())
+            {
+                // Each step says whether this thread goes on.
+            }
+        }
+        catch (Exception e)
+        {
+            // No exception escapes a connection (V43): this one ends it, with the account to say so.
+            _connection.Close.Fail(CloseCause.Aborted, e);
+            Leave();
+        }
+        finally
+        {
+            t_running = outer;
+        }
+    }
+
+    /// <summary>Does the next thing.</summary>
+    /// <returns>False where this thread leaves the loop.</returns>
+    private bool Step()
+    {
+        if (_hasReceived)
+        {
+            _hasReceived = false;
+            if (!Accept(_receive))
+                return false;
+        }
+
+        if (_isDraining)
+        {
+            _position = _end;
+            _direct = 0;
+            return ReceiveMore();
+        }
+
+        if (Parse(out Incoming item))
+            return Deliver(item) && !Pause();
+        return _isStopped ? Stop() : ReceiveMore();
+    }
+
+    /// <summary>Parses up to the next thing that the application sees.</summary>
+    private bool Parse(out Incoming item)
+    {
+        while (!_isStopped)
+        {
+            int at = _position;
+            ReceivedEvent received;
+            if (_direct > 0)
+            {
+                int count = _direct;
+                _direct = 0;
+                if (!_assembler.ReadDirect(count, out received))
+                    continue;
+            }
+            else
+            {
+                bool isWhole = _assembler.Read(_block.AsSpan(at, _end - at), out int consumed, out received);
+                _position = at + consumed;
+                if (!isWhole)
+                    break;
+            }
+
+            if (Take(received, at, out item))
+                return true;
+        }
+
+        item = default;
+        return false;
+    }
+
+    /// <summary>Acts on what the connection settles by itself, and passes on what the application sees.</summary>
+    private bool Take(in ReceivedEvent received, int at, out Incoming item)
+    {
+        byte[] array = received.Gathered ?? _block;
+        int start = received.Gathered is null ? at + received.Start : received.Start;
+        ReadOnlySpan<byte> payload = array.AsSpan(start, received.Length);
+        item = default;
+        switch (received.Kind)
+        {
+            case ReceivedEventKind.Text or ReceivedEventKind.Binary:
+                SharedMemory? hold = received.Gathered is null ? null : PooledArray.Wrap(array, _buffers.Arrays);
+                item = new Incoming((WebSocketEventKind)received.Kind, array, start, received.Length, hold);
+                if (!_isIgnoring)
+                    return true;
+                hold?.Release();
+                return false;
+
+            case ReceivedEventKind.Ping:
+                if (_autoPong)
+                    _connection.Send.Answer(payload);
+                return TakeControl(WebSocketEventKind.Ping, received, array, start, out item);
+
+            case ReceivedEventKind.Pong:
+                _connection.OnPong(payload);
+                return TakeControl(WebSocketEventKind.Pong, received, array, start, out item);
+
+            case ReceivedEventKind.Close:
+                ClosePayload.TryRead(payload, out _peerCode, out _peerReason, out _, skipUtf8Validation: true);
+                _isStopped = true;
+                return false;
+
+            default:
+                _violation = received.Violation;
+                _isStopped = true;
+                return false;
+        }
+    }
+
+    private bool TakeControl(WebSocketEventKind kind, in ReceivedEvent received, byte[] array, int start, out Incoming item)
+    {
+        item = new Incoming(kind, array, start, received.Length, Hold: null);
+        if (!ObservesControl)
+            return false;
+        if (received.Gathered is not null)
+        {
+            // The assembler takes this array back with its next read.
+            PooledArray copy = PooledArray.Copy(item.Payload, _buffers.Arrays);
+            item = new Incoming(kind, copy.Array, 0, received.Length, copy);
+        }
+
+        return true;
+    }
+
+    private bool ReceiveMore()
+    {
+        _connection.Send.Flush();
+        if (Volatile.Read(ref _result) is not null)
+            return Leave();
+
+        _transport.Advance(_position - _blockStart);
+        bool isAllConsumed = _position == _end;
+        _blockStart = _position;
+        ArraySegment<byte> direct = isAllConsumed && !_isDraining ? _assembler.GetDirectBuffer(DirectMinimum) : default;
+        ValueTask<ReceivedBlock> receive = _transport.ReceiveAsync(direct);
+        if (!receive.IsCompleted)
+        {
+            _synchronous = 0;
+            _receive = receive;
+            receive.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onReceived);
+            return false;
+        }
+
+        if (!Accept(receive))
+            return false;
+        if (++_synchronous < SynchronousReceives)
+            return true;
+        _synchronous = 0;
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        return false;
+    }
+
+    private void OnReceived()
+    {
+        _hasReceived = true;
+        Run();
+    }
+
+    private bool Accept(ValueTask<ReceivedBlock> receive)
+    {
+        ReceivedBlock block;
+        try
+        {
+            block = receive.GetAwaiter().GetResult();
+        }
+        catch (Exception e)
+        {
+            _position = _end = _blockStart = 0;
+            _block = [];
+            _connection.Close.OnReceiveFailed(e);
+            return Leave();
+        }
+
+        _block = block.Memory.Array ?? [];
+        _position = _blockStart = block.Memory.Offset;
+        _end = _position + block.Memory.Count;
+        _direct = block.Direct;
+        if (block.IsEnd)
+        {
+            _connection.Close.OnTransportEnded();
+            return Leave();
+        }
+
+        _connection.Deadlines.Received();
+        return true;
+    }
+
+    /// <summary>Waits with what ended the input until its turn has come.</summary>
+    private bool Stop()
+    {
+        bool act;
+        lock (_sync)
+        {
+            act = !_hasActed
+                && (IsReaderWaiting || _callback is not null || _hasHandlerReturned || _connection.Close.HasBegun);
+            _hasActed |= act;
+            if (!act)
+                _state = State.Stopped;
+        }
+
+        _connection.Send.Flush();
+        if (act)
+        {
+            Act();
+            lock (_sync)
+            {
+                if (_isDraining)
+                    return true;
+                _state = _result is null ? State.Stopped : State.Active;
+                if (_result is null)
+                    return false;
+            }
+
+            return Leave();
+        }
+
+        _connection.Deadlines.SuspendIdle();
+        _connection.Deadlines.SetGrace(_grace);
+        return false;
+    }
+
+    private void Act()
+    {
+        if (_violation is not null)
+            _connection.Close.OnViolation(_violation);
+        else
+            _connection.Close.OnPeerClose(_peerCode, _peerReason);
+    }
+
+    /// <summary>Leaves the loop: for good where the connection has ended, else until it does.</summary>
+    private bool Leave()
+    {
+        bool cleanUp;
+        lock (_sync)
+        {
+            cleanUp = _result is not null && _state != State.Ended;
+            _state = _result is null ? State.Stopped : State.Ended;
+        }
+
+        if (cleanUp)
+        {
+            CleanUp();
+            EndReading();
+        }
+
+        return false;
+    }
+
+    private void CleanUp()
+    {
+        _assembler.Dispose();
+        lock (_sync)
+            KeepLease();
+        _transport.ReleaseBlock();
+        _block = [];
+        _position = _end = _blockStart = 0;
+    }
+}

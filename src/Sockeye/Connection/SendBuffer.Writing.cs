@@ -1,0 +1,404 @@
+using System.Runtime.CompilerServices;
+using Sockeye.Protocol;
+
+namespace Sockeye;
+
+/// <content>The way out: when the output is handed to the transport, and in which pieces.</content>
+internal sealed partial class SendBuffer
+{
+    // On the receive loop, output is held back until the input has been parsed or so much has gathered.
+    private const int CorkLimit = 64 * 1024;
+
+    private bool HasOutput => _queue.Head is not null || _laneLength > 0 || _pongLength >= 0;
+
+    /// <summary>Hands the output to the transport, unless somebody is doing so.</summary>
+    public void Flush()
+    {
+        lock (_sync)
+        {
+            if (_writing || !HasOutput || _isEnded)
+                return;
+            _writing = true;
+        }
+
+        WriteAll();
+    }
+
+    /// <summary>Flushes what threads other than the receive loop have gathered (rule S10).</summary>
+    void IThreadPoolWorkItem.Execute()
+    {
+        lock (_sync)
+            _flushQueued = false;
+        Flush();
+    }
+
+    /// <summary>Ends all sending: whoever waits gets an exception, what is rented goes back. What the transport is still reading
+    /// follows when it has let go.</summary>
+    public void End(CloseResult result)
+    {
+        lock (_sync)
+        {
+            if (_isEnded)
+                return;
+            _isEnded = _isClosed = true;
+            while (_roomWaiters is { } waiter)
+            {
+                _roomWaiters = waiter.Next;
+                waiter.Next = null;
+                waiter.Fail(new WebSocketClosedException(result));
+            }
+
+            _lastRoomWaiter = null;
+            _endedWith = result;
+            Discard(ref _queue);
+            ReturnLane();
+        }
+    }
+
+    /// <summary>Counts what was accepted and has not been handed over. Called under the lock, before <see cref="End"/>.</summary>
+    public (long Messages, long Bytes) CountUnsent() =>
+        (_unsentMessages, Math.Max(0, _buffered - (_isCloseWritten ? 0 : _closeFrameSize)));
+
+    /// <summary>Says after a send that there is output: the receive loop flushes when it has parsed its input; any other thread
+    /// gathers for one turn of the pool's queue. Called under the lock.</summary>
+    /// <returns>What is left to do outside the lock.</returns>
+    private Wake NeedsFlush()
+    {
+        if (_writing || _flushQueued)
+            return Wake.None;
+        if (_connection.Receive.IsRunningHere)
+            return _buffered >= CorkLimit ? Wake.Flush : Wake.None;
+        _flushQueued = true;
+        return Wake.Queue;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Started(Wake wake)
+    {
+        if (wake == Wake.Queue)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        else if (wake == Wake.Flush)
+            Flush();
+    }
+
+    private void WriteAll()
+    {
+        while (TakeNext(out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second))
+        {
+            try
+            {
+                ValueTask write = _transport.SendAsync(first, second);
+                if (!write.IsCompleted)
+                {
+                    _write = write;
+                    _connection.Deadlines.WatchWrite();
+                    write.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onWritten);
+                    return;
+                }
+
+                write.GetAwaiter().GetResult();
+            }
+            catch (Exception e)
+            {
+                Broke(e);
+                return;
+            }
+
+            if (!Written())
+                return;
+        }
+    }
+
+    private void OnWritten()
+    {
+        try
+        {
+            _write.GetAwaiter().GetResult();
+        }
+        catch (Exception e)
+        {
+            Broke(e);
+            return;
+        }
+
+        if (Written())
+            WriteAll();
+    }
+
+    private void Broke(Exception exception)
+    {
+        lock (_sync)
+        {
+            _isClosed = true;
+            _isBroken = true;
+            Landed();
+            _writing = false;
+        }
+
+        _connection.Close.OnSendFailed(exception);
+    }
+
+    /// <summary>Chooses what leaves next: control frames wherever no frame is partly sent, then the output in order.</summary>
+    /// <returns>False where there is nothing; this thread no longer writes.</returns>
+    private bool TakeNext(out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second)
+    {
+        first = second = default;
+        bool closeWritten = false;
+        lock (_sync)
+        {
+            if (!_isBroken && !_isEnded)
+            {
+                OutputSegment? segment = Current();
+                if ((_laneLength > 0 || _pongLength >= 0) && segment is null or { IsAtBoundary: true })
+                {
+                    first = TakeLane();
+                    return true;
+                }
+
+                if (segment is not null)
+                {
+                    _inFlight = segment;
+                    (first, second) = segment.Kind == OutputKind.Frames ? TakeFrames(segment) : TakePayload(segment);
+                    _inFlightBytes = first.Length + second.Length;
+                    return true;
+                }
+
+                if (_closeFrameSize > 0 && _queue.Head is null && !_isCloseWritten)
+                    closeWritten = _isCloseWritten = true;
+            }
+
+            _writing = false;
+        }
+
+        if (closeWritten)
+            _connection.Close.OnCloseWritten();
+        return false;
+    }
+
+    /// <summary>Finds the segment whose turn it is, and drops what needs no bytes.</summary>
+    private OutputSegment? Current()
+    {
+        while (_queue.Head is { } head)
+        {
+            switch (head.Kind)
+            {
+                case OutputKind.Marker:
+                    head.Waiter!.Complete();
+                    break;
+                case OutputKind.Stream when head.Inner.Head is { } inner:
+                    return inner;
+                case OutputKind.Stream when !head.IsEnded:
+                    return null;
+                case OutputKind.Stream:
+                    break;
+                default:
+                    return head;
+            }
+
+            _queue.RemoveHead();
+            head.Return();
+        }
+
+        return null;
+    }
+
+    private ReadOnlyMemory<byte> TakeLane()
+    {
+        byte[] lane = _lane ?? _buffers.Arrays.Rent(FrameHeader.MaxSize + FrameHeader.MaxControlPayload);
+        int length = _laneLength;
+        if (_pongLength >= 0)
+        {
+            int size = FrameHeader.MaxSize + FrameHeader.MaxControlPayload;
+            if (lane.Length - length < size)
+            {
+                byte[] larger = _buffers.Arrays.Rent(length + size);
+                lane.AsSpan(0, length).CopyTo(larger);
+                _buffers.Arrays.Return(lane);
+                lane = larger;
+            }
+
+            length += WriteControl(lane.AsSpan(length), Opcode.Pong, _pong.AsSpan(0, _pongLength));
+            _buffers.Arrays.Return(_pong!);
+            _pong = null;
+            _pongLength = -1;
+        }
+
+        _lane = null;
+        _laneLength = 0;
+        _laneInFlight = lane;
+        return lane.AsMemory(0, length);
+    }
+
+    private (ReadOnlyMemory<byte> First, ReadOnlyMemory<byte> Second) TakeFrames(OutputSegment segment)
+    {
+        _inFlightMessages = segment.Messages;
+        segment.Messages = 0;
+        var frames = new ReadOnlyMemory<byte>(segment.Array, segment.Start, segment.End - segment.Start);
+        segment.Start = segment.End;
+        return (frames, default);
+    }
+
+    /// <summary>Takes the next piece of a large payload: as it is for a server, masked on the way for a client.</summary>
+    private (ReadOnlyMemory<byte> First, ReadOnlyMemory<byte> Second) TakePayload(OutputSegment segment)
+    {
+        segment.IsCommitted = true;
+        segment.Array ??= _buffers.Arrays.Rent(_isClient ? MaskedPieceSize : FrameHeader.MaxSize);
+        int header = segment.FrameRemaining == 0 ? BeginFrame(segment) : 0;
+        int length = segment.FrameRemaining;
+        ReadOnlyMemory<byte> first = segment.Array.AsMemory(0, header);
+        ReadOnlyMemory<byte> second = default;
+        if (_isClient)
+        {
+            length = Math.Min(length, segment.Array.Length - header);
+            Span<byte> piece = segment.Array.AsSpan(header, length);
+            Masking.Apply(segment.Payload.Span.Slice(segment.Sent, length), piece, segment.MaskKey, segment.MaskPhase);
+            segment.MaskPhase = (segment.MaskPhase + length) & 3;
+            first = segment.Array.AsMemory(0, header + length);
+        }
+        else
+        {
+            second = segment.Payload.Slice(segment.Sent, length);
+        }
+
+        segment.Sent += length;
+        segment.FrameRemaining -= length;
+        if (segment.Sent == segment.Payload.Length)
+        {
+            _inFlightMessages = segment.Messages;
+            segment.Messages = 0;
+        }
+
+        return (first, second);
+    }
+
+    private int BeginFrame(OutputSegment segment)
+    {
+        int left = segment.Payload.Length - segment.Sent;
+        segment.FrameRemaining = Math.Min(left, _fragmentSize);
+        Opcode opcode = segment.Sent == 0 ? segment.Opcode : Opcode.Continuation;
+        bool isFinal = segment.EndsMessage && segment.FrameRemaining == left;
+        if (!_isClient)
+            return FrameWriter.WriteHeader(segment.Array, opcode, isFinal, segment.FrameRemaining);
+
+        segment.MaskKey = MaskKeys.Next(_maskSource);
+        segment.MaskPhase = 0;
+        return FrameWriter.WriteMaskedHeader(segment.Array, opcode, isFinal, segment.FrameRemaining, segment.MaskKey);
+    }
+
+    /// <summary>Accounts for a write that the transport has taken.</summary>
+    /// <returns>False where sending has ended meanwhile; this thread no longer writes.</returns>
+    private bool Written()
+    {
+        bool fireWritable = false;
+        lock (_sync)
+        {
+            _unsentMessages -= _inFlightMessages;
+            Interlocked.Add(ref _buffered, -_inFlightBytes);
+            Landed();
+            if (_isEnded)
+            {
+                _writing = false;
+                return false;
+            }
+
+            if (_buffered <= _lowWater)
+                fireWritable = MakeRoom();
+        }
+
+        if (fireWritable)
+            _connection.FireWritable();
+        return true;
+    }
+
+    /// <summary>Lets go of what the transport was reading.</summary>
+    private void Landed()
+    {
+        _inFlightBytes = _inFlightMessages = 0;
+        if (_laneInFlight is not null)
+        {
+            _buffers.Arrays.Return(_laneInFlight);
+            _laneInFlight = null;
+        }
+
+        if (_inFlight is not { } segment)
+            return;
+
+        _inFlight = null;
+        if (_isEnded)
+        {
+            // End has emptied the queue and left this one to us.
+            Release(segment);
+            return;
+        }
+
+        bool isDone = segment.Kind == OutputKind.Frames ? segment.Start == segment.End : segment.Sent == segment.Payload.Length;
+        if (!isDone || _isBroken)
+            return;
+
+        OutputSegment head = _queue.Head!;
+        if (head.Kind == OutputKind.Stream)
+            head.Inner.RemoveHead();
+        else
+            _queue.RemoveHead();
+        Release(segment);
+    }
+
+    /// <summary>Lets those go on who wait for room.</summary>
+    /// <returns>Whether <see cref="WebSocketConnection.Writable"/> is owed.</returns>
+    private bool MakeRoom()
+    {
+        while (_roomWaiters is { } waiter)
+        {
+            _roomWaiters = waiter.Next;
+            waiter.Next = null;
+            waiter.Complete();
+        }
+
+        _lastRoomWaiter = null;
+        bool owed = _isWritableOwed;
+        _isWritableOwed = false;
+        return owed;
+    }
+
+    private void Discard(ref OutputQueue queue)
+    {
+        while (queue.Head is { } segment)
+        {
+            queue.RemoveHead();
+            if (segment.Kind == OutputKind.Stream)
+                Discard(ref segment.Inner);
+            if (segment != _inFlight)
+                Release(segment);
+        }
+    }
+
+    private void Release(OutputSegment segment)
+    {
+        if (segment.Array is not null)
+            _buffers.Arrays.Return(segment.Array);
+        segment.Hold?.Release();
+        if (_endedWith is null)
+            segment.Waiter?.Complete();
+        else
+            segment.Waiter?.Fail(new WebSocketClosedException(_endedWith));
+        segment.Return();
+    }
+
+    private void ReturnLane()
+    {
+        if (_lane is not null)
+            _buffers.Arrays.Return(_lane);
+        if (_pong is not null)
+            _buffers.Arrays.Return(_pong);
+        _lane = _pong = null;
+        _laneLength = 0;
+        _pongLength = -1;
+    }
+
+    private enum Wake : byte
+    {
+        None,
+        Queue,
+        Flush,
+    }
+}

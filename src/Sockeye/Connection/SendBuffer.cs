@@ -1,0 +1,471 @@
+using System.Text;
+using Sockeye.Protocol;
+using Sockeye.Transports;
+
+namespace Sockeye;
+
+/// <summary>Everything that waits to be sent on one connection, in the order in which it leaves.</summary>
+/// <remarks>
+/// <para>Small messages are framed into pooled arrays at the call; large ones leave from the memory of their sender; pings and pongs
+/// above the high-water mark have a lane of their own and pass between two frames (rules S1–S8).</para>
+/// <para>All state is guarded by the lock of the connection, which is never held while the transport writes. One thread at a time
+/// writes: whoever set <see cref="_writing"/>. Frames that come meanwhile gather and leave with its next write.</para>
+/// </remarks>
+internal sealed partial class SendBuffer : IThreadPoolWorkItem
+{
+    /// <summary>The largest payload that is copied as it is framed (rule S2).</summary>
+    public const int CopyLimit = 16 * 1024;
+
+    private const int ChunkSize = 32 * 1024;
+    private const int MaskedPieceSize = 64 * 1024;
+
+    private readonly WebSocketConnection _connection;
+    private readonly Transport _transport;
+    private readonly BufferPool _buffers;
+    private readonly MaskSource? _maskSource;
+    private readonly Lock _sync;
+    private readonly bool _isClient;
+    private readonly int _fragmentSize;
+    private readonly int _highWater;
+    private readonly int _lowWater;
+    private readonly int _maxBuffered;
+    private readonly Action _onWritten;
+
+    // The output.
+    private OutputQueue _queue;
+    private int _openStreams;
+    private long _buffered;
+    private int _unsentMessages;
+    private int _closeFrameSize;
+    private bool _isClosed;
+    private bool _isCloseWritten;
+    private bool _isBroken;
+    private bool _isEnded;
+    private CloseResult? _endedWith;
+
+    // The control lane: frames that pass, and the newest ping to answer.
+    private byte[]? _lane;
+    private int _laneLength;
+    private byte[]? _pong;
+    private int _pongLength = -1;
+
+    // Those who wait.
+    private SendWaiter? _roomWaiters;
+    private SendWaiter? _lastRoomWaiter;
+    private bool _isWritableOwed;
+
+    // The write under way.
+    private bool _writing;
+    private bool _flushQueued;
+    private OutputSegment? _inFlight;
+    private byte[]? _laneInFlight;
+    private int _inFlightBytes;
+    private int _inFlightMessages;
+    private ValueTask _write;
+
+    public SendBuffer(WebSocketConnection connection, Transport transport, Role role, WebSocketConnectionOptions options)
+    {
+        _connection = connection;
+        _transport = transport;
+        _buffers = options.Buffers;
+        _maskSource = options.MaskSource;
+        _sync = connection.Sync;
+        _isClient = role == Role.Client;
+        _fragmentSize = options.FragmentSize == 0 ? int.MaxValue : options.FragmentSize;
+        _highWater = options.HighWaterMark;
+        _lowWater = Math.Min(options.LowWaterMark, options.HighWaterMark);
+        _maxBuffered = options.MaxBufferedBytes;
+        _onWritten = OnWritten;
+    }
+
+    /// <summary>Gets how many accepted bytes have not been taken by the transport.</summary>
+    public long BufferedBytes => Interlocked.Read(ref _buffered);
+
+    public bool HasOpenStreams
+    {
+        get
+        {
+            lock (_sync)
+                return _openStreams > 0;
+        }
+    }
+
+    /// <summary>Sends a message from memory that stays valid until the task completes.</summary>
+    /// <param name="opcode">Text or binary.</param>
+    /// <param name="payload">The payload.</param>
+    /// <param name="hold">What keeps the payload valid, released when it is no longer needed; null where the caller does.</param>
+    /// <param name="token">Withdraws the message before its first byte is framed.</param>
+    public ValueTask SendAsync(Opcode opcode, ReadOnlyMemory<byte> payload, SharedMemory? hold, CancellationToken token)
+    {
+        if (token.IsCancellationRequested)
+        {
+            hold?.Release();
+            return ValueTask.FromCanceled(token);
+        }
+
+        if (payload.Length > CopyLimit)
+            return SendLarge(opcode, payload, hold, token);
+
+        ValueTask sent = SendSmall(opcode, payload.Span);
+        hold?.Release();
+        return sent;
+    }
+
+    /// <summary>Frames a small message at once; completes when there is room below the high-water mark.</summary>
+    public ValueTask SendSmall(Opcode opcode, ReadOnlySpan<byte> payload)
+    {
+        SendWaiter? waiter;
+        Wake wake;
+        lock (_sync)
+        {
+            if (_isClosed)
+                return ValueTask.FromException(_connection.ClosedException());
+            AppendMessage(opcode, payload);
+            waiter = WaitForRoom();
+            wake = NeedsFlush();
+        }
+
+        Started(wake);
+        return waiter is null ? default : waiter.Task;
+    }
+
+    /// <summary>Encodes and sends a text; lone surrogates become U+FFFD, as in browsers.</summary>
+    public ValueTask SendText(string text, CancellationToken token)
+    {
+        if (token.IsCancellationRequested)
+            return ValueTask.FromCanceled(token);
+
+        int length = Encoding.UTF8.GetByteCount(text);
+        if (length > CopyLimit || length > _fragmentSize)
+        {
+            byte[] encoded = _buffers.Arrays.Rent(length);
+            Encoding.UTF8.GetBytes(text, encoded);
+            return SendAsync(Opcode.Text, encoded.AsMemory(0, length), PooledArray.Wrap(encoded, _buffers.Arrays), token);
+        }
+
+        SendWaiter? waiter;
+        Wake wake;
+        lock (_sync)
+        {
+            if (_isClosed)
+                return ValueTask.FromException(_connection.ClosedException());
+            Span<byte> payload = AppendHeader(Opcode.Text, isFinal: true, length, out uint key);
+            Encoding.UTF8.GetBytes(text, payload);
+            if (_isClient)
+                Masking.Apply(payload, key);
+            MessageAppended();
+            waiter = WaitForRoom();
+            wake = NeedsFlush();
+        }
+
+        Started(wake);
+        return waiter is null ? default : waiter.Task;
+    }
+
+    /// <summary>Accepts a message or refuses it, without ever waiting (rule S7).</summary>
+    public SendResult TrySend(Opcode opcode, ReadOnlySpan<byte> payload)
+    {
+        SendResult result;
+        Wake wake;
+        lock (_sync)
+        {
+            if (_isClosed)
+                return SendResult.Closed;
+            if (_buffered + FramedSize(payload.Length) > _maxBuffered)
+                return SendResult.Full;
+            AppendMessage(opcode, payload);
+            result = SendResult.Accepted;
+            if (_buffered > _highWater)
+            {
+                result = SendResult.AcceptedAboveHighWater;
+                _isWritableOwed = true;
+            }
+
+            wake = NeedsFlush();
+        }
+
+        Started(wake);
+        return result;
+    }
+
+    /// <summary>Sends a control frame: in order while there is room, in the lane above the high-water mark.</summary>
+    public bool TrySendControl(Opcode opcode, ReadOnlySpan<byte> payload)
+    {
+        Wake wake;
+        lock (_sync)
+        {
+            if (_isClosed)
+                return false;
+            AppendControl(opcode, payload);
+            wake = NeedsFlush();
+        }
+
+        Started(wake);
+        return true;
+    }
+
+    /// <summary>Answers a ping: at once while there is room; above the high-water mark only the newest ping counts (rule S6).</summary>
+    public void Answer(ReadOnlySpan<byte> payload)
+    {
+        Wake wake;
+        lock (_sync)
+        {
+            if (_isClosed)
+                return;
+            if (IsLaneNeeded)
+            {
+                _pong ??= _buffers.Arrays.Rent(FrameHeader.MaxControlPayload);
+                payload.CopyTo(_pong);
+                _pongLength = payload.Length;
+            }
+            else
+            {
+                AppendFrame(Opcode.Pong, payload, isFinal: true);
+            }
+
+            wake = NeedsFlush();
+        }
+
+        Started(wake);
+    }
+
+    /// <summary>Sends a ping behind everything accepted, for <see cref="WebSocketConnection.ConfirmAsync"/>.</summary>
+    public bool TrySendInOrder(Opcode opcode, ReadOnlySpan<byte> payload)
+    {
+        Wake wake;
+        lock (_sync)
+        {
+            if (_isClosed)
+                return false;
+            AppendFrame(opcode, payload, isFinal: true);
+            wake = NeedsFlush();
+        }
+
+        Started(wake);
+        return true;
+    }
+
+    /// <summary>Completes when everything accepted so far has been taken by the transport.</summary>
+    public ValueTask DrainAsync(CancellationToken token)
+    {
+        if (token.IsCancellationRequested)
+            return ValueTask.FromCanceled(token);
+
+        SendWaiter waiter;
+        lock (_sync)
+        {
+            if (_connection.Close.IsEnded)
+                return _unsentMessages == 0 ? default : ValueTask.FromException(_connection.ClosedException());
+            if (_queue.Head is null)
+                return default;
+            OutputSegment marker = OutputSegment.Rent(OutputKind.Marker);
+            waiter = marker.Waiter = SendWaiter.Rent();
+            waiter.Owner = this;
+            _queue.Append(marker);
+        }
+
+        Flush();
+        ValueTask drained = waiter.Task;
+        return token.CanBeCanceled ? new ValueTask(drained.AsTask().WaitAsync(token)) : drained;
+    }
+
+    /// <summary>Queues the Close frame behind everything accepted. Nothing is accepted after it.</summary>
+    public void AppendClose(CloseCode code, string reason)
+    {
+        Span<byte> payload = stackalloc byte[FrameHeader.MaxControlPayload];
+        int length = ClosePayload.Write(payload, code, reason);
+        long before = _buffered;
+        AppendFrame(Opcode.Close, payload[..length], isFinal: true);
+        _closeFrameSize = (int)(_buffered - before);
+        _isClosed = true;
+    }
+
+    private bool IsLaneNeeded => _buffered >= _highWater || _openStreams > 0;
+
+    private ValueTask SendLarge(Opcode opcode, ReadOnlyMemory<byte> payload, SharedMemory? hold, CancellationToken token)
+    {
+        SendWaiter waiter;
+        lock (_sync)
+        {
+            if (_isClosed)
+            {
+                hold?.Release();
+                return ValueTask.FromException(_connection.ClosedException());
+            }
+
+            OutputSegment segment = AppendPayload(ref _queue, opcode, payload, endsMessage: true);
+            segment.Hold = hold;
+            segment.Messages = 1;
+            _unsentMessages++;
+            waiter = segment.Waiter = SendWaiter.Rent();
+            waiter.Owner = this;
+        }
+
+        ValueTask sent = waiter.Task;
+        waiter.CancelBy(token);
+        Flush();
+        return sent;
+    }
+
+    /// <summary>Takes back a large message of which no byte has been framed.</summary>
+    public void Withdraw(SendWaiter waiter, CancellationToken token)
+    {
+        lock (_sync)
+        {
+            for (OutputSegment? segment = _queue.Head; segment is not null; segment = segment.Next)
+            {
+                if (segment.Waiter != waiter || segment.IsCommitted || segment.Kind != OutputKind.Payload)
+                    continue;
+                Interlocked.Add(ref _buffered, -FramedSize(segment.Payload.Length));
+                _unsentMessages--;
+                segment.Hold?.Release();
+                _queue.Remove(segment);
+                segment.Return();
+                waiter.Fail(new OperationCanceledException(token));
+                return;
+            }
+        }
+    }
+
+    /// <summary>Frames a message into the output, in fragments where it is longer than one may be.</summary>
+    private void AppendMessage(Opcode opcode, ReadOnlySpan<byte> payload)
+    {
+        if (payload.Length > CopyLimit)
+        {
+            // TrySend alone comes here: the caller's memory is not ours to keep.
+            PooledArray copy = PooledArray.Copy(payload, _buffers.Arrays);
+            OutputSegment segment = AppendPayload(ref _queue, opcode, copy.Array.AsMemory(0, payload.Length), endsMessage: true);
+            segment.Hold = copy;
+            segment.Messages = 1;
+            _unsentMessages++;
+            return;
+        }
+
+        while (payload.Length > _fragmentSize)
+        {
+            AppendFrame(opcode, payload[.._fragmentSize], isFinal: false);
+            payload = payload[_fragmentSize..];
+            opcode = Opcode.Continuation;
+        }
+
+        AppendFrame(opcode, payload, isFinal: true);
+        MessageAppended();
+    }
+
+    private void MessageAppended()
+    {
+        _queue.Tail!.Messages++;
+        _unsentMessages++;
+    }
+
+    private void AppendControl(Opcode opcode, ReadOnlySpan<byte> payload)
+    {
+        if (!IsLaneNeeded)
+        {
+            AppendFrame(opcode, payload, isFinal: true);
+            return;
+        }
+
+        int size = FrameHeader.MaxSize + FrameHeader.MaxControlPayload;
+        if (_lane is null)
+        {
+            _lane = _buffers.Arrays.Rent(size);
+        }
+        else if (_lane.Length - _laneLength < size)
+        {
+            byte[] larger = _buffers.Arrays.Rent(_lane.Length * 2);
+            _lane.AsSpan(0, _laneLength).CopyTo(larger);
+            _buffers.Arrays.Return(_lane);
+            _lane = larger;
+        }
+
+        _laneLength += WriteControl(_lane.AsSpan(_laneLength), opcode, payload);
+    }
+
+    private int WriteControl(Span<byte> destination, Opcode opcode, ReadOnlySpan<byte> payload)
+    {
+        if (_isClient)
+        {
+            uint key = MaskKeys.Next(_maskSource);
+            int size = FrameWriter.WriteMaskedHeader(destination, opcode, isFinal: true, payload.Length, key);
+            Masking.Apply(payload, destination[size..], key);
+            return size + payload.Length;
+        }
+        else
+        {
+            int size = FrameWriter.WriteHeader(destination, opcode, isFinal: true, payload.Length);
+            payload.CopyTo(destination[size..]);
+            return size + payload.Length;
+        }
+    }
+
+    private void AppendFrame(Opcode opcode, ReadOnlySpan<byte> payload, bool isFinal)
+    {
+        Span<byte> framed = AppendHeader(opcode, isFinal, payload.Length, out uint key);
+        if (_isClient)
+            Masking.Apply(payload, framed, key);
+        else
+            payload.CopyTo(framed);
+    }
+
+    /// <summary>Writes a header into the last chunk of the output and gives the room for the payload behind it.</summary>
+    private Span<byte> AppendHeader(Opcode opcode, bool isFinal, int length, out uint key) =>
+        AppendHeader(ref _queue, opcode, isFinal, length, out key);
+
+    private Span<byte> AppendHeader(ref OutputQueue queue, Opcode opcode, bool isFinal, int length, out uint key)
+    {
+        int size = FrameWriter.GetHeaderSize(length, _isClient) + length;
+        OutputSegment? chunk = queue.Tail;
+        if (chunk is null || chunk.Kind != OutputKind.Frames || chunk.Array!.Length - chunk.End < size)
+        {
+            chunk = OutputSegment.Rent(OutputKind.Frames);
+            chunk.Array = _buffers.Arrays.Rent(Math.Max(ChunkSize, size));
+            queue.Append(chunk);
+        }
+
+        Span<byte> frame = chunk.Array.AsSpan(chunk.End, size);
+        chunk.End += size;
+        Interlocked.Exchange(ref _buffered, _buffered + size);
+        key = 0;
+        if (!_isClient)
+            return frame[FrameWriter.WriteHeader(frame, opcode, isFinal, length)..];
+
+        key = MaskKeys.Next(_maskSource);
+        return frame[FrameWriter.WriteMaskedHeader(frame, opcode, isFinal, length, key)..];
+    }
+
+    private OutputSegment AppendPayload(ref OutputQueue queue, Opcode opcode, ReadOnlyMemory<byte> payload, bool endsMessage)
+    {
+        OutputSegment segment = OutputSegment.Rent(OutputKind.Payload);
+        segment.Opcode = opcode;
+        segment.Payload = payload;
+        segment.EndsMessage = endsMessage;
+        queue.Append(segment);
+        Interlocked.Add(ref _buffered, FramedSize(payload.Length));
+        return segment;
+    }
+
+    /// <summary>Tells how many bytes a message takes on the wire.</summary>
+    private long FramedSize(int length)
+    {
+        int whole = length > _fragmentSize ? (length - 1) / _fragmentSize : 0;
+        int last = length - (whole * _fragmentSize);
+        return length
+            + ((long)whole * FrameWriter.GetHeaderSize(_fragmentSize, _isClient))
+            + FrameWriter.GetHeaderSize(last, _isClient);
+    }
+
+    private SendWaiter? WaitForRoom()
+    {
+        if (_buffered <= _highWater)
+            return null;
+
+        var waiter = SendWaiter.Rent();
+        if (_lastRoomWaiter is null)
+            _roomWaiters = waiter;
+        else
+            _lastRoomWaiter.Next = waiter;
+        _lastRoomWaiter = waiter;
+        return waiter;
+    }
+}

@@ -1,0 +1,87 @@
+using System.Threading.Tasks.Sources;
+
+namespace Sockeye;
+
+/// <summary>Someone who waits for a send: for room, for a large message to leave, or for the output to drain.</summary>
+/// <remarks>Pooled: a waiter goes back when its result has been taken. Continuations never run on the stack of the sender or of
+/// whoever completes it (rule T2).</remarks>
+internal sealed class SendWaiter : IValueTaskSource
+{
+    private const int MaxSpares = 32;
+
+    [ThreadStatic]
+    private static SendWaiter? t_spare;
+    [ThreadStatic]
+    private static int t_spares;
+
+    private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
+    private CancellationTokenRegistration _registration;
+
+    public SendWaiter? Next { get; set; }
+
+    /// <summary>Gets or sets the position in the output that this waiter waits for, where it waits for one.</summary>
+    public long Position { get; set; }
+
+    /// <summary>Gets or sets what the token withdraws.</summary>
+    public SendBuffer? Owner { get; set; }
+
+    public ValueTask Task => new(this, _core.Version);
+
+    public static SendWaiter Rent()
+    {
+        SendWaiter? waiter = t_spare;
+        if (waiter is null)
+            return new SendWaiter();
+        t_spare = waiter.Next;
+        t_spares--;
+        waiter.Next = null;
+        return waiter;
+    }
+
+    /// <summary>Lets a token withdraw what is waited for, if that is still possible when it fires.</summary>
+    public void CancelBy(CancellationToken token)
+    {
+        if (token.CanBeCanceled)
+        {
+            _registration = token.UnsafeRegister(
+                static (state, token) =>
+                {
+                    var waiter = (SendWaiter)state!;
+                    waiter.Owner?.Withdraw(waiter, token);
+                },
+                this);
+        }
+    }
+
+    public void Complete() => _core.SetResult(true);
+
+    public void Fail(Exception exception) => _core.SetException(exception);
+
+    void IValueTaskSource.GetResult(short token)
+    {
+        // Waits for a token callback that is running: the waiter must not be in use again while it does.
+        _registration.Dispose();
+        try
+        {
+            _core.GetResult(token);
+        }
+        finally
+        {
+            _registration = default;
+            Owner = null;
+            Position = 0;
+            _core.Reset();
+            if (t_spares < MaxSpares)
+            {
+                Next = t_spare;
+                t_spare = this;
+                t_spares++;
+            }
+        }
+    }
+
+    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _core.GetStatus(token);
+
+    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _core.OnCompleted(continuation, state, token, flags);
+}

@@ -1,0 +1,89 @@
+using Sockeye.Diagnostics;
+using Sockeye.Protocol;
+
+namespace Sockeye;
+
+/// <content>How a connection is started, and run by a handler.</content>
+public sealed partial class WebSocketConnection
+{
+    /// <summary>Begins to receive, for code that reads when it likes.</summary>
+    internal void Start() => Receive.Start();
+
+    /// <summary>Runs a handler; completes when the connection has ended and the handler has returned. Never throws.</summary>
+    internal async Task RunAsync(Func<WebSocketConnection, CancellationToken, Task> handler)
+    {
+        _handlerCancellation = new CancellationTokenSource();
+        CancellationToken token = _handlerCancellation.Token;
+        try
+        {
+            await Receive.Start(() => handler(this, token)).ConfigureAwait(false);
+        }
+        catch (Exception e) when (IsOwnEnd(e))
+        {
+            _logger.HandlerEnded(e);
+        }
+        catch (Exception e)
+        {
+            OnHandlerFailed(e);
+        }
+
+        Receive.OnHandlerReturned();
+        Close.Begin(CloseCode.Normal, "", CloseCause.Local);
+        await Closed.ConfigureAwait(false);
+        Receive.Discard();
+    }
+
+    /// <summary>Runs callbacks; completes when the connection has ended. Never throws.</summary>
+    internal async Task RunAsync(WebSocketHandler handler)
+    {
+        try
+        {
+            handler.Opened?.Invoke(this);
+            Receive.Start(handler.Message);
+        }
+        catch (Exception e)
+        {
+            OnHandlerFailed(e);
+            Receive.Start();
+        }
+
+        CloseResult result = await Closed.ConfigureAwait(false);
+        try
+        {
+            handler.Closed?.Invoke(this, result);
+        }
+        catch (Exception e)
+        {
+            _logger.HandlerFailed(e);
+        }
+    }
+
+    /// <summary>Closes with 1011 for an exception of the application: no detail on the wire, one line in the log (rule C4).</summary>
+    internal void OnHandlerFailed(Exception exception)
+    {
+        _logger.HandlerFailed(exception);
+        Close.Begin(CloseCode.InternalError, "", CloseCause.HandlerFailed, exception);
+    }
+
+    /// <summary>Notes that the application has read all there was: a handler that still works for a connection that broke is told.</summary>
+    internal void OnAllRead()
+    {
+        if (Close.Result is { IsClean: false } || Receive.IsIgnoring)
+            CancelHandler();
+    }
+
+    private void CancelHandler()
+    {
+        // Callbacks of the application run elsewhere, never on the stack of who found the end.
+        if (_handlerCancellation is { IsCancellationRequested: false } source)
+            ThreadPool.UnsafeQueueUserWorkItem(static s => s.Cancel(), source, preferLocal: false);
+    }
+
+    /// <summary>Tells whether a handler ended because its connection did.</summary>
+    private bool IsOwnEnd(Exception exception) => exception switch
+    {
+        WebSocketClosedException closed => ReferenceEquals(closed.Result, Close.Result) || Close.HasBegun,
+        OperationCanceledException canceled => canceled.CancellationToken == HandlerToken && HandlerToken.IsCancellationRequested,
+        _ => false,
+    };
+}

@@ -1,0 +1,185 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+
+namespace Sockeye.Transports;
+
+/// <summary>Carries bytes over a stream: TLS, a tunnel, a pipe, an upgraded HTTP stream.</summary>
+/// <remarks>No token is ever passed into the stream: cancelling a read breaks an <see cref="SslStream"/>. It waits with a read of
+/// zero bytes, which streams of the framework complete when there is data; for a stream that returns at once from such a read,
+/// the wait happens in the read itself.</remarks>
+internal sealed class StreamTransport : Transport
+{
+    // A TLS record: header and payload of a large frame leave in as few of them as possible.
+    private const int Gather = 16 * 1024;
+
+    // What one write of a large payload takes, so that a slow peer is seen to make progress.
+    private const int Slice = 64 * 1024;
+
+    private readonly Stream _stream;
+    private readonly Socket? _socket;
+    private readonly BufferPool _buffers;
+    private ReceiveBuffer _buffer;
+    private long _bytesSent;
+    private int _ended;
+
+    /// <summary>Wraps a stream, which belongs to the transport from here on.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="buffers">Where memory is rented.</param>
+    /// <param name="local">The address of this side.</param>
+    /// <param name="remote">The address of the peer.</param>
+    /// <param name="isSecure">Whether the stream is TLS.</param>
+    /// <param name="socket">The socket below the stream, if it is known: it can be shut down and reset.</param>
+    public StreamTransport(
+        Stream stream, BufferPool buffers, EndPoint? local = null, EndPoint? remote = null, bool isSecure = false, Socket? socket = null)
+    {
+        _stream = stream;
+        _socket = socket ?? (stream as NetworkStream)?.Socket;
+        _buffers = buffers;
+        _buffer = new ReceiveBuffer(buffers);
+        LocalEndPoint = local ?? _socket?.LocalEndPoint;
+        RemoteEndPoint = remote ?? _socket?.RemoteEndPoint;
+        IsSecure = isSecure || stream is SslStream;
+    }
+
+    public override EndPoint? LocalEndPoint { get; }
+
+    public override EndPoint? RemoteEndPoint { get; }
+
+    public override bool IsSecure { get; }
+
+    public override long BytesSent => Volatile.Read(ref _bytesSent);
+
+    public override ValueTask<ReceivedBlock> ReceiveAsync(ArraySegment<byte> direct)
+    {
+        if (_buffer.HasUnread)
+        {
+            _buffer.Prepare();
+            return new ValueTask<ReceivedBlock>(new ReceivedBlock(_buffer.Block, 0, IsEnd: false));
+        }
+
+        _buffer.Rest();
+        return ReadAsync(direct);
+    }
+
+    public override void Advance(int consumed) => _buffer.Advance(consumed);
+
+    public override void Unread(ReadOnlySpan<byte> bytes) => _buffer.Unread(bytes);
+
+    public override SharedMemory Retain() => _buffer.Retain();
+
+    public override void ReleaseBlock() => _buffer.Release();
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public override async ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
+    {
+        try
+        {
+            if (second.Length > 0 && first.Length < Gather)
+            {
+                byte[] gathered = _buffers.Arrays.Rent(Gather);
+                int more = Math.Min(second.Length, Gather - first.Length);
+                first.CopyTo(gathered);
+                second[..more].CopyTo(gathered.AsMemory(first.Length));
+                int length = first.Length + more;
+                second = second[more..];
+                try
+                {
+                    await WriteAsync(gathered.AsMemory(0, length)).ConfigureAwait(false);
+                }
+                finally
+                {
+                    _buffers.Arrays.Return(gathered);
+                }
+            }
+            else
+            {
+                await WriteAsync(first).ConfigureAwait(false);
+            }
+
+            for (; second.Length > 0; second = second[Math.Min(second.Length, Slice)..])
+                await WriteAsync(second[..Math.Min(second.Length, Slice)]).ConfigureAwait(false);
+            await _stream.FlushAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (IsBroken(e))
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
+
+    public override async ValueTask ShutdownAsync()
+    {
+        try
+        {
+            if (_stream is SslStream tls)
+                await tls.ShutdownAsync().ConfigureAwait(false);
+            _socket?.Shutdown(SocketShutdown.Send);
+        }
+        catch (Exception e) when (IsBroken(e))
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
+
+    public override void Abort()
+    {
+        if (Interlocked.Exchange(ref _ended, 1) != 0)
+            return;
+        if (_socket is not null)
+        {
+            try
+            {
+                _socket.LingerState = new LingerOption(enable: true, seconds: 0);
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                // The peer has reset the connection already: closing is all that is left to do.
+            }
+
+            // The socket first: the stream above it must not say good-bye.
+            _socket.Dispose();
+        }
+
+        _stream.Dispose();
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _ended, 1) != 0)
+            return;
+        await _stream.DisposeAsync().ConfigureAwait(false);
+        _socket?.Dispose();
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<ReceivedBlock> ReadAsync(ArraySegment<byte> direct)
+    {
+        try
+        {
+            await _stream.ReadAsync(Memory<byte>.Empty, CancellationToken.None).ConfigureAwait(false);
+            if (direct.Count > 0 && _buffer.IsEmpty)
+            {
+                int straight = await _stream.ReadAsync(direct.AsMemory(), CancellationToken.None).ConfigureAwait(false);
+                return new ReceivedBlock(default, straight, straight == 0);
+            }
+
+            int received = await _stream.ReadAsync(_buffer.Prepare().AsMemory(), CancellationToken.None).ConfigureAwait(false);
+            _buffer.Commit(received);
+            return new ReceivedBlock(_buffer.Block, 0, received == 0);
+        }
+        catch (Exception e) when (IsBroken(e))
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
+
+    private async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
+    {
+        await _stream.WriteAsync(bytes, CancellationToken.None).ConfigureAwait(false);
+        Interlocked.Add(ref _bytesSent, bytes.Length);
+    }
+
+    // Streams report a broken connection in many ways; all that they throw from here on means the same.
+    private static bool IsBroken(Exception e) => e is not (IOException or OutOfMemoryException);
+}

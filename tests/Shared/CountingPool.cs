@@ -1,0 +1,42 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+
+namespace Sockeye.Testing;
+
+/// <summary>An array pool that counts what is out, poisons what comes back, and notices an array that comes back twice.</summary>
+internal sealed class CountingPool : ArrayPool<byte>
+{
+    private const byte Poison = 0xA5;
+
+    private readonly ConcurrentDictionary<byte[], string> _rented = new(ReferenceEqualityComparer.Instance);
+    private int _rents;
+
+    /// <summary>Gets how many arrays are out.</summary>
+    public int Outstanding => _rented.Count;
+
+    /// <summary>Gets how many arrays were ever rented.</summary>
+    public int Rents => Volatile.Read(ref _rents);
+
+    /// <summary>Gets how many bytes are out.</summary>
+    public long OutstandingBytes => _rented.Keys.Sum(array => (long)array.Length);
+
+    /// <summary>Gets where each array that is out was rented.</summary>
+    public IEnumerable<string> Traces => _rented.Values;
+
+    public override byte[] Rent(int minimumLength)
+    {
+        Interlocked.Increment(ref _rents);
+        // Never shorter than asked for, and odd, so that nobody counts on a power of two.
+        byte[] array = new byte[Math.Max(16, minimumLength) + 3];
+        array.AsSpan().Fill(Poison);
+        _rented[array] = Environment.StackTrace;
+        return array;
+    }
+
+    public override void Return(byte[] array, bool clearArray = false)
+    {
+        if (!_rented.TryRemove(array, out _))
+            throw new InvalidOperationException("An array came back that was not out: it was returned twice, or never rented here.");
+        array.AsSpan().Fill(Poison);
+    }
+}
