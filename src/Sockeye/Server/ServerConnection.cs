@@ -20,6 +20,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     private UpgradeRequest? _request;
     private WebSocketConnection? _connection;
     private volatile bool _timedOut;
+    private bool _isCounted;
 
     public ServerConnection(ServerCore server, Socket socket)
     {
@@ -59,6 +60,13 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
             _socket.Close(0);
     }
 
+    /// <summary>Counts the connection as open no more; its handler may still run.</summary>
+    public void MarkClosed()
+    {
+        if (Interlocked.Exchange(ref _isCounted, false))
+            _server.Connections.MarkClosed();
+    }
+
     /// <summary>Ends a connection that was never run.</summary>
     public void Discard()
     {
@@ -72,7 +80,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         {
             if (request.IsUndecided)
                 HandshakeLog.RequestUndecided(Logger, RemoteEndPoint);
-            request.Expire();
+            request.OnDeadline();
         }
         else
         {
@@ -101,7 +109,8 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         finally
         {
             await _deadline.DisposeAsync().ConfigureAwait(false);
-            _server.Connections.Remove(this, wasOpen: _connection is not null);
+            MarkClosed();
+            _server.Connections.Remove(this);
         }
     }
 
@@ -127,7 +136,11 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     {
         BufferPool buffers = _server.Options.Connection.Buffers;
         if (_server.Options.Tls is not { } tls)
-            return new SocketTransport(_socket, buffers);
+        {
+            return _socket.ProtocolType == ProtocolType.Tcp
+                ? new SocketTransport(_socket, buffers)
+                : new StreamTransport(new NetworkStream(_socket, ownsSocket: true), buffers);
+        }
 
         EndPoint? local = _socket.LocalEndPoint;
         EndPoint? remote = _socket.RemoteEndPoint;
@@ -217,7 +230,9 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         await _deadline.DisposeAsync().ConfigureAwait(false);
         Volatile.Write(ref _connection, connection);
         Volatile.Write(ref _request, null);
-        if (!_server.Connections.MarkOpen())
+        bool stays = _server.Connections.MarkOpen();
+        Volatile.Write(ref _isCounted, true);
+        if (!stays)
             Stop();
     }
 }

@@ -32,13 +32,18 @@ internal sealed class ServerConnections
         }
     }
 
-    public void Remove(ServerConnection connection, bool wasOpen)
+    /// <summary>Counts a connection as open no more.</summary>
+    public void MarkClosed()
+    {
+        lock (_all)
+            _open--;
+    }
+
+    public void Remove(ServerConnection connection)
     {
         lock (_all)
         {
             _all.Remove(connection);
-            if (wasOpen)
-                _open--;
             if (_isStopping && _all.Count == 0)
                 _empty.TrySetResult();
         }

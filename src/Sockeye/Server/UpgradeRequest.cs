@@ -144,20 +144,23 @@ public sealed class UpgradeRequest
             _received.Span);
     }
 
-    /// <summary>Answers 503 where the application has not decided, and breaks off an answer that is not taken.</summary>
+    /// <summary>Answers 503 where the application has not decided.</summary>
     internal void Expire()
     {
-        if (Interlocked.CompareExchange(ref _state, Expired, Undecided) == Undecided)
-        {
-            HttpHeaders headers = new() { { "Retry-After", "1" } };
-            _ = SendAsync(
-                new HandshakeRefusal(503, headers, "The server did not decide about this request in time. Try again.\n"),
-                "it was not decided in time");
-        }
-        else if (Interlocked.CompareExchange(ref _state, Expired, Accepting) == Accepting)
-        {
+        if (Interlocked.CompareExchange(ref _state, Expired, Undecided) != Undecided)
+            return;
+        HttpHeaders headers = new() { { "Retry-After", "1" } };
+        _ = SendAsync(
+            new HandshakeRefusal(503, headers, "The server did not decide about this request in time. Try again.\n"),
+            "it was not decided in time");
+    }
+
+    /// <summary>Answers 503 where the application has not decided, and breaks off an answer that is not taken.</summary>
+    internal void OnDeadline()
+    {
+        Expire();
+        if (Interlocked.CompareExchange(ref _state, Expired, Accepting) == Accepting)
             _transport.Abort();
-        }
     }
 
     /// <summary>Refuses the request, unless it has been decided; completes when the connection is closed.</summary>

@@ -41,7 +41,7 @@ public sealed class WebSocketServer : IAsyncDisposable
     /// <summary>Gets the bound end points, their ports known; none until the server listens.</summary>
     public IReadOnlyList<EndPoint> EndPoints => _listening.Task.IsCompletedSuccessfully ? _listening.Task.Result : [];
 
-    /// <summary>Gets how many WebSocket connections are open.</summary>
+    /// <summary>Gets how many WebSocket connections are open, those included whose handler still runs.</summary>
     public int Connections => _core.Connections.Open;
 
     /// <summary>Runs a handler for each connection at a path. Nothing closes a connection before its handler has returned; then it is
@@ -258,6 +258,7 @@ public sealed class WebSocketServer : IAsyncDisposable
         {
             if (connection.Connection is { } open)
                 await open.Closed.ConfigureAwait(false);
+            connection.MarkClosed();
         }
     }
 }

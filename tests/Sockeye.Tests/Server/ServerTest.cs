@@ -76,7 +76,12 @@ internal sealed class ServerTest : IAsyncDisposable
         using (var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20)))
             await Server.StopAsync(TimeSpan.FromHours(1), patience.Token);
         Assert.Equal(0, Server.Connections);
-        Assert.Empty(Pool.Traces);
+
+        // a connection gives its memory back right after it has told its end
+        long start = Environment.TickCount64;
+        while ((Pool.Outstanding > 0 || Buffers.SlabsHeld > 0) && Environment.TickCount64 - start < Patience.TotalMilliseconds)
+            await Task.Yield();
+        Assert.Equal("", string.Join("\n\n", Pool.Traces));
         Assert.Equal(0, Buffers.SlabsHeld);
     }
 }
