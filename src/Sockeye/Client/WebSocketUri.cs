@@ -51,7 +51,9 @@ internal sealed record WebSocketUri
             throw Refuse(uri.OriginalString, "names no port to connect to");
 
         bool isIPv6 = uri.HostNameType == UriHostNameType.IPv6;
-        string written = isIPv6 ? $"[{WithoutZone(host)}]" : host;
+        if (isIPv6)
+            host = Uri.UnescapeDataString(host); // the % before a zone stands there as %25
+        string written = isIPv6 ? $"[{host.Split('%')[0]}]" : host;
         bool isDefaultPort = uri.Port == (isSecure ? 443 : 80);
         return new WebSocketUri
         {
@@ -66,8 +68,6 @@ internal sealed record WebSocketUri
 
     /// <summary>Gives the URI for logs: without credentials and query, which may hold secrets.</summary>
     public override string ToString() => $"{(IsSecure ? "wss" : "ws")}://{HostHeader}{Target.Split('?')[0]}";
-
-    private static string WithoutZone(string address) => address.Split('%')[0];
 
     private static string Basic(string userInfo)
     {
