@@ -20,7 +20,7 @@ internal static class Repository
         get
         {
             string configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
-            return Path.Combine(Root, "artifacts", "bin", "Sockeye.Cli", configuration, "sockeye.dll");
+            return Path.Combine(Root, "artifacts", "bin", "Sockeye.Cli", configuration, "Sockeye.Cli.dll");
         }
     }
 
