@@ -27,7 +27,7 @@ internal sealed class ResponseBody(HeadReader reader)
         {
             await body.ReadAsync(response).ConfigureAwait(false);
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
             // What has come until here may tell enough.
         }

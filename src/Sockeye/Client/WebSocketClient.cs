@@ -46,13 +46,13 @@ public static class WebSocketClient
             transport = null;
             connection.Start();
             if (logger.IsEnabled(LogLevel.Debug))
-                Log.Connected(logger, uri.ToString());
+                HandshakeLog.Connected(logger, uri.ToString());
             return connection;
         }
         catch (Exception e)
         {
             if (logger.IsEnabled(LogLevel.Debug))
-                Log.ConnectFailed(logger, uri.ToString(), e);
+                HandshakeLog.ConnectFailed(logger, uri.ToString(), e);
             throw;
         }
         finally
@@ -108,7 +108,7 @@ public static class WebSocketClient
             };
             return new WebSocketConnection(transport, Role.Client, options.Connection, details, reader.Beyond);
         }
-        catch (IOException e) when (e is not WebSocketHandshakeException)
+        catch (Exception e) when (e is ObjectDisposedException or (IOException and not WebSocketHandshakeException))
         {
             throw deadline.Explain(e, "the server's answer");
         }

@@ -54,6 +54,9 @@ internal sealed class HeadReader(Transport transport, HandshakeLimits limits, Bu
         ReceivedBlock block = await transport.ReceiveAsync(default).ConfigureAwait(false);
         Append(block.Memory);
         transport.Advance(block.Memory.Count);
+
+        // Nothing is held while the application decides, nor left behind where the handshake fails.
+        transport.ReleaseBlock();
         return block.Memory.Count > 0 || !block.IsEnd;
     }
 

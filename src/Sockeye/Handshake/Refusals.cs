@@ -52,7 +52,8 @@ internal static class Refusals
         await CloseAsync(transport).ConfigureAwait(false);
     }
 
-    /// <summary>Closes a transport; what its stream throws while it goes is of no use to anybody.</summary>
+    /// <summary>Closes a transport that nobody receives from any more; what its stream throws while it goes is of no use to
+    /// anybody.</summary>
     public static async Task CloseAsync(Transport transport)
     {
         try
@@ -63,5 +64,7 @@ internal static class Refusals
         {
             transport.Abort();
         }
+
+        transport.ReleaseBlock();
     }
 }

@@ -1,7 +1,7 @@
 namespace Sockeye;
 
-/// <summary>Holds what is mapped at one path.</summary>
-internal sealed record Endpoint(Func<WebSocketConnection, CancellationToken, Task> Handler, WebSocketAcceptOptions Options);
+/// <summary>Holds what is mapped at one path: what runs a connection to its end, and how requests are accepted.</summary>
+internal sealed record Endpoint(Func<WebSocketConnection, Task> Run, WebSocketAcceptOptions Options);
 
 /// <summary>Finds what is mapped at a path: exactly there, or else below the longest path that ends with <c>/*</c>.</summary>
 /// <remarks>Immutable: a table with one more entry is another table.</remarks>

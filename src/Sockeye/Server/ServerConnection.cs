@@ -71,7 +71,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         if (Volatile.Read(ref _request) is { } request)
         {
             if (request.IsUndecided)
-                Log.RequestUndecided(Logger, RemoteEndPoint);
+                HandshakeLog.RequestUndecided(Logger, RemoteEndPoint);
             request.Expire();
         }
         else
@@ -91,9 +91,9 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         catch (Exception e)
         {
             if (_timedOut)
-                Log.HandshakeTimedOut(Logger, RemoteEndPoint);
+                HandshakeLog.HandshakeTimedOut(Logger, RemoteEndPoint);
             else
-                Log.HandshakeBroke(Logger, RemoteEndPoint, e);
+                HandshakeLog.HandshakeBroke(Logger, RemoteEndPoint, e);
             Abort();
             if (_transport is not null)
                 await Refusals.CloseAsync(_transport).ConfigureAwait(false);
@@ -138,7 +138,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         }
         catch (Exception e)
         {
-            Log.TlsFailed(Logger, remote, e);
+            HandshakeLog.TlsFailed(Logger, remote, e);
             await stream.DisposeAsync().ConfigureAwait(false);
             throw;
         }
@@ -155,7 +155,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
             return new UpgradeRequest(_transport!, head, reader.Beyond.ToArray(), _server.UpgradeSettings);
 
         HandshakeRefusal refusal = HandshakeRefusal.Of(fault!);
-        Log.Refused(Logger, RemoteEndPoint, refusal.StatusCode, fault!.Message);
+        HandshakeLog.Refused(Logger, RemoteEndPoint, refusal.StatusCode, fault!.Message);
         await Refusals.WriteAsync(_transport!, refusal, omitBody: false).ConfigureAwait(false);
         await Refusals.FinishAsync(_transport!, _server.Time).ConfigureAwait(false);
         return null;
@@ -185,20 +185,20 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         catch (Exception e) when (request.IsUndecided)
         {
             // a selector threw, or selected what was not offered
-            Log.AcceptThrew(Logger, RemoteEndPoint, PeerText.Escape(request.Path), e);
+            HandshakeLog.AcceptThrew(Logger, RemoteEndPoint, PeerText.Escape(request.Path), e);
             await request.RefuseAsync(new HandshakeRefusal(500)).ConfigureAwait(false);
             return;
         }
 
         await HandOverAsync(connection).ConfigureAwait(false);
-        await connection.RunAsync(endpoint.Handler).ConfigureAwait(false); // also where the server stops: it has been told to close
+        await endpoint.Run(connection).ConfigureAwait(false); // also where the server stops: it has been told to close
     }
 
     private async Task ServeQueuedAsync(UpgradeRequest request)
     {
         if (!_server.Queue.TryEnqueue(request))
         {
-            Log.QueueFull(Logger, RemoteEndPoint);
+            HandshakeLog.QueueFull(Logger, RemoteEndPoint);
             HttpHeaders headers = new() { { "Retry-After", "1" } };
             await request.RefuseAsync(new HandshakeRefusal(503, headers, "The server has too many requests to decide about. Try again.\n"))
                 .ConfigureAwait(false);

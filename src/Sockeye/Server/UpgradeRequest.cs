@@ -135,7 +135,7 @@ public sealed class UpgradeRequest
         await SendAsync(response, cancellationToken).ConfigureAwait(false);
 
         WebSocketConnectionOptions settings = options.Connection ?? _settings.Connection;
-        Log.Opened(_settings.Logger, RemoteEndPoint, PeerText.Escape(Path), subprotocol);
+        HandshakeLog.Opened(_settings.Logger, RemoteEndPoint, PeerText.Escape(Path), subprotocol);
         return new WebSocketConnection(
             _transport,
             Role.Server,
@@ -171,7 +171,7 @@ public sealed class UpgradeRequest
     /// <summary>Sends a refusal; completes when it has been written, and closes the connection behind that.</summary>
     private async Task SendAsync(HandshakeRefusal refusal, string reason)
     {
-        Log.Refused(_settings.Logger, RemoteEndPoint, refusal.StatusCode, reason);
+        HandshakeLog.Refused(_settings.Logger, RemoteEndPoint, refusal.StatusCode, reason);
         await Refusals.WriteAsync(_transport, refusal, omitBody: Method == "HEAD").ConfigureAwait(false);
         _ = FinishAsync();
 
@@ -195,15 +195,9 @@ public sealed class UpgradeRequest
             using (cancellationToken.UnsafeRegister(static transport => ((Transport)transport!).Abort(), _transport))
                 await _transport.SendAsync(response.ToBytes(), default).ConfigureAwait(false);
         }
-        catch (IOException) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
             // The client has gone: the connection finds that out for itself and tells it in Closed.
-        }
-        catch (Exception)
-        {
-            await CloseAsync().ConfigureAwait(false);
-            cancellationToken.ThrowIfCancellationRequested();
-            throw;
         }
 
         Interlocked.CompareExchange(ref _state, Accepted, Accepting);

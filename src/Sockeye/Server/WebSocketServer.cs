@@ -54,7 +54,19 @@ public sealed class WebSocketServer : IAsyncDisposable
     public void Map(string path, Func<WebSocketConnection, CancellationToken, Task> handler, WebSocketAcceptOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        _core.Map(path, new Endpoint(handler, options ?? WebSocketAcceptOptions.Default));
+        _core.Map(path, new Endpoint(connection => connection.RunAsync(handler), options ?? WebSocketAcceptOptions.Default));
+    }
+
+    /// <summary>Runs callbacks for each connection at a path: no task per message.</summary>
+    /// <param name="path">The path, as for
+    /// <see cref="Map(string, Func{WebSocketConnection, CancellationToken, Task}, WebSocketAcceptOptions)"/>.</param>
+    /// <param name="handler">The callbacks.</param>
+    /// <param name="options">How requests are accepted; <see cref="WebSocketAcceptOptions.Default"/> where null.</param>
+    /// <exception cref="ArgumentException">The path is none, or is mapped already.</exception>
+    public void Map(string path, WebSocketHandler handler, WebSocketAcceptOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        _core.Map(path, new Endpoint(connection => connection.RunAsync(handler), options ?? WebSocketAcceptOptions.Default));
     }
 
     /// <summary>Starts to listen.</summary>
@@ -87,7 +99,7 @@ public sealed class WebSocketServer : IAsyncDisposable
         await StopAsync(_core.Options.StopTimeout, CancellationToken.None).ConfigureAwait(false);
     }
 
-    /// <summary>Gives the requests to upgrade that no <see cref="Map"/> matches, for the application to accept or reject. Starts the
+    /// <summary>Gives the requests to upgrade that no <c>Map</c> matches, for the application to accept or reject. Starts the
     /// server when the enumeration begins, unless it has been.</summary>
     /// <param name="cancellationToken">Ends the enumeration with an <see cref="OperationCanceledException"/>.</param>
     /// <returns>The requests; valid ones alone, of allowed origins. The enumeration ends when the server stops.</returns>
@@ -130,7 +142,7 @@ public sealed class WebSocketServer : IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(timeout, TimeSpan.Zero);
         CloseListeners();
         _core.Queue.Complete();
-        Log.Stopping(_core.Logger, Connections);
+        HandshakeLog.Stopping(_core.Logger, Connections);
         _core.Connections.Stop();
         try
         {
@@ -187,7 +199,7 @@ public sealed class WebSocketServer : IAsyncDisposable
         _listening.TrySetResult([.. listeners.Select(listener => listener.EndPoint)]);
         foreach (Listener listener in listeners)
         {
-            Log.Listening(_core.Logger, listener.EndPoint);
+            HandshakeLog.Listening(_core.Logger, listener.EndPoint);
 
             // Neither the loop nor what it starts shall run in the context of whoever happened to start the server.
             ThreadPool.UnsafeQueueUserWorkItem(
@@ -208,14 +220,14 @@ public sealed class WebSocketServer : IAsyncDisposable
 
     private void OnListenerFailed(Listener listener, Exception exception)
     {
-        Log.AcceptFailed(_core.Logger, listener.EndPoint, exception);
+        HandshakeLog.AcceptFailed(_core.Logger, listener.EndPoint, exception);
         try
         {
             ListenerFailed?.Invoke(listener.EndPoint, exception);
         }
         catch (Exception e)
         {
-            Log.ListenerFailedThrew(_core.Logger, e);
+            HandshakeLog.ListenerFailedThrew(_core.Logger, e);
         }
     }
 
@@ -239,7 +251,7 @@ public sealed class WebSocketServer : IAsyncDisposable
         if (left.Length == 0)
             return;
 
-        Log.StopAborted(_core.Logger, left.Length);
+        HandshakeLog.StopAborted(_core.Logger, left.Length);
         foreach (ServerConnection connection in left)
             connection.Abort();
         foreach (ServerConnection connection in left)

@@ -11,6 +11,9 @@ namespace Sockeye;
 /// Nothing else may read from or write to it meanwhile.</remarks>
 public static class WebSocketUpgrade
 {
+    /// <summary>What a transport takes back, and what one receive of its brings.</summary>
+    private const int MaxBytesAfterHead = ReceiveSlab.Region;
+
     private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>Reads a request to upgrade from a stream and accepts it. A request that cannot be accepted is answered with the
@@ -34,7 +37,7 @@ public static class WebSocketUpgrade
     /// <summary>Accepts a request to upgrade that somebody else has read from a stream.</summary>
     /// <param name="stream">The stream, read up to the end of the head or beyond it.</param>
     /// <param name="request">The request.</param>
-    /// <param name="bytesAfterHead">What has been read beyond the head; it is copied.</param>
+    /// <param name="bytesAfterHead">What has been read beyond the head, at most 64 KiB; it is copied.</param>
     /// <param name="options">How to accept it; <see cref="WebSocketAcceptOptions.Default"/> where null.</param>
     /// <param name="cancellationToken">Breaks off the handshake and disposes the stream.</param>
     /// <returns>The connection, which receives from now on.</returns>
@@ -69,7 +72,7 @@ public static class WebSocketUpgrade
     /// <summary>Takes a request that somebody else has read from a stream, to be inspected and then accepted or rejected.</summary>
     /// <param name="stream">The stream, read up to the end of the head or beyond it.</param>
     /// <param name="request">The request.</param>
-    /// <param name="bytesAfterHead">What has been read beyond the head; it is copied.</param>
+    /// <param name="bytesAfterHead">What has been read beyond the head, at most 64 KiB; it is copied.</param>
     /// <returns>The request; its <see cref="UpgradeRequest.Fault"/> tells where it is none to upgrade.</returns>
     public static UpgradeRequest FromRequest(Stream stream, RequestHead request, ReadOnlyMemory<byte> bytesAfterHead = default) =>
         Make(stream, request, bytesAfterHead, null);
@@ -79,8 +82,15 @@ public static class WebSocketUpgrade
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(request);
+        if (bytesAfterHead.Length > MaxBytesAfterHead)
+        {
+            throw new ArgumentException(
+                $"{bytesAfterHead.Length} bytes were read beyond the head: at most {MaxBytesAfterHead} can be handed over.",
+                nameof(bytesAfterHead));
+        }
+
         UpgradeSettings settings = Settings(options);
-        return new UpgradeRequest(Wrap(stream, settings.Connection.Buffers), request, bytesAfterHead.ToArray(), settings);
+        return new UpgradeRequest(new StreamTransport(stream, settings.Connection.Buffers), request, bytesAfterHead.ToArray(), settings);
     }
 
     private static async Task<UpgradeRequest> ReadAsync(
@@ -92,16 +102,14 @@ public static class WebSocketUpgrade
     {
         ArgumentNullException.ThrowIfNull(stream);
         UpgradeSettings settings = Settings(options);
-        Transport transport = Wrap(stream, settings.Connection.Buffers);
+        var transport = new StreamTransport(stream, settings.Connection.Buffers);
         using var deadline = new HandshakeDeadline(timeout, settings.Time, cancellationToken);
-        await using CancellationTokenRegistration registration = deadline.AbortOnExpiry(transport);
-        using var reader = new HeadReader(transport, limits, settings.Connection.Buffers);
+        var reader = new HeadReader(transport, limits, settings.Connection.Buffers);
+        Task<HandshakeFault?> reading = reader.ReadAsync().AsTask();
         try
         {
-            HandshakeFault? fault = await reader.ReadAsync().ConfigureAwait(false);
-            await registration.DisposeAsync().ConfigureAwait(false);
-            if (deadline.IsOver)
-                throw new IOException("The connection was aborted.");
+            // No token is passed into a stream, and not every stream ends a read when it is disposed.
+            HandshakeFault? fault = await reading.WaitAsync(deadline.Token).ConfigureAwait(false);
             if (fault is null && RequestHead.TryParse(reader.Head, out RequestHead? head, out fault))
                 return new UpgradeRequest(transport, head, reader.Beyond.ToArray(), settings);
 
@@ -112,11 +120,23 @@ public static class WebSocketUpgrade
         catch (Exception e) when (e is not WebSocketHandshakeException)
         {
             transport.Abort();
-            await Refusals.CloseAsync(transport).ConfigureAwait(false);
-            if (e is IOException)
-                throw deadline.Explain(e, "the client's request");
-            throw;
+            throw e is OperationCanceledException or IOException or ObjectDisposedException
+                ? deadline.Explain(e, "the client's request")
+                : new WebSocketHandshakeException(HandshakeFailure.Ended, $"The stream failed during the handshake: {e.Message}", e);
         }
+        finally
+        {
+            _ = PutAwayAsync(reading, reader, transport);
+        }
+    }
+
+    /// <summary>Gives memory back once nobody reads into it any more.</summary>
+    private static async Task PutAwayAsync(Task reading, HeadReader reader, Transport transport)
+    {
+        await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        reader.Dispose();
+        if (!reading.IsCompletedSuccessfully)
+            await Refusals.CloseAsync(transport).ConfigureAwait(false);
     }
 
     private static UpgradeSettings Settings(WebSocketConnectionOptions? options)
@@ -124,11 +144,5 @@ public static class WebSocketUpgrade
         options ??= WebSocketConnectionOptions.Default;
         return new UpgradeSettings(options, options.LoggerFactory.CreateLogger("Sockeye.Server"));
     }
-
-    private static StreamTransport Wrap(Stream stream, BufferPool buffers)
-    {
-        Socket? socket = (stream as NetworkStream)?.Socket;
-        return new StreamTransport(
-            stream, buffers, socket?.LocalEndPoint, socket?.RemoteEndPoint, isSecure: stream is SslStream, socket);
-    }
 }
+

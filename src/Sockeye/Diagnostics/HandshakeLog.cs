@@ -3,9 +3,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Sockeye.Diagnostics;
 
-// Events 100-149: the server. Events 150-199: the client. What a peer sent is escaped before it comes here.
-// What peers do is logged at debug level: nobody shall fill a log from outside.
-internal static partial class Log
+/// <summary>The log lines of servers and clients; event ids 100–149 and 150–199, which never change their meaning.</summary>
+/// <remarks>What a peer sent is escaped before it comes here. What peers do is logged at debug level: nobody shall fill a log from
+/// outside.</remarks>
+internal static partial class HandshakeLog
 {
     [LoggerMessage(100, LogLevel.Information, "Listening on {EndPoint}")]
     public static partial void Listening(ILogger logger, EndPoint endPoint);
