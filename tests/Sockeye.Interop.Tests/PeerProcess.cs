@@ -96,6 +96,9 @@ internal sealed class PeerProcess : IAsyncDisposable
         kill.WaitForExit();
     }
 
+    /// <summary>Ends a process that ends in no other way.</summary>
+    public void Kill() => _process.Kill();
+
     public async ValueTask DisposeAsync()
     {
         if (!_process.HasExited)
