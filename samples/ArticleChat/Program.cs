@@ -1,6 +1,8 @@
 // The support chat of a well-known article on WebSockets in Deno: a server that answers by a table, and its client.
 //   dotnet run --project samples/ArticleChat -- server [port]
 //   dotnet run --project samples/ArticleChat -- client [url]
+using Sockeye;
+
 string role = args.ElementAtOrDefault(0) ?? "server";
 string? where = args.ElementAtOrDefault(1);
 await (role == "server" ? ServeAsync(int.Parse(where ?? "5000")) : TalkAsync(where ?? "ws://127.0.0.1:5000"));

@@ -1,5 +1,7 @@
 // Every event of a connection, in order: a server that prints what its clients do.
 //   dotnet run --project samples/Events -- [port]
+using Sockeye;
+
 await using var server = new WebSocketServer(new() { Port = int.Parse(args.ElementAtOrDefault(0) ?? "8080"), AllowedOrigins = ["*"] });
 server.Map("/*", PrintAsync);
 await server.StartAsync();

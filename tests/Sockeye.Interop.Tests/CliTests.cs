@@ -68,7 +68,7 @@ public sealed class CliTests
     {
         await using PeerProcess connect = PeerProcess.StartTool("connect", "ws://127.0.0.1:1/");
         Assert.Equal(1, await connect.WaitForExitAsync());
-        Assert.Contains("127.0.0.1:1", connect.Output, StringComparison.Ordinal);
+        Assert.Contains("127.0.0.1 port 1", connect.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -18,6 +18,7 @@ internal sealed class PeerProcess : IAsyncDisposable
         var start = new ProcessStartInfo(program, arguments)
         {
             WorkingDirectory = Repository.Peers,
+            UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -94,6 +95,9 @@ internal sealed class PeerProcess : IAsyncDisposable
         using Process kill = Process.Start("kill", ["-INT", _process.Id.ToString()]);
         kill.WaitForExit();
     }
+
+    /// <summary>Ends a process that ends in no other way.</summary>
+    public void Kill() => _process.Kill();
 
     public async ValueTask DisposeAsync()
     {

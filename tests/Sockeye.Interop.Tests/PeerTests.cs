@@ -40,7 +40,7 @@ public sealed partial class PeerTests
         int exitCode = await client.WaitForExitAsync();
 
         Assert.True(exitCode == 0, $"{peer} failed:\n{client.Output}");
-        Assert.Equal(22, StepPassed.Count(client.Output));
+        Assert.Equal(21, StepPassed.Count(client.Output));
         await server.StopAsync();
         Assert.All(ends, end => Assert.True(end.IsClean, end.ToString()));
         Assert.Equal([1000, 4001, 4002], ends.Select(end => (int)end.Code).Order());

@@ -14,14 +14,14 @@ internal static class Repository
     /// <summary>Gets the folder with the test authority and what it issued.</summary>
     public static string Certificates => LazyCertificates.Value;
 
-    /// <summary>Gets the built tool, in the same configuration as these tests.</summary>
-    public static string Tool
+    /// <summary>Gets the built tool.</summary>
+    public static string Tool => Program("Sockeye.Cli");
+
+    /// <summary>Gets a built program, in the same configuration as these tests.</summary>
+    public static string Program(string project)
     {
-        get
-        {
-            string configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
-            return Path.Combine(Root, "artifacts", "bin", "Sockeye.Cli", configuration, "sockeye.dll");
-        }
+        string configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
+        return Path.Combine(Root, "artifacts", "bin", project, configuration, $"{project}.dll");
     }
 
     private static string FindRoot()
