@@ -14,6 +14,6 @@ internal sealed record ConnectionDetails
     /// <summary>Gets the request to upgrade, received or sent.</summary>
     public RequestHead? Request { get; init; }
 
-    /// <summary>Gets the headers of the response to it, sent or received.</summary>
+    /// <summary>Gets the headers of the response that a client received; null for a server.</summary>
     public HttpHeaders? ResponseHeaders { get; init; }
 }

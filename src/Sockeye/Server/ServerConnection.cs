@@ -15,7 +15,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
 {
     private readonly ServerCore _server;
     private readonly Socket _socket;
-    private readonly ITimer _deadline;
+    private ITimer? _deadline;
     private Transport? _transport;
     private UpgradeRequest? _request;
     private WebSocketConnection? _connection;
@@ -70,7 +70,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     /// <summary>Ends a connection that was never run.</summary>
     public void Discard()
     {
-        _deadline.Dispose();
+        EndDeadline();
         _socket.Close(0);
     }
 
@@ -94,7 +94,9 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     {
         try
         {
-            await ServeAsync().ConfigureAwait(false);
+            // What the handshake needed is free for collection while the connection lives.
+            if (await HandshakeAsync().ConfigureAwait(false) is { } running)
+                await running.ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -108,28 +110,38 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         }
         finally
         {
-            await _deadline.DisposeAsync().ConfigureAwait(false);
+            EndDeadline();
             MarkClosed();
             _server.Connections.Remove(this);
         }
     }
 
-    private async Task ServeAsync()
+    /// <summary>Leads to an open connection.</summary>
+    /// <returns>A task that completes when the connection and its handler have ended; null where none came about.</returns>
+    private async Task<Task?> HandshakeAsync()
     {
         if (_socket.ProtocolType == ProtocolType.Tcp)
             _socket.NoDelay = true;
         Volatile.Write(ref _transport, await OpenTransportAsync().ConfigureAwait(false));
         if (await ReadRequestAsync().ConfigureAwait(false) is not { } request)
-            return;
+            return null;
 
         Volatile.Write(ref _request, request);
         Endpoint? endpoint = _server.Routes.Find(request.Path);
         if ((request.Fault ?? CheckWelcome(request, endpoint)) is { } fault)
+        {
             await request.RefuseAsync(HandshakeRefusal.Of(fault)).ConfigureAwait(false);
-        else if (endpoint is not null)
-            await ServeMappedAsync(request, endpoint).ConfigureAwait(false);
-        else
-            await ServeQueuedAsync(request).ConfigureAwait(false);
+            return null;
+        }
+
+        WebSocketConnection? connection = endpoint is not null
+            ? await AcceptMappedAsync(request, endpoint).ConfigureAwait(false)
+            : await AwaitDecisionAsync(request).ConfigureAwait(false);
+        if (connection is null)
+            return null;
+
+        HandOver(connection);
+        return endpoint?.Run(connection) ?? connection.Closed;
     }
 
     private async Task<Transport> OpenTransportAsync()
@@ -182,57 +194,50 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         return policy.Check(request.Head, request.IsSecure ? true : null, _server.Options.TrustForwardedHeaders);
     }
 
-    private async Task ServeMappedAsync(UpgradeRequest request, Endpoint endpoint)
+    private async Task<WebSocketConnection?> AcceptMappedAsync(UpgradeRequest request, Endpoint endpoint)
     {
-        WebSocketConnection connection;
         try
         {
-            connection = await request.OpenAsync(endpoint.Options).ConfigureAwait(false);
+            return await request.OpenAsync(endpoint.Options).ConfigureAwait(false);
         }
         catch (WebSocketHandshakeException)
         {
             // it was refused, or the deadline was faster
             await request.Ended.ConfigureAwait(false);
-            return;
         }
         catch (Exception e) when (request.IsUndecided)
         {
             // a selector threw, or selected what was not offered
             HandshakeLog.AcceptThrew(Logger, RemoteEndPoint, PeerText.Escape(request.Path), e);
             await request.RefuseAsync(new HandshakeRefusal(500)).ConfigureAwait(false);
-            return;
         }
 
-        await HandOverAsync(connection).ConfigureAwait(false);
-        await endpoint.Run(connection).ConfigureAwait(false); // also where the server stops: it has been told to close
+        return null;
     }
 
-    private async Task ServeQueuedAsync(UpgradeRequest request)
+    private async Task<WebSocketConnection?> AwaitDecisionAsync(UpgradeRequest request)
     {
-        if (!_server.Queue.TryEnqueue(request))
-        {
-            HandshakeLog.QueueFull(Logger, RemoteEndPoint);
-            HttpHeaders headers = new() { { "Retry-After", "1" } };
-            await request.RefuseAsync(new HandshakeRefusal(503, headers, "The server has too many requests to decide about. Try again.\n"))
-                .ConfigureAwait(false);
-            return;
-        }
+        if (_server.Queue.TryEnqueue(request))
+            return await request.Ended.ConfigureAwait(false);
 
-        if (await request.Ended.ConfigureAwait(false) is not { } connection)
-            return;
-        await HandOverAsync(connection).ConfigureAwait(false);
-        await connection.Closed.ConfigureAwait(false);
+        HandshakeLog.QueueFull(Logger, RemoteEndPoint);
+        HttpHeaders headers = new() { { "Retry-After", "1" } };
+        await request.RefuseAsync(new HandshakeRefusal(503, headers, "The server has too many requests to decide about. Try again.\n"))
+            .ConfigureAwait(false);
+        return null;
     }
 
     /// <summary>Ends the handshake: from here on the connection keeps its own time.</summary>
-    private async ValueTask HandOverAsync(WebSocketConnection connection)
+    private void HandOver(WebSocketConnection connection)
     {
-        await _deadline.DisposeAsync().ConfigureAwait(false);
+        EndDeadline();
         Volatile.Write(ref _connection, connection);
         Volatile.Write(ref _request, null);
         bool stays = _server.Connections.MarkOpen();
         Volatile.Write(ref _isCounted, true);
         if (!stays)
-            Stop();
+            Stop(); // its handler runs and finds that the connection is closing
     }
+
+    private void EndDeadline() => Interlocked.Exchange(ref _deadline, null)?.Dispose();
 }

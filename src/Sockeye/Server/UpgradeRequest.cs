@@ -140,7 +140,7 @@ public sealed class UpgradeRequest
             _transport,
             Role.Server,
             settings,
-            new ConnectionDetails { Subprotocol = subprotocol, Request = Head, ResponseHeaders = response.Headers },
+            new ConnectionDetails { Subprotocol = subprotocol, Request = Head },
             _received.Span);
     }
 
