@@ -84,16 +84,27 @@ public sealed class UpgradeRequest
     /// <summary>Accepts the request: sends 101 Switching Protocols and opens the connection, which receives from now on.</summary>
     /// <param name="options">How to accept it; <see cref="WebSocketAcceptOptions.Default"/> where null.</param>
     /// <param name="cancellationToken">Ends the sending of the response, and with it the connection.</param>
-    /// <returns>The connection. Where the client has gone meanwhile the connection is one that has ended: its
-    /// <see cref="WebSocketConnection.Closed"/> tells so.</returns>
+    /// <returns>The connection. Where the client has gone meanwhile, or was answered with 503 because the request was not decided in
+    /// time, it is one that has ended, as its <see cref="WebSocketConnection.Closed"/> tells: a loop over requests survives that.</returns>
     /// <exception cref="InvalidOperationException">The request has been accepted or rejected before.</exception>
-    /// <exception cref="WebSocketHandshakeException">The request has a <see cref="Fault"/> or an origin that is not allowed and has
-    /// been refused, or it was answered with 503 because it was not decided in time.</exception>
+    /// <exception cref="WebSocketHandshakeException">The request has a <see cref="Fault"/>, or an origin that
+    /// <see cref="WebSocketAcceptOptions.AllowedOrigins"/> does not allow, and has been refused. Neither befalls the requests of
+    /// <see cref="WebSocketServer.UpgradeRequestsAsync"/>, unless these options narrow the origins.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public async Task<WebSocketConnection> AcceptAsync(
         WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default)
     {
-        WebSocketConnection connection = await OpenAsync(options ?? WebSocketAcceptOptions.Default, cancellationToken).ConfigureAwait(false);
+        options ??= WebSocketAcceptOptions.Default;
+        WebSocketConnection connection;
+        try
+        {
+            connection = await OpenAsync(options, cancellationToken).ConfigureAwait(false);
+        }
+        catch (WebSocketHandshakeException e) when (e.Cause == HandshakeFailure.Timeout)
+        {
+            return MakeEnded(options);
+        }
+
         connection.Start();
         _ended.TrySetResult(connection);
         return connection;
@@ -183,6 +194,16 @@ public sealed class UpgradeRequest
             await Refusals.FinishAsync(_transport, _settings.Time).ConfigureAwait(false);
             _ended.TrySetResult(null);
         }
+    }
+
+    /// <summary>Makes a connection that has ended, with nothing below it.</summary>
+    private WebSocketConnection MakeEnded(WebSocketAcceptOptions options)
+    {
+        WebSocketConnectionOptions settings = options.Connection ?? _settings.Connection;
+        (InMemoryTransport nowhere, _) = InMemoryTransport.CreatePair(settings.Buffers, settings.Buffers);
+        var connection = new WebSocketConnection(nowhere, Role.Server, settings, new ConnectionDetails { Request = Head }, []);
+        connection.Abort();
+        return connection;
     }
 
     private HandshakeFault? CheckOrigin(WebSocketAcceptOptions options)
