@@ -174,7 +174,7 @@ public sealed class MessageAssembler : IDisposable
             return false;
         }
 
-        if ((FrameRules.Check(header, _role) ?? JudgeInContext(header)) is { } violation)
+        if (Judge(header, lengthKnown: true) is { } violation)
         {
             received = Fail(violation);
             return true;
@@ -246,12 +246,14 @@ public sealed class MessageAssembler : IDisposable
         if (!FrameReader.TryPeekHeader(source, out FrameHeader header, out bool lengthKnown))
             return null;
 
-        return FrameRules.CheckFirstBytes(header, _role, rsv1Allowed: false)
-            ?? JudgeSequence(header)
-            ?? (lengthKnown ? FrameRules.CheckLength(header) ?? JudgeLimits(header) : null);
+        return Judge(header, lengthKnown);
     }
 
-    private Violation? JudgeInContext(in FrameHeader header) => JudgeSequence(header) ?? JudgeLimits(header);
+    // In the order in which the bytes come, so that the first rule broken is the same however they were cut.
+    private Violation? Judge(in FrameHeader header, bool lengthKnown) =>
+        FrameRules.CheckFirstBytes(header, _role, rsv1Allowed: false)
+        ?? JudgeSequence(header)
+        ?? (lengthKnown ? FrameRules.CheckLength(header) ?? JudgeLimits(header) : null);
 
     private Violation? JudgeSequence(in FrameHeader header)
     {
