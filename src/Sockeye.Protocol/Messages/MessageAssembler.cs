@@ -99,6 +99,10 @@ public sealed class MessageAssembler : IDisposable
             }
         }
 
+        // The control frame that the last read handed out.
+        if (!_inFrame)
+            Drop(ref _control);
+
         consumed = 0;
         while (!_ended)
         {
@@ -191,7 +195,6 @@ public sealed class MessageAssembler : IDisposable
         {
             _controlOpcode = header.Opcode;
             _controlLength = 0;
-            Drop(ref _control);
         }
         else
         {
@@ -392,8 +395,7 @@ public sealed class MessageAssembler : IDisposable
 
     private ReceivedEvent Fail(Violation violation)
     {
-        _ended = true;
-        Drop(ref _gathered);
+        Dispose();
         return new ReceivedEvent(violation);
     }
 
