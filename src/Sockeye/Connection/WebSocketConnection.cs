@@ -256,11 +256,11 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     public void Abort() => AbortFor(CloseCause.Aborted);
 
     /// <summary>Closes the connection with 1000 and waits, at most <see cref="WebSocketConnectionOptions.CloseTimeout"/> without
-    /// progress; then aborts. Nothing that was accepted is lost. Idempotent, from any thread.</summary>
+    /// progress; then aborts. Nothing that was accepted is lost; the lease on a message ends. Idempotent, from any thread.</summary>
     public async ValueTask DisposeAsync()
     {
         await CloseForAsync(CloseCode.Normal, "", CloseCause.Local).ConfigureAwait(false);
-        Receive.Discard();
+        Receive.Discard(endLease: true);
     }
 
     internal Task<CloseResult> CloseForAsync(CloseCode code, string reason, CloseCause cause)
@@ -272,7 +272,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     internal void AbortFor(CloseCause cause)
     {
         Close.Fail(cause, exception: null);
-        Receive.Discard();
+        Receive.Discard(endLease: false);
         CancelHandler();
     }
 
@@ -301,7 +301,11 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         lock (Sync)
             unanswered = _pings.TakeAll();
         for (; unanswered is not null; unanswered = unanswered.Next)
+        {
             unanswered.Pong.TrySetException(new WebSocketClosedException(result));
+            _ = unanswered.Pong.Task.Exception; // observed, whether anybody awaits it or not
+        }
+
         _logger.Closed(result.Code, result.Cause, result.IsClean);
     }
 

@@ -72,11 +72,13 @@ internal sealed class InMemoryTransport : Transport
     {
         if (Interlocked.Exchange(ref _ended, 1) != 0)
             return;
+        // Writers only: either side may be in the middle of a read, whose memory must stay.
         var reset = new IOException("The connection was reset.");
         _outgoing.Writer.Complete(reset);
+        _outgoing.Writer.CancelPendingFlush();
         _incoming.Writer.Complete(reset);
+        _incoming.Writer.CancelPendingFlush();
         _incoming.Reader.CancelPendingRead();
-        _outgoing.Reader.Complete(reset);
     }
 
     public override async ValueTask DisposeAsync()
@@ -118,7 +120,7 @@ internal sealed class InMemoryTransport : Transport
             throw new IOException("The connection was closed.", e);
         }
 
-        if (result.IsCompleted || Volatile.Read(ref _ended) != 0)
+        if (result.IsCompleted || result.IsCanceled || Volatile.Read(ref _ended) != 0)
             throw new IOException("The peer closed the connection.");
         Interlocked.Add(ref _bytesSent, bytes.Length);
     }
