@@ -19,9 +19,6 @@ internal sealed class SendWaiter : IValueTaskSource
 
     public SendWaiter? Next { get; set; }
 
-    /// <summary>Gets or sets the position in the output that this waiter waits for, where it waits for one.</summary>
-    public long Position { get; set; }
-
     /// <summary>Gets or sets what the token withdraws.</summary>
     public SendBuffer? Owner { get; set; }
 
@@ -59,6 +56,10 @@ internal sealed class SendWaiter : IValueTaskSource
 
     void IValueTaskSource.GetResult(short token)
     {
+        // A task that is awaited twice, or not waited for, is a mistake of who holds it: it must not put back what others use.
+        if (_core.GetStatus(token) == ValueTaskSourceStatus.Pending)
+            throw new InvalidOperationException("The send has not completed: await its task, or turn it into one with AsTask.");
+
         // Waits for a token callback that is running: the waiter must not be in use again while it does.
         _registration.Dispose();
         try
@@ -69,7 +70,6 @@ internal sealed class SendWaiter : IValueTaskSource
         {
             _registration = default;
             Owner = null;
-            Position = 0;
             _core.Reset();
             if (t_spares < MaxSpares)
             {
