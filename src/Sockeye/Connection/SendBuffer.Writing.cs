@@ -56,8 +56,13 @@ internal sealed partial class SendBuffer
     }
 
     /// <summary>Counts what was accepted and has not been handed over. Called under the lock, before <see cref="End"/>.</summary>
-    public (long Messages, long Bytes) CountUnsent() =>
-        (_unsentMessages, Math.Max(0, _buffered - (_isCloseWritten ? 0 : _closeFrameSize)));
+    public (long Messages, long Bytes) CountUnsent()
+    {
+        // The transport may have taken a part of the write that is under way.
+        long taken = Math.Clamp(_transport.BytesSent - _bytesSentBefore, 0, _inFlightBytes);
+        int messages = taken > 0 && taken == _inFlightBytes ? _inFlightMessages : 0;
+        return (_unsentMessages - messages, Math.Max(0, _buffered - taken - (_isCloseWritten ? 0 : _closeFrameSize)));
+    }
 
     /// <summary>Says after a send that there is output: the receive loop flushes when it has parsed its input; any other thread
     /// gathers for one turn of the pool's queue. Called under the lock.</summary>
@@ -129,9 +134,11 @@ internal sealed partial class SendBuffer
     {
         lock (_sync)
         {
+            (_, long unsent) = CountUnsent();
             _isClosed = true;
             _isBroken = true;
             Landed();
+            Interlocked.Exchange(ref _buffered, unsent + (_isCloseWritten ? 0 : _closeFrameSize));
             _writing = false;
         }
 
@@ -160,6 +167,7 @@ internal sealed partial class SendBuffer
                     _inFlight = segment;
                     (first, second) = segment.Kind == OutputKind.Frames ? TakeFrames(segment) : TakePayload(segment);
                     _inFlightBytes = first.Length + second.Length;
+                    _bytesSentBefore = _transport.BytesSent;
                     return true;
                 }
 
@@ -301,8 +309,7 @@ internal sealed partial class SendBuffer
                 return false;
             }
 
-            if (_buffered <= _lowWater)
-                fireWritable = MakeRoom();
+            fireWritable = MakeRoom();
         }
 
         if (fireWritable)
@@ -343,10 +350,12 @@ internal sealed partial class SendBuffer
         Release(segment);
     }
 
-    /// <summary>Lets those go on who wait for room.</summary>
+    /// <summary>Lets those go on who wait for room, once the backlog is at the low-water mark.</summary>
     /// <returns>Whether <see cref="WebSocketConnection.Writable"/> is owed.</returns>
     private bool MakeRoom()
     {
+        if (_buffered > _lowWater)
+            return false;
         while (_roomWaiters is { } waiter)
         {
             _roomWaiters = waiter.Next;

@@ -61,6 +61,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     private byte[]? _laneInFlight;
     private int _inFlightBytes;
     private int _inFlightMessages;
+    private long _bytesSentBefore;
     private ValueTask _write;
 
     public SendBuffer(WebSocketConnection connection, Transport transport, Role role, WebSocketConnectionOptions options)
@@ -80,6 +81,9 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
 
     /// <summary>Gets how many accepted bytes have not been taken by the transport.</summary>
     public long BufferedBytes => Interlocked.Read(ref _buffered);
+
+    /// <summary>Gets whether messages are accepted.</summary>
+    public bool IsOpen => !Volatile.Read(ref _isClosed);
 
     public bool HasOpenStreams
     {
@@ -310,21 +314,25 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     /// <summary>Takes back a large message of which no byte has been framed.</summary>
     public void Withdraw(SendWaiter waiter, CancellationToken token)
     {
+        bool fireWritable;
         lock (_sync)
         {
-            for (OutputSegment? segment = _queue.Head; segment is not null; segment = segment.Next)
-            {
-                if (segment.Waiter != waiter || segment.IsCommitted || segment.Kind != OutputKind.Payload)
-                    continue;
-                Interlocked.Add(ref _buffered, -FramedSize(segment.Payload.Length));
-                _unsentMessages--;
-                segment.Hold?.Release();
-                _queue.Remove(segment);
-                segment.Return();
-                waiter.Fail(new OperationCanceledException(token));
+            OutputSegment? segment = _queue.Head;
+            while (segment is not null && segment.Waiter != waiter)
+                segment = segment.Next;
+            if (segment is null || segment.IsCommitted)
                 return;
-            }
+            Interlocked.Add(ref _buffered, -FramedSize(segment.Payload.Length));
+            _unsentMessages--;
+            segment.Hold?.Release();
+            _queue.Remove(segment);
+            segment.Return();
+            waiter.Fail(new OperationCanceledException(token));
+            fireWritable = MakeRoom();
         }
+
+        if (fireWritable)
+            _connection.FireWritable();
     }
 
     /// <summary>Frames a message into the output, in fragments where it is longer than one may be.</summary>

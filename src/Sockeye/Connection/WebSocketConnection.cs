@@ -57,7 +57,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     public bool IsSecure => _transport.IsSecure;
 
     /// <summary>Gets whether messages may be sent: no Close is queued and the connection has not ended.</summary>
-    public bool IsOpen => !Close.HasBegun;
+    public bool IsOpen => Send.IsOpen;
 
     /// <summary>Gets a task that completes when the connection has ended, with the account of how. It never faults.</summary>
     public Task<CloseResult> Closed => Close.Closed;

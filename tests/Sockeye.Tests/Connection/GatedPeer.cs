@@ -26,7 +26,7 @@ internal static class GatedPeer
     {
         RawPeer peer = Open(role, configure, capacity);
         peer.Gate().Hold();
-        await peer.Connection.SendAsync(ReadOnlyMemory<byte>.Empty);
+        _ = peer.Connection.SendAsync(ReadOnlyMemory<byte>.Empty);
         await peer.Gate().WriteAsync();
         return peer;
     }
@@ -54,6 +54,10 @@ internal static class GatedPeer
                 return first with { IsFinal = true, Payload = [.. pieces.SelectMany(piece => piece)] };
         }
     }
+
+    /// <summary>Runs a handler that has no use for its token.</summary>
+    public static Task HandleAsync(this RawPeer peer, Func<WebSocketConnection, Task> handler) =>
+        peer.Connection.RunAsync((socket, _) => handler(socket));
 
     /// <summary>Makes bytes that tell where they come from.</summary>
     public static byte[] Bytes(int length, int seed = 0)
