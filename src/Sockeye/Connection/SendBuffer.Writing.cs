@@ -41,16 +41,9 @@ internal sealed partial class SendBuffer
             if (_isEnded)
                 return;
             _isEnded = _isClosed = true;
-            while (_roomWaiters is { } waiter)
-            {
-                _roomWaiters = waiter.Next;
-                waiter.Next = null;
-                waiter.Fail(new WebSocketClosedException(result));
-            }
-
-            _lastRoomWaiter = null;
             _endedWith = result;
-            Discard(ref _queue);
+            _room.Fail(result);
+            Discard(_queue.TakeAll(), result);
             ReturnLane();
         }
     }
@@ -61,7 +54,7 @@ internal sealed partial class SendBuffer
         // The transport may have taken a part of the write that is under way.
         long taken = Math.Clamp(_transport.BytesSent - _bytesSentBefore, 0, _inFlightBytes);
         int messages = taken > 0 && taken == _inFlightBytes ? _inFlightMessages : 0;
-        return (_unsentMessages - messages, Math.Max(0, _buffered - taken - (_isCloseWritten ? 0 : _closeFrameSize)));
+        return (_unsentMessages - messages, Math.Max(0, _buffered + _lostBytes - taken - (_isCloseWritten ? 0 : _closeFrameSize)));
     }
 
     /// <summary>Says after a send that there is output: the receive loop flushes when it has parsed its input; any other thread
@@ -138,7 +131,7 @@ internal sealed partial class SendBuffer
             _isClosed = true;
             _isBroken = true;
             Landed();
-            Interlocked.Exchange(ref _buffered, unsent + (_isCloseWritten ? 0 : _closeFrameSize));
+            Interlocked.Exchange(ref _buffered, unsent - _lostBytes + (_isCloseWritten ? 0 : _closeFrameSize));
             _writing = false;
         }
 
@@ -302,6 +295,8 @@ internal sealed partial class SendBuffer
         {
             _unsentMessages -= _inFlightMessages;
             Interlocked.Add(ref _buffered, -_inFlightBytes);
+            if (!_isEnded && _inFlight is not null && _queue.Head is { Kind: OutputKind.Stream } stream)
+                MakeRoom(stream, _inFlightBytes);
             Landed();
             if (_isEnded)
             {
@@ -334,7 +329,7 @@ internal sealed partial class SendBuffer
         if (_isEnded)
         {
             // End has emptied the queue and left this one to us.
-            Release(segment);
+            Release(segment, _endedWith);
             return;
         }
 
@@ -347,7 +342,7 @@ internal sealed partial class SendBuffer
             head.Inner.RemoveHead();
         else
             _queue.RemoveHead();
-        Release(segment);
+        Release(segment, result: null);
     }
 
     /// <summary>Lets those go on who wait for room, once the backlog is at the low-water mark.</summary>
@@ -356,40 +351,42 @@ internal sealed partial class SendBuffer
     {
         if (_buffered > _lowWater)
             return false;
-        while (_roomWaiters is { } waiter)
-        {
-            _roomWaiters = waiter.Next;
-            waiter.Next = null;
-            waiter.Complete();
-        }
-
-        _lastRoomWaiter = null;
+        _room.Complete();
         bool owed = _isWritableOwed;
         _isWritableOwed = false;
         return owed;
     }
 
-    private void Discard(ref OutputQueue queue)
+    /// <summary>Drops segments that will not leave, and fails whoever waits for them.</summary>
+    private void Discard(OutputSegment? segment, CloseResult result)
     {
-        while (queue.Head is { } segment)
+        while (segment is not null)
         {
-            queue.RemoveHead();
+            OutputSegment? next = segment.Next;
             if (segment.Kind == OutputKind.Stream)
-                Discard(ref segment.Inner);
+            {
+                EndStreamLocked(segment);
+                segment.Room.Fail(result);
+                Discard(segment.Inner.TakeAll(), result);
+            }
+
+            // What the transport reads is released when it has let go.
             if (segment != _inFlight)
-                Release(segment);
+                Release(segment, result);
+            segment = next;
         }
     }
 
-    private void Release(OutputSegment segment)
+    /// <summary>Puts back what a segment held; completes whoever waits for it, or fails them where the connection has ended.</summary>
+    private void Release(OutputSegment segment, CloseResult? result)
     {
         if (segment.Array is not null)
             _buffers.Arrays.Return(segment.Array);
         segment.Hold?.Release();
-        if (_endedWith is null)
+        if (result is null)
             segment.Waiter?.Complete();
         else
-            segment.Waiter?.Fail(new WebSocketClosedException(_endedWith));
+            segment.Waiter?.Fail(new WebSocketClosedException(result));
         segment.Return();
     }
 

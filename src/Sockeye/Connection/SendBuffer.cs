@@ -36,6 +36,9 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     private int _openStreams;
     private long _buffered;
     private int _unsentMessages;
+    private long _lostBytes;
+    private CloseCode _closeCode;
+    private string _closeReason = "";
     private int _closeFrameSize;
     private bool _isClosed;
     private bool _isCloseWritten;
@@ -50,8 +53,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     private int _pongLength = -1;
 
     // Those who wait.
-    private SendWaiter? _roomWaiters;
-    private SendWaiter? _lastRoomWaiter;
+    private SendWaiterList _room;
     private bool _isWritableOwed;
 
     // The write under way.
@@ -153,7 +155,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         {
             if (_isClosed)
                 return ValueTask.FromException(_connection.ClosedException());
-            Span<byte> payload = AppendHeader(Opcode.Text, isFinal: true, length, out uint key);
+            Span<byte> payload = AppendHeader(ref _queue, Opcode.Text, isFinal: true, length, out uint key);
             Encoding.UTF8.GetBytes(text, payload);
             if (_isClient)
                 Masking.Apply(payload, key);
@@ -278,9 +280,10 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     {
         Span<byte> payload = stackalloc byte[FrameHeader.MaxControlPayload];
         int length = ClosePayload.Write(payload, code, reason);
-        long before = _buffered;
         AppendFrame(Opcode.Close, payload[..length], isFinal: true);
-        _closeFrameSize = (int)(_buffered - before);
+        _closeFrameSize = FrameWriter.GetHeaderSize(length, _isClient) + length;
+        _closeCode = code;
+        _closeReason = reason;
         _isClosed = true;
     }
 
@@ -349,15 +352,20 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
             return;
         }
 
+        AppendFragments(ref _queue, opcode, payload, endsMessage: true);
+        MessageAppended();
+    }
+
+    private void AppendFragments(ref OutputQueue queue, Opcode opcode, ReadOnlySpan<byte> payload, bool endsMessage)
+    {
         while (payload.Length > _fragmentSize)
         {
-            AppendFrame(opcode, payload[.._fragmentSize], isFinal: false);
+            AppendFrame(ref queue, opcode, payload[.._fragmentSize], isFinal: false);
             payload = payload[_fragmentSize..];
             opcode = Opcode.Continuation;
         }
 
-        AppendFrame(opcode, payload, isFinal: true);
-        MessageAppended();
+        AppendFrame(ref queue, opcode, payload, endsMessage);
     }
 
     private void MessageAppended()
@@ -407,9 +415,12 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         }
     }
 
-    private void AppendFrame(Opcode opcode, ReadOnlySpan<byte> payload, bool isFinal)
+    private void AppendFrame(Opcode opcode, ReadOnlySpan<byte> payload, bool isFinal) =>
+        AppendFrame(ref _queue, opcode, payload, isFinal);
+
+    private void AppendFrame(ref OutputQueue queue, Opcode opcode, ReadOnlySpan<byte> payload, bool isFinal)
     {
-        Span<byte> framed = AppendHeader(opcode, isFinal, payload.Length, out uint key);
+        Span<byte> framed = AppendHeader(ref queue, opcode, isFinal, payload.Length, out uint key);
         if (_isClient)
             Masking.Apply(payload, framed, key);
         else
@@ -417,11 +428,10 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     }
 
     /// <summary>Writes a header into the last chunk of the output and gives the room for the payload behind it.</summary>
-    private Span<byte> AppendHeader(Opcode opcode, bool isFinal, int length, out uint key) =>
-        AppendHeader(ref _queue, opcode, isFinal, length, out key);
-
     private Span<byte> AppendHeader(ref OutputQueue queue, Opcode opcode, bool isFinal, int length, out uint key)
     {
+        // First of all: a source of keys that throws leaves the output as it was.
+        key = _isClient ? MaskKeys.Next(_maskSource) : 0;
         int size = FrameWriter.GetHeaderSize(length, _isClient) + length;
         OutputSegment? chunk = queue.Tail;
         if (chunk is null || chunk.Kind != OutputKind.Frames || chunk.Array!.Length - chunk.End < size)
@@ -434,12 +444,9 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         Span<byte> frame = chunk.Array.AsSpan(chunk.End, size);
         chunk.End += size;
         Interlocked.Exchange(ref _buffered, _buffered + size);
-        key = 0;
-        if (!_isClient)
-            return frame[FrameWriter.WriteHeader(frame, opcode, isFinal, length)..];
-
-        key = MaskKeys.Next(_maskSource);
-        return frame[FrameWriter.WriteMaskedHeader(frame, opcode, isFinal, length, key)..];
+        return _isClient
+            ? frame[FrameWriter.WriteMaskedHeader(frame, opcode, isFinal, length, key)..]
+            : frame[FrameWriter.WriteHeader(frame, opcode, isFinal, length)..];
     }
 
     private OutputSegment AppendPayload(ref OutputQueue queue, Opcode opcode, ReadOnlyMemory<byte> payload, bool endsMessage)
@@ -463,17 +470,5 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
             + FrameWriter.GetHeaderSize(last, _isClient);
     }
 
-    private SendWaiter? WaitForRoom()
-    {
-        if (_buffered <= _highWater)
-            return null;
-
-        var waiter = SendWaiter.Rent();
-        if (_lastRoomWaiter is null)
-            _roomWaiters = waiter;
-        else
-            _lastRoomWaiter.Next = waiter;
-        _lastRoomWaiter = waiter;
-        return waiter;
-    }
+    private SendWaiter? WaitForRoom() => _buffered > _highWater ? _room.Add() : null;
 }

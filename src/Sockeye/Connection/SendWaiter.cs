@@ -85,3 +85,44 @@ internal sealed class SendWaiter : IValueTaskSource
     void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _core.OnCompleted(continuation, state, token, flags);
 }
+
+/// <summary>Senders that wait for room, first come first.</summary>
+internal struct SendWaiterList
+{
+    private SendWaiter? _first;
+    private SendWaiter? _last;
+
+    public SendWaiter Add()
+    {
+        var waiter = SendWaiter.Rent();
+        if (_last is null)
+            _first = waiter;
+        else
+            _last.Next = waiter;
+        return _last = waiter;
+    }
+
+    public void Complete()
+    {
+        while (Take() is { } waiter)
+            waiter.Complete();
+    }
+
+    public void Fail(CloseResult result)
+    {
+        while (Take() is { } waiter)
+            waiter.Fail(new WebSocketClosedException(result));
+    }
+
+    private SendWaiter? Take()
+    {
+        SendWaiter? waiter = _first;
+        if (waiter is null)
+            return null;
+        _first = waiter.Next;
+        waiter.Next = null;
+        if (_first is null)
+            _last = null;
+        return waiter;
+    }
+}
