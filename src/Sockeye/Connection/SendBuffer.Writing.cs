@@ -152,6 +152,7 @@ internal sealed partial class SendBuffer
                 if ((_laneLength > 0 || _pongLength >= 0) && segment is null or { IsAtBoundary: true })
                 {
                     first = TakeLane();
+                    Leave(first.Length);
                     return true;
                 }
 
@@ -159,8 +160,7 @@ internal sealed partial class SendBuffer
                 {
                     _inFlight = segment;
                     (first, second) = segment.Kind == OutputKind.Frames ? TakeFrames(segment) : TakePayload(segment);
-                    _inFlightBytes = first.Length + second.Length;
-                    _bytesSentBefore = _transport.BytesSent;
+                    Leave(first.Length + second.Length);
                     return true;
                 }
 
@@ -174,6 +174,12 @@ internal sealed partial class SendBuffer
         if (closeWritten)
             _connection.Close.OnCloseWritten();
         return false;
+    }
+
+    private void Leave(int bytes)
+    {
+        _inFlightBytes = bytes;
+        _bytesSentBefore = _transport.BytesSent;
     }
 
     /// <summary>Finds the segment whose turn it is, and drops what needs no bytes.</summary>
@@ -205,35 +211,29 @@ internal sealed partial class SendBuffer
 
     private ReadOnlyMemory<byte> TakeLane()
     {
-        byte[] lane = _lane ?? _buffers.Arrays.Rent(FrameHeader.MaxSize + FrameHeader.MaxControlPayload);
-        int length = _laneLength;
         if (_pongLength >= 0)
         {
-            int size = FrameHeader.MaxSize + FrameHeader.MaxControlPayload;
-            if (lane.Length - length < size)
-            {
-                byte[] larger = _buffers.Arrays.Rent(length + size);
-                lane.AsSpan(0, length).CopyTo(larger);
-                _buffers.Arrays.Return(lane);
-                lane = larger;
-            }
-
-            length += WriteControl(lane.AsSpan(length), Opcode.Pong, _pong.AsSpan(0, _pongLength));
+            AppendToLane(Opcode.Pong, _pong.AsSpan(0, _pongLength));
             _buffers.Arrays.Return(_pong!);
             _pong = null;
             _pongLength = -1;
         }
 
+        _connection.OnPingsLeave(_lanePings);
+        _lanePings = null;
+        _laneInFlight = _lane;
+        ReadOnlyMemory<byte> frames = _lane.AsMemory(0, _laneLength);
         _lane = null;
         _laneLength = 0;
-        _laneInFlight = lane;
-        return lane.AsMemory(0, length);
+        return frames;
     }
 
     private (ReadOnlyMemory<byte> First, ReadOnlyMemory<byte> Second) TakeFrames(OutputSegment segment)
     {
         _inFlightMessages = segment.Messages;
         segment.Messages = 0;
+        _connection.OnPingsLeave(segment.Pings);
+        segment.Pings = null;
         var frames = new ReadOnlyMemory<byte>(segment.Array, segment.Start, segment.End - segment.Start);
         segment.Start = segment.End;
         return (frames, default);

@@ -49,6 +49,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     // The control lane: frames that pass, and the newest ping to answer.
     private byte[]? _lane;
     private int _laneLength;
+    private PendingPing? _lanePings;
     private byte[]? _pong;
     private int _pongLength = -1;
 
@@ -194,6 +195,24 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         return result;
     }
 
+    /// <summary>Sends a pong; completes as a small message does.</summary>
+    public ValueTask SendPong(ReadOnlySpan<byte> payload)
+    {
+        SendWaiter? waiter;
+        Wake wake;
+        lock (_sync)
+        {
+            if (_isClosed)
+                return ValueTask.FromException(_connection.ClosedException());
+            AppendControl(Opcode.Pong, payload);
+            waiter = WaitForRoom();
+            wake = NeedsFlush();
+        }
+
+        Started(wake);
+        return waiter is null ? default : waiter.Task;
+    }
+
     /// <summary>Sends a control frame: in order while there is room, in the lane above the high-water mark.</summary>
     public bool TrySendControl(Opcode opcode, ReadOnlySpan<byte> payload)
     {
@@ -218,7 +237,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         {
             if (_isClosed)
                 return;
-            if (IsLaneNeeded)
+            if (_buffered >= _highWater)
             {
                 _pong ??= _buffers.Arrays.Rent(FrameHeader.MaxControlPayload);
                 payload.CopyTo(_pong);
@@ -226,7 +245,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
             }
             else
             {
-                AppendFrame(Opcode.Pong, payload, isFinal: true);
+                AppendControl(Opcode.Pong, payload);
             }
 
             wake = NeedsFlush();
@@ -235,20 +254,34 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         Started(wake);
     }
 
-    /// <summary>Sends a ping behind everything accepted, for <see cref="WebSocketConnection.ConfirmAsync"/>.</summary>
-    public bool TrySendInOrder(Opcode opcode, ReadOnlySpan<byte> payload)
+    /// <summary>Sends a ping whose sender waits for the pong.</summary>
+    /// <param name="ping">The ping.</param>
+    /// <param name="inOrder">Whether it goes behind everything accepted, for <see cref="WebSocketConnection.ConfirmAsync"/>.</param>
+    public void TrySendPing(PendingPing ping, bool inOrder)
     {
         Wake wake;
         lock (_sync)
         {
             if (_isClosed)
-                return false;
-            AppendFrame(opcode, payload, isFinal: true);
+                return;
+            if (!inOrder && IsLaneNeeded)
+            {
+                AppendToLane(Opcode.Ping, ping.Payload);
+                ping.NextLeaving = _lanePings;
+                _lanePings = ping;
+            }
+            else
+            {
+                AppendFrame(Opcode.Ping, ping.Payload, isFinal: true);
+                OutputSegment chunk = _queue.Tail!;
+                ping.NextLeaving = chunk.Pings;
+                chunk.Pings = ping;
+            }
+
             wake = NeedsFlush();
         }
 
         Started(wake);
-        return true;
     }
 
     /// <summary>Completes when everything accepted so far has been taken by the transport.</summary>
@@ -376,26 +409,30 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
 
     private void AppendControl(Opcode opcode, ReadOnlySpan<byte> payload)
     {
-        if (!IsLaneNeeded)
-        {
+        if (IsLaneNeeded)
+            AppendToLane(opcode, payload);
+        else
             AppendFrame(opcode, payload, isFinal: true);
-            return;
-        }
+    }
 
-        int size = FrameHeader.MaxSize + FrameHeader.MaxControlPayload;
+    private void AppendToLane(Opcode opcode, ReadOnlySpan<byte> payload)
+    {
+        const int Size = FrameHeader.MaxSize + FrameHeader.MaxControlPayload;
         if (_lane is null)
         {
-            _lane = _buffers.Arrays.Rent(size);
+            _lane = _buffers.Arrays.Rent(Size);
         }
-        else if (_lane.Length - _laneLength < size)
+        else if (_lane.Length - _laneLength < Size)
         {
-            byte[] larger = _buffers.Arrays.Rent(_lane.Length * 2);
+            byte[] larger = _buffers.Arrays.Rent(Math.Max(_lane.Length * 2, _laneLength + Size));
             _lane.AsSpan(0, _laneLength).CopyTo(larger);
             _buffers.Arrays.Return(_lane);
             _lane = larger;
         }
 
-        _laneLength += WriteControl(_lane.AsSpan(_laneLength), opcode, payload);
+        int length = WriteControl(_lane.AsSpan(_laneLength), opcode, payload);
+        _laneLength += length;
+        Interlocked.Add(ref _buffered, length);
     }
 
     private int WriteControl(Span<byte> destination, Opcode opcode, ReadOnlySpan<byte> payload)

@@ -224,14 +224,14 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// sign of life.</summary>
     /// <param name="payload">The payload, at most 125 bytes; that of the ping for an answer.</param>
     /// <param name="cancellationToken">A token that is cancelled already sends nothing.</param>
+    /// <returns>A task that completes when there is room, as that of a small message does: a peer that floods with pings and takes
+    /// no pongs holds up whoever answers it.</returns>
     /// <exception cref="ArgumentException">The payload is longer than 125 bytes.</exception>
     /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
     public ValueTask SendPongAsync(ReadOnlyMemory<byte> payload = default, CancellationToken cancellationToken = default)
     {
         ThrowIfTooLong(payload);
-        if (cancellationToken.IsCancellationRequested)
-            return ValueTask.FromCanceled(cancellationToken);
-        return Send.TrySendControl(Opcode.Pong, payload.Span) ? default : ValueTask.FromException(ClosedException());
+        return cancellationToken.IsCancellationRequested ? ValueTask.FromCanceled(cancellationToken) : Send.SendPong(payload.Span);
     }
 
     /// <summary>Closes the connection: what has been accepted leaves first, then the Close frame; then the peer's is awaited.</summary>
@@ -284,6 +284,9 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
             ThreadPool.UnsafeQueueUserWorkItem(static socket => socket.Writable?.Invoke(socket), this, preferLocal: false);
     }
 
+    /// <summary>Notes that pings are leaving. Called under the lock.</summary>
+    internal void OnPingsLeave(PendingPing? leaving) => _pings.Leave(leaving);
+
     internal void OnPong(ReadOnlySpan<byte> payload)
     {
         PendingPing? answered;
@@ -321,7 +324,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         }
 
         // Where it is refused, the connection is ending, and the end answers the ping.
-        _ = inOrder ? Send.TrySendInOrder(Opcode.Ping, ping.Payload) : Send.TrySendControl(Opcode.Ping, ping.Payload);
+        Send.TrySendPing(ping, inOrder);
         return cancellationToken.CanBeCanceled ? ping.Pong.Task.WaitAsync(cancellationToken) : ping.Pong.Task;
     }
 
