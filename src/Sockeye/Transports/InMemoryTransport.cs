@@ -56,7 +56,12 @@ internal sealed class InMemoryTransport : Transport
 
     public override SharedMemory Retain() => _buffer.Retain();
 
-    public override void ReleaseBlock() => _buffer.Release();
+    public override void ReleaseBlock()
+    {
+        _buffer.Release();
+        // Nobody reads here any more: what the peer still sends, it sends to nobody.
+        _incoming.Reader.Complete();
+    }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public override async ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
@@ -73,16 +78,19 @@ internal sealed class InMemoryTransport : Transport
         if (Interlocked.Exchange(ref _ended, 1) != 0)
             return;
         var reset = new IOException("The connection was reset.");
+        // The readers are not completed here: the memory of what has arrived may be in use by the one or the other.
+        _outgoing.Writer.CancelPendingFlush();
         _outgoing.Writer.Complete(reset);
+        _incoming.Writer.CancelPendingFlush();
         _incoming.Writer.Complete(reset);
         _incoming.Reader.CancelPendingRead();
-        _outgoing.Reader.Complete(reset);
     }
 
     public override async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _ended, 1) != 0)
             return;
+        _outgoing.Writer.CancelPendingFlush();
         await _outgoing.Writer.CompleteAsync().ConfigureAwait(false);
         _incoming.Reader.CancelPendingRead();
     }
@@ -118,7 +126,7 @@ internal sealed class InMemoryTransport : Transport
             throw new IOException("The connection was closed.", e);
         }
 
-        if (result.IsCompleted || Volatile.Read(ref _ended) != 0)
+        if (result.IsCompleted || result.IsCanceled || Volatile.Read(ref _ended) != 0)
             throw new IOException("The peer closed the connection.");
         Interlocked.Add(ref _bytesSent, bytes.Length);
     }
