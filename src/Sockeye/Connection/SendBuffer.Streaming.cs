@@ -30,7 +30,7 @@ internal sealed partial class SendBuffer
         lock (_sync)
         {
             if (_isEnded || _isBroken || stream.IsEnded)
-                return ValueTask.FromException(_connection.ClosedException());
+                return Refused();
             stream.HasBegun = true;
             long before = _buffered;
             if (payload.Length > CopyLimit)

@@ -9,7 +9,14 @@ internal sealed partial class SendBuffer
     // On the receive loop, output is held back until the input has been parsed or so much has gathered.
     private const int CorkLimit = 64 * 1024;
 
+    // How many writes one thread makes in a row before another one goes on: a sender, or the receive loop, is not kept from its own
+    // work by what others send meanwhile.
+    private const int WritesInARow = 16;
+
     private bool HasOutput => _queue.Head is not null || _laneLength > 0 || _pongLength >= 0;
+
+    /// <summary>Gets whether the transport is at work on a write. Called under the lock.</summary>
+    public bool IsWriting => _inFlightBytes > 0;
 
     /// <summary>Hands the output to the transport, unless somebody is doing so.</summary>
     public void Flush()
@@ -24,9 +31,15 @@ internal sealed partial class SendBuffer
         WriteAll();
     }
 
-    /// <summary>Flushes what threads other than the receive loop have gathered (rule S10).</summary>
+    /// <summary>Flushes what threads other than the receive loop have gathered (rule S10), or goes on writing for one of them.</summary>
     void IThreadPoolWorkItem.Execute()
     {
+        if (Interlocked.Exchange(ref _isHandedOver, false))
+        {
+            WriteAll();
+            return;
+        }
+
         lock (_sync)
             _flushQueued = false;
         Flush();
@@ -81,10 +94,19 @@ internal sealed partial class SendBuffer
 
     private void WriteAll()
     {
-        while (TakeNext(out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second))
+        for (int writes = 0; ; writes++)
         {
+            if (writes == WritesInARow)
+            {
+                Volatile.Write(ref _isHandedOver, true);
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+                return;
+            }
+
             try
             {
+                if (!TakeNext(out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second))
+                    return;
                 ValueTask write = _transport.SendAsync(first, second);
                 if (!write.IsCompleted)
                 {

@@ -60,6 +60,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     // The write under way.
     private bool _writing;
     private bool _flushQueued;
+    private bool _isHandedOver;
     private OutputSegment? _inFlight;
     private byte[]? _laneInFlight;
     private int _inFlightBytes;
@@ -126,7 +127,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         lock (_sync)
         {
             if (_isClosed)
-                return ValueTask.FromException(_connection.ClosedException());
+                return Refused();
             AppendMessage(opcode, payload);
             waiter = WaitForRoom();
             wake = NeedsFlush();
@@ -155,7 +156,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         lock (_sync)
         {
             if (_isClosed)
-                return ValueTask.FromException(_connection.ClosedException());
+                return Refused();
             Span<byte> payload = AppendHeader(ref _queue, Opcode.Text, isFinal: true, length, out uint key);
             Encoding.UTF8.GetBytes(text, payload);
             if (_isClient)
@@ -203,7 +204,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         lock (_sync)
         {
             if (_isClosed)
-                return ValueTask.FromException(_connection.ClosedException());
+                return Refused();
             AppendControl(Opcode.Pong, payload);
             waiter = WaitForRoom();
             wake = NeedsFlush();
@@ -294,7 +295,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         lock (_sync)
         {
             if (_connection.Close.IsEnded)
-                return _unsentMessages == 0 ? default : ValueTask.FromException(_connection.ClosedException());
+                return _unsentMessages == 0 ? default : Refused();
             if (_queue.Head is null)
                 return default;
             OutputSegment marker = OutputSegment.Rent(OutputKind.Marker);
@@ -305,7 +306,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
 
         Flush();
         ValueTask drained = waiter.Task;
-        return token.CanBeCanceled ? new ValueTask(drained.AsTask().WaitAsync(token)) : drained;
+        return token.CanBeCanceled ? new ValueTask(drained.AsTask().Observed().WaitAsync(token).Observed()) : drained;
     }
 
     /// <summary>Queues the Close frame behind everything accepted. Nothing is accepted after it.</summary>
@@ -330,7 +331,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
             if (_isClosed)
             {
                 hold?.Release();
-                return ValueTask.FromException(_connection.ClosedException());
+                return Refused();
             }
 
             OutputSegment segment = AppendPayload(ref _queue, opcode, payload, endsMessage: true);
@@ -505,6 +506,14 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         return length
             + ((long)whole * FrameWriter.GetHeaderSize(_fragmentSize, _isClient))
             + FrameWriter.GetHeaderSize(last, _isClient);
+    }
+
+    /// <summary>Makes the answer to a send that comes too late. It need not be awaited, so nobody is told that it was not.</summary>
+    private ValueTask Refused()
+    {
+        Task refused = Task.FromException(_connection.ClosedException());
+        _ = refused.Exception;
+        return new ValueTask(refused);
     }
 
     private SendWaiter? WaitForRoom() => _buffered > _highWater ? _room.Add() : null;

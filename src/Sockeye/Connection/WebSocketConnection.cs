@@ -281,7 +281,19 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     internal void FireWritable()
     {
         if (Writable is not null)
-            ThreadPool.UnsafeQueueUserWorkItem(static socket => socket.Writable?.Invoke(socket), this, preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(static socket => socket.RaiseWritable(), this, preferLocal: false);
+    }
+
+    private void RaiseWritable()
+    {
+        try
+        {
+            Writable?.Invoke(this);
+        }
+        catch (Exception e)
+        {
+            OnHandlerFailed(e);
+        }
     }
 
     /// <summary>Notes that pings are leaving. Called under the lock.</summary>
@@ -319,13 +331,15 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         lock (Sync)
         {
             if (Close.HasBegun)
-                return Task.FromException<TimeSpan>(ClosedException());
+                return Task.FromException<TimeSpan>(ClosedException()).Observed();
             ping = _pings.Add(payload, Deadlines.Now);
         }
 
+        Task<TimeSpan> pong = ping.Pong.Task.Observed();
+
         // Where it is refused, the connection is ending, and the end answers the ping.
         Send.TrySendPing(ping, inOrder);
-        return cancellationToken.CanBeCanceled ? ping.Pong.Task.WaitAsync(cancellationToken) : ping.Pong.Task;
+        return cancellationToken.CanBeCanceled ? pong.WaitAsync(cancellationToken).Observed() : pong;
     }
 
     private Opcode OpcodeOf(WebSocketMessageKind kind, ReadOnlySpan<byte> payload)
