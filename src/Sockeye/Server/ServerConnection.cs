@@ -53,7 +53,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     public void Abort()
     {
         if (Connection is { } connection)
-            connection.Abort();
+            connection.AbortFor(CloseCause.ServerShutdown);
         else if (Volatile.Read(ref _transport) is { } transport)
             transport.Abort();
         else
