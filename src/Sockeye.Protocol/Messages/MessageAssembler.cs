@@ -99,9 +99,11 @@ public sealed class MessageAssembler : IDisposable
             }
         }
 
-        consumed = 0;
+        // The control frame that the last read handed out.
         if (!_inFrame)
-            Drop(ref _control); // the event that it was given out with has been used
+            Drop(ref _control);
+
+        consumed = 0;
         while (!_ended)
         {
             if (!_inFrame)
@@ -131,26 +133,32 @@ public sealed class MessageAssembler : IDisposable
     /// <summary>Offers memory into which the payload that comes next may be received at once, without a copy.</summary>
     /// <param name="minimum">The fewest bytes for which that is worth it; at least 1.</param>
     /// <returns>Memory for the bytes that come next on the wire, as long as they are expected or as there is room; empty where the
-    /// next bytes are not the payload of a message, or too few of them. After receiving into it, call <see cref="ReadDirect"/>
-    /// before anything else.</returns>
+    /// next bytes are not the payload of a message, where too few of them are expected, or where less than half of
+    /// <paramref name="minimum"/> has come: memory follows what was received. After receiving into it, call
+    /// <see cref="ReadDirect"/> before anything else.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="minimum"/> is less than 1.</exception>
     public ArraySegment<byte> GetDirectBuffer(int minimum)
     {
-        // A header alone rents nothing: as much as is offered must have come before.
-        if (!_inFrame || _inControl || _frameRemaining < minimum || _gatheredLength < minimum || _ended)
+        ArgumentOutOfRangeException.ThrowIfLessThan(minimum, 1);
+        if (_ended || !_inFrame || _inControl || _frameRemaining < minimum || 2L * _gatheredLength < minimum)
             return default;
 
-        if (_gathered!.Length - _gatheredLength < minimum)
-            Grow(minimum);
-        int room = (int)Math.Min(_frameRemaining, _gathered.Length - _gatheredLength);
-        return new ArraySegment<byte>(_gathered, _gatheredLength, room);
+        if (DirectRoom < minimum)
+            Grow(0);
+        return new ArraySegment<byte>(_gathered!, _gatheredLength, DirectRoom);
     }
 
     /// <summary>Takes bytes that were received into <see cref="GetDirectBuffer"/>.</summary>
-    /// <param name="count">How many bytes were received.</param>
+    /// <param name="count">How many bytes were received: at least 1, at most as many as were offered.</param>
     /// <param name="received">The event that they completed, if any.</param>
     /// <returns>Whether there is an event.</returns>
-    public bool ReadDirect(int count, out ReceivedEvent received) =>
-        TakeMessagePayload(_gathered.AsSpan(_gatheredLength, count), inPlace: true, out received);
+    /// <exception cref="ArgumentOutOfRangeException">So many bytes were not offered.</exception>
+    public bool ReadDirect(int count, out ReceivedEvent received)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, DirectRoom);
+        return TakeMessagePayload(_gathered.AsSpan(_gatheredLength, count), inPlace: true, out received);
+    }
 
     /// <summary>Returns what is rented. Nothing is read afterwards.</summary>
     public void Dispose()
@@ -159,6 +167,9 @@ public sealed class MessageAssembler : IDisposable
         Drop(ref _gathered);
         Drop(ref _control);
     }
+
+    private int DirectRoom =>
+        !_inFrame || _inControl || _gathered is null ? 0 : (int)Math.Min(_frameRemaining, _gathered.Length - _gatheredLength);
 
     /// <summary>Parses a header, judges it, and settles a frame that lies whole in the block.</summary>
     /// <returns>False where the header is not whole, with the event of a violation that shows already.</returns>
@@ -177,7 +188,7 @@ public sealed class MessageAssembler : IDisposable
             return false;
         }
 
-        if ((FrameRules.Check(header, _role) ?? JudgeInContext(header)) is { } violation)
+        if (Judge(header, lengthKnown: true) is { } violation)
         {
             received = Fail(violation);
             return true;
@@ -248,12 +259,14 @@ public sealed class MessageAssembler : IDisposable
         if (!FrameReader.TryPeekHeader(source, out FrameHeader header, out bool lengthKnown))
             return null;
 
-        return FrameRules.CheckFirstBytes(header, _role, rsv1Allowed: false)
-            ?? JudgeSequence(header)
-            ?? (lengthKnown ? FrameRules.CheckLength(header) ?? JudgeLimits(header) : null);
+        return Judge(header, lengthKnown);
     }
 
-    private Violation? JudgeInContext(in FrameHeader header) => JudgeSequence(header) ?? JudgeLimits(header);
+    // In the order in which the bytes come, so that the first rule broken is the same however they were cut.
+    private Violation? Judge(in FrameHeader header, bool lengthKnown) =>
+        FrameRules.CheckFirstBytes(header, _role, rsv1Allowed: false)
+        ?? JudgeSequence(header)
+        ?? (lengthKnown ? FrameRules.CheckLength(header) ?? JudgeLimits(header) : null);
 
     private Violation? JudgeSequence(in FrameHeader header)
     {
@@ -369,15 +382,15 @@ public sealed class MessageAssembler : IDisposable
         _maskPhase = (_maskPhase + piece.Length) & 3;
     }
 
-    /// <summary>Makes room for at least <paramref name="more"/> bytes: for twice what was gathered, or, where a header has
-    /// declared a large frame, for as much of it as four times what was gathered.</summary>
+    /// <summary>Makes room for <paramref name="more"/> bytes that have come and for some that will: for twice what was gathered, or,
+    /// where a header has declared a large frame, for as much of it as four times what has come.</summary>
     private void Grow(int more)
     {
         int needed = _gatheredLength + more;
+        long declared = needed + _frameRemaining;
         long wanted = Math.Max(needed, Math.Max(SmallestGather, 2L * _gatheredLength));
-        long declared = _gatheredLength + _frameRemaining + more;
         wanted = Math.Max(wanted, Math.Min(declared, (long)LargeFrameGrowth * needed));
-        wanted = Math.Min(wanted, Math.Max(needed, Math.Min(_maxMessageSize, Array.MaxLength)));
+        wanted = Math.Min(wanted, _maxMessageSize);
         byte[] larger = _pool.Rent((int)wanted);
         if (_gathered is not null)
         {
@@ -392,8 +405,7 @@ public sealed class MessageAssembler : IDisposable
 
     private ReceivedEvent Fail(Violation violation)
     {
-        _ended = true;
-        Drop(ref _gathered);
+        Dispose();
         return new ReceivedEvent(violation);
     }
 

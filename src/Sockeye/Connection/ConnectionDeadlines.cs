@@ -166,7 +166,8 @@ internal sealed class ConnectionDeadlines : Deadline
     /// <summary>Tells whether nothing has been taken since the watch began, and watches on.</summary>
     private bool CheckWrite(long now)
     {
-        if (_connection.Send.BufferedBytes == 0)
+        // What waits for a streamed message to be completed does not wait for the peer.
+        if (!_connection.Send.IsWriting)
             return false;
         long sent = _transport.BytesSent;
         if (sent == _bytesSentAtWatch)

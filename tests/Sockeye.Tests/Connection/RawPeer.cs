@@ -121,7 +121,7 @@ internal sealed class RawPeer : IAsyncDisposable
                 if (header.IsMasked)
                     Masking.Apply(data, header.MaskKey);
                 _parsed += header.Size + data.Length;
-                return new ReceivedFrame(header.Opcode, header.IsFinal, header.IsMasked, data);
+                return new ReceivedFrame(header.Opcode, header.IsFinal, header.IsMasked, data) { MaskKey = header.MaskKey };
             }
 
             if (!await ReceiveAsync())
@@ -168,12 +168,15 @@ internal sealed class RawPeer : IAsyncDisposable
         Transport.Abort();
         await Settle.UntilAsync(() => Pool.Outstanding == 0 && Buffers.SlabsHeld == 0, () =>
             $"{Buffers.SlabsHeld} slabs held, {Pool.Outstanding} arrays out, rented at {string.Join("\n---\n", Pool.Traces)}");
+        Assert.Empty((Own as GatedTransport)?.Overlaps ?? []);
     }
 }
 
 /// <summary>A frame that the connection under test sent.</summary>
 internal sealed record ReceivedFrame(Opcode Opcode, bool IsFinal, bool IsMasked, byte[] Payload)
 {
+    public uint MaskKey { get; init; }
+
     public string Text => System.Text.Encoding.UTF8.GetString(Payload);
 
     public int CloseCode => Payload.Length < 2 ? 1005 : (Payload[0] << 8) | Payload[1];
