@@ -235,17 +235,19 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     {
         if (_callback is not null)
             return Call(item);
-        Action<object?>? continuation = TakeContinuation(Outcome.Item);
+        // Behind messages read ahead that IgnoreMessages has just dropped, it must not be delivered: the lock tells.
+        Action<object?>? continuation = HasAhead || _isIgnoring ? null : TakeContinuation(Outcome.Item);
         if (continuation is null)
         {
-            // It may have come in the meantime.
             item = Keep(item);
             lock (_sync)
             {
-                continuation = TakeContinuation(Outcome.Item);
+                bool isDropped = _isIgnoring && item.IsMessage;
+                // A reader may have come in the meantime.
+                continuation = isDropped ? null : TakeContinuation(Outcome.Item);
                 if (continuation is null)
                 {
-                    if (_connection.Close.HasBegun || _result is not null || _isIgnoring)
+                    if (_isIgnoring || _connection.Close.HasBegun || _result is not null)
                     {
                         item.Hold!.Release();
                         return true;
