@@ -6,7 +6,7 @@ namespace Sockeye.Tests.Connection;
 public sealed class EndStressTests
 {
     [Theory]
-    [InlineData(Carrier.Memory, 1500)]
+    [InlineData(Carrier.Memory, 1000)]
     [InlineData(Carrier.Socket, 400)]
     [InlineData(Carrier.Tls, 60)]
     public async Task End_at_a_random_moment_of_a_busy_connection_is_one_end(Carrier carrier, int rounds)
@@ -105,7 +105,7 @@ public sealed class EndStressTests
     [Fact]
     public async Task Reader_that_parks_while_the_connection_ends_is_always_resumed()
     {
-        for (int round = 0; round < 10_000; round++)
+        for (int round = 0; round < 5_000; round++)
         {
             await using RawPeer peer = RawPeer.Open();
             using var start = new Barrier(2);
