@@ -325,6 +325,7 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
 
     private void EndLease()
     {
+        PoisonLease();
         _isLeased = false;
         if (_lease.Hold is null)
             return;
@@ -337,6 +338,14 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         }
 
         hold?.Release();
+    }
+
+    /// <summary>Makes a use of memory after its lease has ended show, in debug builds.</summary>
+    [System.Diagnostics.Conditional("DEBUG")]
+    private void PoisonLease()
+    {
+        if (_isLeased && _lease.Hold is null)
+            _lease.Array.AsSpan(_lease.Start, _lease.Length).Fill(0xA5);
     }
 
     /// <summary>Makes a lease on the current block outlive it. Under the lock.</summary>
