@@ -305,12 +305,14 @@ public sealed class ClosingTests
     }
 
     [Theory]
-    [InlineData(Role.Server, 1)]
-    [InlineData(Role.Server, 64 * 1024)]
-    [InlineData(Role.Client, 64 * 1024)]
-    public async Task C1_Replies_to_what_came_before_a_violation_leave_before_the_close(Role role, int readAhead)
+    [InlineData(Role.Server, 1, 1 << 20)]
+    [InlineData(Role.Server, 64 * 1024, 1 << 20)]
+    [InlineData(Role.Server, 64 * 1024, 100)]
+    [InlineData(Role.Client, 64 * 1024, 1 << 20)]
+    [InlineData(Role.Client, 1, 100)]
+    public async Task C1_Replies_to_what_came_before_a_violation_leave_before_the_close(Role role, int readAhead, int capacity)
     {
-        await using RawPeer peer = RawPeer.Create(role, o => o with { ReadAhead = readAhead });
+        await using RawPeer peer = RawPeer.Create(role, o => o with { ReadAhead = readAhead }, capacity);
         Task handling = peer.Connection.RunAsync(async (socket, cancel) =>
         {
             await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
@@ -321,12 +323,13 @@ public sealed class ClosingTests
             }
         });
         byte[] input = [.. Enumerable.Range(1, 40).SelectMany(i => peer.TextFrame(new string('x', i)))];
-        await peer.SendAsync([.. input, 0x83, (byte)(role == Role.Server ? 0x80 : 0), 0, 0, 0, 0, .. peer.TextFrame("after")]);
+        Task sending = peer.SendAsync([.. input, 0x83, (byte)(role == Role.Server ? 0x80 : 0), 0, 0, 0, 0, .. peer.TextFrame("after")]);
         List<ReceivedFrame> sent = [];
         while (sent.Count == 0 || sent[^1].Opcode != Opcode.Close)
             sent.Add((await peer.ReadFrameAsync())!);
         Assert.Equal(Enumerable.Range(1, 40), sent.SkipLast(1).Select(frame => frame.Payload.Length));
         Assert.Equal((1002, "reserved opcode"), (sent[^1].CloseCode, sent[^1].CloseReason));
+        await sending.Soon();
         Assert.Null(await peer.ReadFrameAsync()); // who fails the connection ends it, in both roles
         await peer.Transport.ShutdownAsync();
         await handling.Soon();

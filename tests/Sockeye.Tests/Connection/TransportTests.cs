@@ -168,7 +168,8 @@ public sealed class TransportTests
     [InlineData(Carrier.Tls)]
     public async Task Reset_while_much_waits_to_be_sent_is_counted(Carrier carrier)
     {
-        await using RawPeer peer = await RawPeer.OpenAsync(carrier);
+        await using RawPeer peer = await RawPeer.OpenAsync(
+            carrier, configure: o => o with { IdleTimeout = TimeSpan.Zero, WriteStallTimeout = TimeSpan.Zero });
         Task sending = peer.Connection.SendAsync(new byte[32 * 1024 * 1024]).AsTask();
         await peer.ReceiveAsync();
         peer.Transport.Abort();
