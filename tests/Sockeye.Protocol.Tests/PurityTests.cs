@@ -29,8 +29,13 @@ public sealed class PurityTests
     ];
 
     [Fact]
-    public void Sockeye_Protocol_refers_to_nothing_that_waits_or_reaches_out() =>
-        Assert.Empty(FindBanned(typeof(MessageAssembler).Assembly));
+    public void Sockeye_Protocol_refers_to_nothing_that_waits_or_reaches_out()
+    {
+        Assembly assembly = typeof(MessageAssembler).Assembly;
+        Assert.SkipWhen(
+            assembly.GetTypes().Any(type => type.Namespace == "Coverlet.Core.Instrumentation.Tracker"), "Coverage is measured: the tracker writes files.");
+        Assert.Empty(FindBanned(assembly));
+    }
 
     // The check itself: these tests use some of all that.
     [Fact]

@@ -339,10 +339,8 @@ public sealed class MessageAssembler : IDisposable
         if (!messageEnds)
             return false;
 
-        var kind = (ReceivedEventKind)_message;
-        received = _gathered is null
-            ? new ReceivedEvent(kind, 0, 0)
-            : new ReceivedEvent(kind, _gathered, _gatheredLength);
+        // An empty message was taken whole: what ends here has gathered something.
+        received = new ReceivedEvent((ReceivedEventKind)_message, _gathered!, _gatheredLength);
         _gathered = null;
         EndMessage();
         return true;
