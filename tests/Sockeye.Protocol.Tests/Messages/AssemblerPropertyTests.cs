@@ -108,7 +108,8 @@ public sealed class AssemblerPropertyTests
                     Fail($"{string.Join("; ", seen)} instead of {string.Join("; ", expected)}");
 
                 void Fail(string what) =>
-                    Assert.Fail($"{what} (seed {Seed + round}, cut at {string.Join(", ", ends)}, direct {directMinimum}, {limits}: {Convert.ToHexStringLower(wire)})");
+                    Assert.Fail($"{what} (seed {Seed + round}, cut at {string.Join(", ", ends)}, direct {directMinimum}, {limits}: "
+                        + $"{Convert.ToHexStringLower(wire)})");
             }
         }
     }
