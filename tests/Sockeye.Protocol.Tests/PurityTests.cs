@@ -28,9 +28,12 @@ public sealed class PurityTests
         "System.Environment.GetEnvironmentVariable",
     ];
 
+    // An address in a Host header is parsed as one; nothing is sent to it.
+    private static readonly string[] Allowed = ["System.Net.Primitives", "System.Net.IPAddress"];
+
     [Fact]
     public void Sockeye_Protocol_refers_to_nothing_that_waits_or_reaches_out() =>
-        Assert.Empty(FindBanned(typeof(MessageAssembler).Assembly));
+        Assert.Empty(FindBanned(typeof(MessageAssembler).Assembly).Except(Allowed));
 
     // The check itself: these tests use some of all that.
     [Fact]
