@@ -28,6 +28,9 @@ public sealed class PurityTests
         "System.Environment.GetEnvironmentVariable",
     ];
 
+    // An address in a Host header is parsed as one; nothing is sent to it.
+    private static readonly string[] Allowed = ["System.Net.Primitives", "System.Net.IPAddress"];
+
     [Fact]
     public void Sockeye_Protocol_refers_to_nothing_that_waits_or_reaches_out()
     {
@@ -35,7 +38,7 @@ public sealed class PurityTests
         Assert.SkipWhen(
             assembly.GetTypes().Any(type => type.Namespace == "Coverlet.Core.Instrumentation.Tracker"),
             "Coverage is measured: the tracker writes files.");
-        Assert.Empty(FindBanned(assembly));
+        Assert.Empty(FindBanned(assembly).Except(Allowed));
     }
 
     // The check itself: these tests use some of all that.

@@ -35,6 +35,9 @@ internal sealed class ConnectionDeadlines : Deadline
 
     public long Now => _sweep.Now;
 
+    /// <summary>Gets when bytes came last.</summary>
+    public long LastReceived => _heartbeat.LastReceived;
+
     public long Ticks(TimeSpan span) => _sweep.Ticks(span);
 
     public TimeSpan Since(long then) => _sweep.Elapsed(then, _sweep.Now);
@@ -163,7 +166,8 @@ internal sealed class ConnectionDeadlines : Deadline
     /// <summary>Tells whether nothing has been taken since the watch began, and watches on.</summary>
     private bool CheckWrite(long now)
     {
-        if (_connection.Send.BufferedBytes == 0)
+        // What waits for a streamed message to be completed does not wait for the peer.
+        if (!_connection.Send.IsWriting)
             return false;
         long sent = _transport.BytesSent;
         if (sent == _bytesSentAtWatch)

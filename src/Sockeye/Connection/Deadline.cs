@@ -19,6 +19,8 @@ internal abstract class Deadline
 /// <remarks>A binary heap under a lock. Any thread may schedule and cancel. The lock is never held while a deadline is served.</remarks>
 internal sealed class DeadlineSweep
 {
+    private const double LongestWait = 24 * 60 * 60 * 1000;
+
     private static readonly ConditionalWeakTable<TimeProvider, DeadlineSweep> Sweeps = [];
 
     private readonly TimeProvider _time;
@@ -27,20 +29,31 @@ internal sealed class DeadlineSweep
     private Deadline[] _heap = new Deadline[16];
     private int _count;
     private long _timerDueAt = long.MaxValue;
+    private bool _isSweeping;
 
     private DeadlineSweep(TimeProvider time)
     {
         _time = time;
-        using AsyncFlowControl flow = ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow();
-        _timer = time.CreateTimer(static state => ((DeadlineSweep)state!).Sweep(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        if (ExecutionContext.IsFlowSuppressed())
+        {
+            _timer = CreateTimer();
+            return;
+        }
+
+        using (ExecutionContext.SuppressFlow())
+            _timer = CreateTimer();
     }
+
+    private ITimer CreateTimer() =>
+        _time.CreateTimer(static state => ((DeadlineSweep)state!).Sweep(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
 
     public static DeadlineSweep For(TimeProvider time) => Sweeps.GetValue(time, static key => new DeadlineSweep(key));
 
     public long Now => _time.GetTimestamp();
 
     /// <summary>Converts a length of time to timestamps of this clock.</summary>
-    public long Ticks(TimeSpan span) => (long)(span.TotalSeconds * _time.TimestampFrequency);
+    /// <remarks>At most a quarter of what a timestamp holds, some decades: a sum of two of them does not overflow.</remarks>
+    public long Ticks(TimeSpan span) => (long)Math.Min(span.TotalSeconds * _time.TimestampFrequency, long.MaxValue / 4.0);
 
     public TimeSpan Elapsed(long from, long to) => _time.GetElapsedTime(from, to);
 
@@ -70,16 +83,24 @@ internal sealed class DeadlineSweep
 
     private void Sweep()
     {
+        lock (_sync)
+        {
+            _timerDueAt = long.MaxValue;
+            if (_isSweeping)
+                return; // whoever sweeps looks again before it stops
+            _isSweeping = true;
+        }
+
         while (true)
         {
             Deadline due;
             long now;
             lock (_sync)
             {
-                _timerDueAt = long.MaxValue;
                 now = Now;
                 if (_count == 0 || _heap[0].DueAt > now)
                 {
+                    _isSweeping = false;
                     SetTimer();
                     return;
                 }
@@ -94,14 +115,14 @@ internal sealed class DeadlineSweep
 
     private void SetTimer()
     {
-        if (_count == 0 || _heap[0].DueAt >= _timerDueAt)
+        if (_isSweeping || _count == 0 || _heap[0].DueAt >= _timerDueAt)
             return;
 
         _timerDueAt = _heap[0].DueAt;
-        long ticks = Math.Max(0, _timerDueAt - Now);
-        // Rounded up to a whole millisecond: a timer that fires early would only be set again.
-        var wait = TimeSpan.FromMilliseconds(Math.Ceiling(ticks * 1000.0 / _time.TimestampFrequency));
-        _timer.Change(wait, Timeout.InfiniteTimeSpan);
+        double ticks = Math.Max(0, _timerDueAt - Now);
+        // Rounded up to a whole millisecond: a timer that fires early would only be set again. A day is not too long for any timer.
+        double wait = Math.Min(Math.Ceiling(ticks * 1000.0 / _time.TimestampFrequency), LongestWait);
+        _timer.Change(TimeSpan.FromMilliseconds(wait), Timeout.InfiniteTimeSpan);
     }
 
     private void Remove(Deadline deadline)

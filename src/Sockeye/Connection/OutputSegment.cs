@@ -72,6 +72,18 @@ internal sealed class OutputSegment
 
     public bool IsEnded { get; set; }
 
+    /// <summary>Gets or sets whether a fragment has been accepted: without its end, nothing but Close may follow it.</summary>
+    public bool HasBegun { get; set; }
+
+    /// <summary>Gets or sets how many bytes of the streamed message wait.</summary>
+    public long Pending { get; set; }
+
+    // Whoever adds to the streamed message faster than it leaves. What queues behind it does not count: it waits for them.
+    public SendWaiterList Room;
+
+    // Pings in what has not been handed over, linked.
+    public PendingPing? Pings { get; set; }
+
     /// <summary>Gets whether control frames may pass here: no frame is partly sent.</summary>
     public bool IsAtBoundary => FrameRemaining == 0;
 
@@ -105,6 +117,7 @@ internal sealed class OutputSegment
         EndsMessage = IsCommitted = IsEnded = false;
         Hold = null;
         Waiter = null;
+        Pings = null;
         Inner = default;
         Next = t_spare;
         t_spare = this;
@@ -126,6 +139,25 @@ internal struct OutputQueue
         else
             Tail.Next = segment;
         Tail = segment;
+    }
+
+    /// <summary>Takes out everything.</summary>
+    /// <returns>The first segment, linked to the others.</returns>
+    public OutputSegment? TakeAll()
+    {
+        OutputSegment? all = Head;
+        Head = Tail = null;
+        return all;
+    }
+
+    /// <summary>Takes out everything behind a segment.</summary>
+    /// <returns>The first of them, linked to the others.</returns>
+    public OutputSegment? CutBehind(OutputSegment segment)
+    {
+        OutputSegment? rest = segment.Next;
+        segment.Next = null;
+        Tail = segment;
+        return rest;
     }
 
     public void RemoveHead()

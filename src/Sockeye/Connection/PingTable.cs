@@ -3,13 +3,14 @@ using System.Buffers.Binary;
 namespace Sockeye;
 
 /// <summary>The pings whose senders wait for the pong.</summary>
-/// <remarks>Guarded by the lock of the connection. A pong answers its ping and all earlier ones: a peer may answer only the newest
-/// (RFC 6455, section 5.5.3).</remarks>
+/// <remarks>Guarded by the lock of the connection. A pong answers its ping and all that left before it: a peer may answer only the
+/// newest (RFC 6455, section 5.5.3). A ping that was passed by a later one is not answered with that one.</remarks>
 internal struct PingTable
 {
     private PendingPing? _first;
     private PendingPing? _last;
     private long _count;
+    private long _writes;
 
     /// <summary>Adds a ping.</summary>
     /// <param name="payload">The payload; empty for one of our own that no other ping has.</param>
@@ -24,31 +25,55 @@ internal struct PingTable
         }
 
         var ping = new PendingPing(copy, now);
-        if (_last is null)
-            _first = ping;
-        else
-            _last.Next = ping;
-        _last = ping;
+        Append(ping);
         return ping;
     }
 
-    /// <summary>Finds the ping that a pong answers and takes it out, with those before it.</summary>
+    /// <summary>Notes that pings are leaving with one write.</summary>
+    /// <param name="leaving">The pings, linked by <see cref="PendingPing.NextLeaving"/>; null for none.</param>
+    public void Leave(PendingPing? leaving)
+    {
+        if (leaving is null)
+            return;
+        _writes++;
+        for (; leaving is not null; leaving = leaving.NextLeaving)
+            leaving.LeftWith = _writes;
+    }
+
+    /// <summary>Finds the ping that a pong answers and takes it out, with those that left before it.</summary>
     /// <returns>The pings that are answered, linked; null where the pong answers none.</returns>
     public PendingPing? Answer(ReadOnlySpan<byte> payload)
     {
-        for (PendingPing? ping = _first; ping is not null; ping = ping.Next)
+        PendingPing? match = _first;
+        while (match is not null && (match.LeftWith == 0 || !payload.SequenceEqual(match.Payload)))
+            match = match.Next;
+        if (match is null)
+            return null;
+
+        PendingPing? answered = null;
+        PendingPing? ping = _first;
+        _first = _last = null;
+        bool isBeforeMatch = true; // within one write, pings left in the order in which they were added
+        while (ping is not null)
         {
-            if (!payload.SequenceEqual(ping.Payload))
-                continue;
-            PendingPing answered = _first!;
-            _first = ping.Next;
-            if (_first is null)
-                _last = null;
-            ping.Next = null;
-            return answered;
+            PendingPing? next = ping.Next;
+            isBeforeMatch &= ping != match;
+            bool isAnswered = ping == match
+                || (ping.LeftWith != 0 && (ping.LeftWith < match.LeftWith || (ping.LeftWith == match.LeftWith && isBeforeMatch)));
+            if (isAnswered)
+            {
+                ping.Next = answered;
+                answered = ping;
+            }
+            else
+            {
+                Append(ping);
+            }
+
+            ping = next;
         }
 
-        return null;
+        return answered;
     }
 
     /// <summary>Takes out all pings, at the end of the connection.</summary>
@@ -57,6 +82,16 @@ internal struct PingTable
         PendingPing? all = _first;
         _first = _last = null;
         return all;
+    }
+
+    private void Append(PendingPing ping)
+    {
+        ping.Next = null;
+        if (_last is null)
+            _first = ping;
+        else
+            _last.Next = ping;
+        _last = ping;
     }
 }
 
@@ -69,5 +104,10 @@ internal sealed class PendingPing(byte[] payload, long sentAt)
 
     public TaskCompletionSource<TimeSpan> Pong { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>Gets or sets the number of the write with which it left; 0 while it waits.</summary>
+    public long LeftWith { get; set; }
+
     public PendingPing? Next { get; set; }
+
+    public PendingPing? NextLeaving { get; set; }
 }

@@ -36,7 +36,7 @@ internal sealed partial class ReceiveLoop
         }
         catch (Exception e)
         {
-            _connection.OnHandlerFailed(e);
+            CallFailed(e);
         }
 
         EndLease();
@@ -51,11 +51,18 @@ internal sealed partial class ReceiveLoop
         }
         catch (Exception e)
         {
-            _connection.OnHandlerFailed(e);
+            CallFailed(e);
         }
 
         EndLease();
         _connection.Deadlines.ResumeIdle();
         Run();
+    }
+
+    /// <summary>Ends the connection of a callback that threw: it is not called again.</summary>
+    private void CallFailed(Exception exception)
+    {
+        _isIgnoring = true;
+        _connection.OnHandlerFailed(exception);
     }
 }

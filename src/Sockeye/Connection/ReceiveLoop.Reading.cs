@@ -18,6 +18,7 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     private Queue<Incoming>? _ahead;
     private int _aheadCost;
     private bool _isIgnoring;
+    private bool _isDiscarded;
     private Observation _control;
 
     // The reader that waits.
@@ -55,7 +56,13 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     /// <summary>Gets the account of the end, once there is one.</summary>
     public CloseResult? Result => _result;
 
-    private bool IsReaderWaiting => Volatile.Read(ref _continuation) is not null;
+    /// <summary>Gets whether a reader waits.</summary>
+    public bool IsReaderWaiting => Volatile.Read(ref _continuation) is not null;
+
+    private bool HasAhead => _ahead is { Count: > 0 };
+
+    /// <summary>Gets whether a reader has asked and has not been answered, be it that it waits already or is about to.</summary>
+    private bool IsAsking => _isWaiting && _outcome == Outcome.Pending;
 
     private bool ObservesControl => _control switch
     {
@@ -104,6 +111,8 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
             resume = TryResume();
         }
 
+        // There is nothing left to read before what ended the input.
+        ActOnEnd();
         if (resume)
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
@@ -124,11 +133,11 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
 
         _control = events ? Observation.Yes : Observation.No;
         _throws = throws && _throwOnAbnormalClose;
-        if (t_running != this)
+        if (t_running != this || _isDiscarded)
             return NextElsewhere(token);
 
         EndLease();
-        if (_ahead is { Count: > 0 })
+        if (HasAhead)
         {
             lock (_sync)
             {
@@ -167,6 +176,7 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     {
         bool resume;
         bool act;
+        bool isEnd;
         ValueTask<bool> next;
         lock (_sync)
         {
@@ -174,13 +184,16 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
                 ThrowSecondReader();
             EndLease();
             bool taken = TakeAhead();
-            resume = _aheadCost <= _readAhead / 2 && TryResume();
-            act = !taken && _isStopped && _state == State.Stopped;
+            resume = TryResumeForReader();
+            isEnd = !taken && _result is not null;
+            act = !taken && IsStopped;
             next = taken ? new ValueTask<bool>(true)
-                : _result is not null ? AtEnd()
+                : isEnd ? AtEnd()
                 : Wait(token);
         }
 
+        if (isEnd)
+            AllRead();
         if (act)
             ActOnEnd();
         if (!resume)
@@ -222,14 +235,14 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     {
         if (_callback is not null)
             return Call(item);
-        Action<object?>? continuation = TakeContinuation();
+        Action<object?>? continuation = TakeContinuation(Outcome.Item);
         if (continuation is null)
         {
             // It may have come in the meantime.
             item = Keep(item);
             lock (_sync)
             {
-                continuation = TakeContinuation();
+                continuation = TakeContinuation(Outcome.Item);
                 if (continuation is null)
                 {
                     if (_connection.Close.HasBegun || _result is not null || _isIgnoring)
@@ -246,7 +259,7 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         }
 
         Lease(item);
-        Resume(continuation, Outcome.Item);
+        Resume(continuation);
         if (!IsReaderWaiting)
             OnReaderAway();
         return true;
@@ -298,6 +311,9 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         return true;
     }
 
+    /// <summary>Goes on receiving once a reader has taken half of what may be read ahead.</summary>
+    private bool TryResumeForReader() => _aheadCost <= _readAhead / 2 && TryResume();
+
     private void Lease(Incoming item)
     {
         _lease = item;
@@ -308,11 +324,17 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     private void EndLease()
     {
         _isLeased = false;
-        SharedMemory? hold = _lease.Hold;
-        if (hold is null)
+        if (_lease.Hold is null)
             return;
-        _lease = default;
-        hold.Release();
+        SharedMemory? hold;
+        lock (_sync)
+        {
+            // A send on another thread may be about to hold it too.
+            hold = _lease.Hold;
+            _lease = default;
+        }
+
+        hold?.Release();
     }
 
     /// <summary>Makes a lease on the current block outlive it. Under the lock.</summary>
@@ -324,9 +346,9 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
 
     private bool TakeAhead()
     {
-        while (_ahead is { Count: > 0 })
+        while (HasAhead)
         {
-            Incoming item = _ahead.Dequeue();
+            Incoming item = _ahead!.Dequeue();
             _aheadCost -= item.Cost;
             if (item.IsMessage || _control == Observation.Yes)
             {
@@ -342,16 +364,22 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
 
     private void DropAhead()
     {
-        while (_ahead is { Count: > 0 })
-            _ahead.Dequeue().Hold?.Release();
+        while (HasAhead)
+            _ahead!.Dequeue().Hold?.Release();
         _aheadCost = 0;
     }
 
-    /// <summary>Drops what was read ahead and the lease: the application has aborted or disposed the connection.</summary>
-    public void Discard()
+    /// <summary>Drops what has not been read, after the end of the connection: the application has aborted or disposed it.</summary>
+    /// <param name="endLease">Whether the lease ends too: not by an abort, which may come from anywhere while a message is in use.</param>
+    public void Discard(bool endLease)
     {
         lock (_sync)
+        {
+            _isDiscarded = true;
             DropAhead();
+            if (endLease)
+                EndLease();
+        }
     }
 
     /// <summary>Resumes a reader that waits at the end of the connection, once it has read what was read ahead.</summary>
@@ -360,27 +388,44 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         Action<object?>? continuation;
         lock (_sync)
         {
-            if (_ahead is { Count: > 0 })
+            if (HasAhead)
                 return;
-            continuation = TakeContinuation();
+            continuation = TakeContinuation(Outcome.End);
         }
 
-        _registration.Unregister();
-        _connection.OnAllRead();
+        AllRead();
         if (continuation is not null)
-            ResumeLater(continuation, Outcome.End);
+            ResumeLater(continuation);
     }
 
-    private Action<object?>? TakeContinuation() =>
-        Volatile.Read(ref _continuation) is null ? null : Interlocked.Exchange(ref _continuation, null);
+    /// <summary>Notes that the connection has ended and that nothing is left to read.</summary>
+    private void AllRead()
+    {
+        lock (_sync)
+        {
+            _registration.Unregister();
+            _registration = default;
+            _registeredToken = default;
+        }
+
+        _connection.OnAllRead();
+    }
+
+    /// <summary>Takes the reader that waits, to resume it with an outcome: only one gets it.</summary>
+    private Action<object?>? TakeContinuation(Outcome outcome)
+    {
+        if (Volatile.Read(ref _continuation) is null || Interlocked.Exchange(ref _continuation, null) is not { } continuation)
+            return null;
+        _outcome = outcome;
+        return continuation;
+    }
 
     /// <summary>Resumes the reader right here, unless it must run elsewhere.</summary>
-    private void Resume(Action<object?> continuation, Outcome outcome)
+    private void Resume(Action<object?> continuation)
     {
         object? state = _continuationState;
         object? scheduler = _scheduler;
         ExecutionContext? context = _context;
-        _outcome = outcome;
         if (scheduler is not null)
             Post(scheduler, continuation, state);
         else if (context is not null)
@@ -390,11 +435,10 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     }
 
     /// <summary>Resumes the reader on a thread of the pool: whoever found the end has other things to do.</summary>
-    private void ResumeLater(Action<object?> continuation, Outcome outcome)
+    private void ResumeLater(Action<object?> continuation)
     {
         object? state = _continuationState;
         object? scheduler = _scheduler;
-        _outcome = outcome;
         if (scheduler is not null)
             Post(scheduler, continuation, state);
         else
@@ -417,29 +461,30 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         {
             if (!_waitToken.IsCancellationRequested)
                 return;
-            continuation = TakeContinuation();
+            continuation = TakeContinuation(Outcome.Canceled);
         }
 
         if (continuation is not null)
-            ResumeLater(continuation, Outcome.Canceled);
+            ResumeLater(continuation);
     }
 
-    /// <summary>Registers with the token of a wait. A registration is kept while the same token comes again.</summary>
-    private void WatchToken()
+    /// <summary>Registers with the token of a wait, before the wait can end. A registration is kept while the same token comes
+    /// again.</summary>
+    /// <returns>Whether the token can end the wait: that of the handler does not, the end of the connection does.</returns>
+    private bool WatchToken(CancellationToken token)
     {
-        CancellationToken token = _waitToken;
         if (!token.CanBeCanceled || token == _connection.HandlerToken)
-            return; // the end of the connection resumes the reader anyway
-        if (token != _registeredToken)
+            return false;
+        if (token == _registeredToken)
+            return true;
+        lock (_sync)
         {
             _registration.Unregister();
             _registeredToken = token;
             _registration = token.UnsafeRegister(static loop => ((ReceiveLoop)loop!).CancelWait(), this);
         }
-        else if (token.IsCancellationRequested)
-        {
-            CancelWait();
-        }
+
+        return true;
     }
 
     ValueTaskSourceStatus IValueTaskSource<bool>.GetStatus(short token) => GetStatus(token);
@@ -495,30 +540,52 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         CheckToken(token);
         CaptureContext(flags);
         _continuationState = state;
-        if (t_running == this)
+        CancellationToken cancellation = _waitToken;
+        bool isWatched = WatchToken(cancellation);
+        if (t_running == this && !HasAhead)
         {
             // The loop looks at it as soon as this thread is back there.
             Interlocked.Exchange(ref _continuation, continuation);
-            WatchToken();
+        }
+        else if (!TryWait(continuation, out bool resume))
+        {
+            ResumeLater(continuation);
+            if (resume)
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
             return;
         }
+        else
+        {
+            _connection.Send.Flush();
+        }
 
-        Outcome outcome;
+        // It may have fired before there was a wait to end.
+        if (isWatched && cancellation.IsCancellationRequested)
+            CancelWait();
+    }
+
+    /// <summary>Lets the reader wait, unless what it waits for has come in the meantime.</summary>
+    private bool TryWait(Action<object?> continuation, out bool resume)
+    {
+        resume = false;
         lock (_sync)
         {
-            outcome = TakeAhead() ? Outcome.Item : _result is not null ? Outcome.End : Outcome.Pending;
-            if (outcome == Outcome.Pending)
-                Interlocked.Exchange(ref _continuation, continuation);
-        }
+            if (TakeAhead())
+            {
+                _outcome = Outcome.Item;
+                resume = TryResumeForReader();
+                return false;
+            }
 
-        if (outcome != Outcome.Pending)
-        {
-            ResumeLater(continuation, outcome);
-            return;
-        }
+            if (_result is not null)
+            {
+                _outcome = Outcome.End;
+                return false;
+            }
 
-        WatchToken();
-        _connection.Send.Flush();
+            Interlocked.Exchange(ref _continuation, continuation);
+            return true;
+        }
     }
 
     private void CaptureContext(ValueTaskSourceOnCompletedFlags flags)

@@ -30,24 +30,24 @@ internal sealed partial class SendBuffer
         lock (_sync)
         {
             if (_isEnded || _isBroken || stream.IsEnded)
-                return ValueTask.FromException(_connection.ClosedException());
+                return Refused();
+            stream.HasBegun = true;
+            long before = _buffered;
             if (payload.Length > CopyLimit)
             {
                 OutputSegment segment = AppendPayload(ref stream.Inner, opcode, payload, isFinal);
-                segment.Messages = isFinal ? 1 : 0;
                 waiter = segment.Waiter = SendWaiter.Rent();
             }
             else
             {
-                Span<byte> framed = AppendHeader(ref stream.Inner, opcode, isFinal, payload.Length, out uint key);
-                if (_isClient)
-                    Masking.Apply(payload.Span, framed, key);
-                else
-                    payload.Span.CopyTo(framed);
-                stream.Inner.Tail!.Messages += isFinal ? 1 : 0;
-                waiter = WaitForRoom();
+                AppendFragments(ref stream.Inner, opcode, payload.Span, isFinal);
+                waiter = null;
             }
 
+            stream.Inner.Tail!.Messages += isFinal ? 1 : 0;
+            stream.Pending += _buffered - before;
+            if (stream.Pending > _highWater)
+                waiter ??= stream.Room.Add();
             if (isFinal)
             {
                 _unsentMessages++;
@@ -59,34 +59,66 @@ internal sealed partial class SendBuffer
         return waiter is null ? default : waiter.Task;
     }
 
-    /// <summary>Ends a streamed message without its last fragment: what follows it may leave.</summary>
+    /// <summary>Ends a streamed message without its last fragment.</summary>
     public void EndStream(OutputSegment stream)
     {
         lock (_sync)
-            EndStreamLocked(stream);
+            Abandon(stream);
         Flush();
     }
 
     /// <summary>Ends every streamed message that is still open, so that a Close frame can pass (rule S8).</summary>
-    /// <returns>Whether there was one.</returns>
-    public bool EndStreams()
+    public void EndStreams()
     {
-        bool any = false;
         lock (_sync)
         {
             for (OutputSegment? segment = _queue.Head; segment is not null; segment = segment.Next)
             {
-                if (segment.Kind == OutputKind.Stream && !segment.IsEnded)
-                {
-                    any = true;
-                    EndStreamLocked(segment);
-                }
+                if (segment.Kind == OutputKind.Stream)
+                    Abandon(segment);
             }
         }
 
-        if (any)
-            Flush();
-        return any;
+        Flush();
+    }
+
+    /// <summary>Ends a streamed message where it stands. Once it has begun, the peer takes no other message before its end, which
+    /// will not come: what queues behind it is dropped, and Close alone follows. Before that it vanishes.</summary>
+    private void Abandon(OutputSegment stream)
+    {
+        if (stream.IsEnded || _isEnded)
+            return;
+        EndStreamLocked(stream);
+        if (!stream.HasBegun || stream.Next is null)
+            return;
+
+        OutputSegment? rest = _queue.CutBehind(stream);
+        long dropped = 0;
+        for (OutputSegment? segment = rest; segment is not null; segment = segment.Next)
+            dropped += WaitingBytes(segment);
+        Discard(rest, _connection.Close.Snapshot());
+        Interlocked.Add(ref _buffered, -dropped);
+        _lostBytes += dropped - _closeFrameSize;
+        if (_closeFrameSize > 0)
+            AppendClose(_closeCode, _closeReason);
+        _room.Complete();
+    }
+
+    /// <summary>Counts the bytes of a segment of which nothing has been handed over.</summary>
+    private long WaitingBytes(OutputSegment segment) => segment.Kind switch
+    {
+        OutputKind.Frames => segment.End - segment.Start,
+        OutputKind.Payload => FramedSize(segment.Payload.Length),
+        OutputKind.Stream => segment.Pending,
+        _ => 0,
+    };
+
+    /// <summary>Notes that bytes of a streamed message have left, and lets its writer go on at the low-water mark.</summary>
+    private void MakeRoom(OutputSegment stream, int taken)
+    {
+        stream.Pending -= taken;
+        if (stream.Pending <= _lowWater)
+            stream.Room.Complete();
     }
 
     private void EndStreamLocked(OutputSegment stream)

@@ -9,7 +9,14 @@ internal sealed partial class SendBuffer
     // On the receive loop, output is held back until the input has been parsed or so much has gathered.
     private const int CorkLimit = 64 * 1024;
 
+    // How many writes one thread makes in a row before another one goes on: a sender, or the receive loop, is not kept from its own
+    // work by what others send meanwhile.
+    private const int WritesInARow = 16;
+
     private bool HasOutput => _queue.Head is not null || _laneLength > 0 || _pongLength >= 0;
+
+    /// <summary>Gets whether the transport is at work on a write. Called under the lock.</summary>
+    public bool IsWriting => _inFlightBytes > 0;
 
     /// <summary>Hands the output to the transport, unless somebody is doing so.</summary>
     public void Flush()
@@ -24,9 +31,15 @@ internal sealed partial class SendBuffer
         WriteAll();
     }
 
-    /// <summary>Flushes what threads other than the receive loop have gathered (rule S10).</summary>
+    /// <summary>Flushes what threads other than the receive loop have gathered (rule S10), or goes on writing for one of them.</summary>
     void IThreadPoolWorkItem.Execute()
     {
+        if (Interlocked.Exchange(ref _isHandedOver, false))
+        {
+            WriteAll();
+            return;
+        }
+
         lock (_sync)
             _flushQueued = false;
         Flush();
@@ -41,23 +54,21 @@ internal sealed partial class SendBuffer
             if (_isEnded)
                 return;
             _isEnded = _isClosed = true;
-            while (_roomWaiters is { } waiter)
-            {
-                _roomWaiters = waiter.Next;
-                waiter.Next = null;
-                waiter.Fail(new WebSocketClosedException(result));
-            }
-
-            _lastRoomWaiter = null;
             _endedWith = result;
-            Discard(ref _queue);
+            _room.Fail(result);
+            Discard(_queue.TakeAll(), result);
             ReturnLane();
         }
     }
 
     /// <summary>Counts what was accepted and has not been handed over. Called under the lock, before <see cref="End"/>.</summary>
-    public (long Messages, long Bytes) CountUnsent() =>
-        (_unsentMessages, Math.Max(0, _buffered - (_isCloseWritten ? 0 : _closeFrameSize)));
+    public (long Messages, long Bytes) CountUnsent()
+    {
+        // The transport may have taken a part of the write that is under way.
+        long taken = Math.Clamp(_transport.BytesSent - _bytesSentBefore, 0, _inFlightBytes);
+        int messages = taken > 0 && taken == _inFlightBytes ? _inFlightMessages : 0;
+        return (_unsentMessages - messages, Math.Max(0, _buffered + _lostBytes - taken - (_isCloseWritten ? 0 : _closeFrameSize)));
+    }
 
     /// <summary>Says after a send that there is output: the receive loop flushes when it has parsed its input; any other thread
     /// gathers for one turn of the pool's queue. Called under the lock.</summary>
@@ -83,10 +94,19 @@ internal sealed partial class SendBuffer
 
     private void WriteAll()
     {
-        while (TakeNext(out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second))
+        for (int writes = 0; ; writes++)
         {
+            if (writes == WritesInARow)
+            {
+                Volatile.Write(ref _isHandedOver, true);
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+                return;
+            }
+
             try
             {
+                if (!TakeNext(out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second))
+                    return;
                 ValueTask write = _transport.SendAsync(first, second);
                 if (!write.IsCompleted)
                 {
@@ -129,9 +149,11 @@ internal sealed partial class SendBuffer
     {
         lock (_sync)
         {
+            (_, long unsent) = CountUnsent();
             _isClosed = true;
             _isBroken = true;
             Landed();
+            Interlocked.Exchange(ref _buffered, unsent - _lostBytes + (_isCloseWritten ? 0 : _closeFrameSize));
             _writing = false;
         }
 
@@ -152,6 +174,7 @@ internal sealed partial class SendBuffer
                 if ((_laneLength > 0 || _pongLength >= 0) && segment is null or { IsAtBoundary: true })
                 {
                     first = TakeLane();
+                    Leave(first.Length);
                     return true;
                 }
 
@@ -159,7 +182,7 @@ internal sealed partial class SendBuffer
                 {
                     _inFlight = segment;
                     (first, second) = segment.Kind == OutputKind.Frames ? TakeFrames(segment) : TakePayload(segment);
-                    _inFlightBytes = first.Length + second.Length;
+                    Leave(first.Length + second.Length);
                     return true;
                 }
 
@@ -173,6 +196,12 @@ internal sealed partial class SendBuffer
         if (closeWritten)
             _connection.Close.OnCloseWritten();
         return false;
+    }
+
+    private void Leave(int bytes)
+    {
+        _inFlightBytes = bytes;
+        _bytesSentBefore = _transport.BytesSent;
     }
 
     /// <summary>Finds the segment whose turn it is, and drops what needs no bytes.</summary>
@@ -204,35 +233,29 @@ internal sealed partial class SendBuffer
 
     private ReadOnlyMemory<byte> TakeLane()
     {
-        byte[] lane = _lane ?? _buffers.Arrays.Rent(FrameHeader.MaxSize + FrameHeader.MaxControlPayload);
-        int length = _laneLength;
         if (_pongLength >= 0)
         {
-            int size = FrameHeader.MaxSize + FrameHeader.MaxControlPayload;
-            if (lane.Length - length < size)
-            {
-                byte[] larger = _buffers.Arrays.Rent(length + size);
-                lane.AsSpan(0, length).CopyTo(larger);
-                _buffers.Arrays.Return(lane);
-                lane = larger;
-            }
-
-            length += WriteControl(lane.AsSpan(length), Opcode.Pong, _pong.AsSpan(0, _pongLength));
+            AppendToLane(Opcode.Pong, _pong.AsSpan(0, _pongLength));
             _buffers.Arrays.Return(_pong!);
             _pong = null;
             _pongLength = -1;
         }
 
+        _connection.OnPingsLeave(_lanePings);
+        _lanePings = null;
+        _laneInFlight = _lane;
+        ReadOnlyMemory<byte> frames = _lane.AsMemory(0, _laneLength);
         _lane = null;
         _laneLength = 0;
-        _laneInFlight = lane;
-        return lane.AsMemory(0, length);
+        return frames;
     }
 
     private (ReadOnlyMemory<byte> First, ReadOnlyMemory<byte> Second) TakeFrames(OutputSegment segment)
     {
         _inFlightMessages = segment.Messages;
         segment.Messages = 0;
+        _connection.OnPingsLeave(segment.Pings);
+        segment.Pings = null;
         var frames = new ReadOnlyMemory<byte>(segment.Array, segment.Start, segment.End - segment.Start);
         segment.Start = segment.End;
         return (frames, default);
@@ -294,6 +317,8 @@ internal sealed partial class SendBuffer
         {
             _unsentMessages -= _inFlightMessages;
             Interlocked.Add(ref _buffered, -_inFlightBytes);
+            if (!_isEnded && _inFlight is not null && _queue.Head is { Kind: OutputKind.Stream } stream)
+                MakeRoom(stream, _inFlightBytes);
             Landed();
             if (_isEnded)
             {
@@ -301,8 +326,7 @@ internal sealed partial class SendBuffer
                 return false;
             }
 
-            if (_buffered <= _lowWater)
-                fireWritable = MakeRoom();
+            fireWritable = MakeRoom();
         }
 
         if (fireWritable)
@@ -327,7 +351,7 @@ internal sealed partial class SendBuffer
         if (_isEnded)
         {
             // End has emptied the queue and left this one to us.
-            Release(segment);
+            Release(segment, _endedWith);
             return;
         }
 
@@ -340,47 +364,51 @@ internal sealed partial class SendBuffer
             head.Inner.RemoveHead();
         else
             _queue.RemoveHead();
-        Release(segment);
+        Release(segment, result: null);
     }
 
-    /// <summary>Lets those go on who wait for room.</summary>
+    /// <summary>Lets those go on who wait for room, once the backlog is at the low-water mark.</summary>
     /// <returns>Whether <see cref="WebSocketConnection.Writable"/> is owed.</returns>
     private bool MakeRoom()
     {
-        while (_roomWaiters is { } waiter)
-        {
-            _roomWaiters = waiter.Next;
-            waiter.Next = null;
-            waiter.Complete();
-        }
-
-        _lastRoomWaiter = null;
+        if (_buffered > _lowWater)
+            return false;
+        _room.Complete();
         bool owed = _isWritableOwed;
         _isWritableOwed = false;
         return owed;
     }
 
-    private void Discard(ref OutputQueue queue)
+    /// <summary>Drops segments that will not leave, and fails whoever waits for them.</summary>
+    private void Discard(OutputSegment? segment, CloseResult result)
     {
-        while (queue.Head is { } segment)
+        while (segment is not null)
         {
-            queue.RemoveHead();
+            OutputSegment? next = segment.Next;
             if (segment.Kind == OutputKind.Stream)
-                Discard(ref segment.Inner);
+            {
+                EndStreamLocked(segment);
+                segment.Room.Fail(result);
+                Discard(segment.Inner.TakeAll(), result);
+            }
+
+            // What the transport reads is released when it has let go.
             if (segment != _inFlight)
-                Release(segment);
+                Release(segment, result);
+            segment = next;
         }
     }
 
-    private void Release(OutputSegment segment)
+    /// <summary>Puts back what a segment held; completes whoever waits for it, or fails them where the connection has ended.</summary>
+    private void Release(OutputSegment segment, CloseResult? result)
     {
         if (segment.Array is not null)
             _buffers.Arrays.Return(segment.Array);
         segment.Hold?.Release();
-        if (_endedWith is null)
+        if (result is null)
             segment.Waiter?.Complete();
         else
-            segment.Waiter?.Fail(new WebSocketClosedException(_endedWith));
+            segment.Waiter?.Fail(new WebSocketClosedException(result));
         segment.Return();
     }
 

@@ -36,6 +36,9 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     private int _openStreams;
     private long _buffered;
     private int _unsentMessages;
+    private long _lostBytes;
+    private CloseCode _closeCode;
+    private string _closeReason = "";
     private int _closeFrameSize;
     private bool _isClosed;
     private bool _isCloseWritten;
@@ -46,21 +49,23 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     // The control lane: frames that pass, and the newest ping to answer.
     private byte[]? _lane;
     private int _laneLength;
+    private PendingPing? _lanePings;
     private byte[]? _pong;
     private int _pongLength = -1;
 
     // Those who wait.
-    private SendWaiter? _roomWaiters;
-    private SendWaiter? _lastRoomWaiter;
+    private SendWaiterList _room;
     private bool _isWritableOwed;
 
     // The write under way.
     private bool _writing;
     private bool _flushQueued;
+    private bool _isHandedOver;
     private OutputSegment? _inFlight;
     private byte[]? _laneInFlight;
     private int _inFlightBytes;
     private int _inFlightMessages;
+    private long _bytesSentBefore;
     private ValueTask _write;
 
     public SendBuffer(WebSocketConnection connection, Transport transport, Role role, WebSocketConnectionOptions options)
@@ -80,6 +85,12 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
 
     /// <summary>Gets how many accepted bytes have not been taken by the transport.</summary>
     public long BufferedBytes => Interlocked.Read(ref _buffered);
+
+    /// <summary>Gets whether the transport has failed a write.</summary>
+    public bool IsBroken => Volatile.Read(ref _isBroken);
+
+    /// <summary>Gets whether messages are accepted.</summary>
+    public bool IsOpen => !Volatile.Read(ref _isClosed);
 
     public bool HasOpenStreams
     {
@@ -119,7 +130,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         lock (_sync)
         {
             if (_isClosed)
-                return ValueTask.FromException(_connection.ClosedException());
+                return Refused();
             AppendMessage(opcode, payload);
             waiter = WaitForRoom();
             wake = NeedsFlush();
@@ -148,8 +159,8 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         lock (_sync)
         {
             if (_isClosed)
-                return ValueTask.FromException(_connection.ClosedException());
-            Span<byte> payload = AppendHeader(Opcode.Text, isFinal: true, length, out uint key);
+                return Refused();
+            Span<byte> payload = AppendHeader(ref _queue, Opcode.Text, isFinal: true, length, out uint key);
             Encoding.UTF8.GetBytes(text, payload);
             if (_isClient)
                 Masking.Apply(payload, key);
@@ -188,6 +199,24 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         return result;
     }
 
+    /// <summary>Sends a pong; completes as a small message does.</summary>
+    public ValueTask SendPong(ReadOnlySpan<byte> payload)
+    {
+        SendWaiter? waiter;
+        Wake wake;
+        lock (_sync)
+        {
+            if (_isClosed)
+                return Refused();
+            AppendControl(Opcode.Pong, payload);
+            waiter = WaitForRoom();
+            wake = NeedsFlush();
+        }
+
+        Started(wake);
+        return waiter is null ? default : waiter.Task;
+    }
+
     /// <summary>Sends a control frame: in order while there is room, in the lane above the high-water mark.</summary>
     public bool TrySendControl(Opcode opcode, ReadOnlySpan<byte> payload)
     {
@@ -212,7 +241,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         {
             if (_isClosed)
                 return;
-            if (IsLaneNeeded)
+            if (_buffered >= _highWater)
             {
                 _pong ??= _buffers.Arrays.Rent(FrameHeader.MaxControlPayload);
                 payload.CopyTo(_pong);
@@ -220,7 +249,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
             }
             else
             {
-                AppendFrame(Opcode.Pong, payload, isFinal: true);
+                AppendControl(Opcode.Pong, payload);
             }
 
             wake = NeedsFlush();
@@ -229,20 +258,34 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         Started(wake);
     }
 
-    /// <summary>Sends a ping behind everything accepted, for <see cref="WebSocketConnection.ConfirmAsync"/>.</summary>
-    public bool TrySendInOrder(Opcode opcode, ReadOnlySpan<byte> payload)
+    /// <summary>Sends a ping whose sender waits for the pong.</summary>
+    /// <param name="ping">The ping.</param>
+    /// <param name="inOrder">Whether it goes behind everything accepted, for <see cref="WebSocketConnection.ConfirmAsync"/>.</param>
+    public void TrySendPing(PendingPing ping, bool inOrder)
     {
         Wake wake;
         lock (_sync)
         {
             if (_isClosed)
-                return false;
-            AppendFrame(opcode, payload, isFinal: true);
+                return;
+            if (!inOrder && IsLaneNeeded)
+            {
+                AppendToLane(Opcode.Ping, ping.Payload);
+                ping.NextLeaving = _lanePings;
+                _lanePings = ping;
+            }
+            else
+            {
+                AppendFrame(Opcode.Ping, ping.Payload, isFinal: true);
+                OutputSegment chunk = _queue.Tail!;
+                ping.NextLeaving = chunk.Pings;
+                chunk.Pings = ping;
+            }
+
             wake = NeedsFlush();
         }
 
         Started(wake);
-        return true;
     }
 
     /// <summary>Completes when everything accepted so far has been taken by the transport.</summary>
@@ -255,7 +298,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         lock (_sync)
         {
             if (_connection.Close.IsEnded)
-                return _unsentMessages == 0 ? default : ValueTask.FromException(_connection.ClosedException());
+                return _unsentMessages == 0 ? default : Refused();
             if (_queue.Head is null)
                 return default;
             OutputSegment marker = OutputSegment.Rent(OutputKind.Marker);
@@ -266,7 +309,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
 
         Flush();
         ValueTask drained = waiter.Task;
-        return token.CanBeCanceled ? new ValueTask(drained.AsTask().WaitAsync(token)) : drained;
+        return token.CanBeCanceled ? new ValueTask(drained.AsTask().Observed().WaitAsync(token).Observed()) : drained;
     }
 
     /// <summary>Queues the Close frame behind everything accepted. Nothing is accepted after it.</summary>
@@ -274,9 +317,10 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     {
         Span<byte> payload = stackalloc byte[FrameHeader.MaxControlPayload];
         int length = ClosePayload.Write(payload, code, reason);
-        long before = _buffered;
         AppendFrame(Opcode.Close, payload[..length], isFinal: true);
-        _closeFrameSize = (int)(_buffered - before);
+        _closeFrameSize = FrameWriter.GetHeaderSize(length, _isClient) + length;
+        _closeCode = code;
+        _closeReason = reason;
         _isClosed = true;
     }
 
@@ -290,7 +334,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
             if (_isClosed)
             {
                 hold?.Release();
-                return ValueTask.FromException(_connection.ClosedException());
+                return Refused();
             }
 
             OutputSegment segment = AppendPayload(ref _queue, opcode, payload, endsMessage: true);
@@ -310,21 +354,25 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     /// <summary>Takes back a large message of which no byte has been framed.</summary>
     public void Withdraw(SendWaiter waiter, CancellationToken token)
     {
+        bool fireWritable;
         lock (_sync)
         {
-            for (OutputSegment? segment = _queue.Head; segment is not null; segment = segment.Next)
-            {
-                if (segment.Waiter != waiter || segment.IsCommitted || segment.Kind != OutputKind.Payload)
-                    continue;
-                Interlocked.Add(ref _buffered, -FramedSize(segment.Payload.Length));
-                _unsentMessages--;
-                segment.Hold?.Release();
-                _queue.Remove(segment);
-                segment.Return();
-                waiter.Fail(new OperationCanceledException(token));
+            OutputSegment? segment = _queue.Head;
+            while (segment is not null && segment.Waiter != waiter)
+                segment = segment.Next;
+            if (segment is null || segment.IsCommitted)
                 return;
-            }
+            Interlocked.Add(ref _buffered, -FramedSize(segment.Payload.Length));
+            _unsentMessages--;
+            segment.Hold?.Release();
+            _queue.Remove(segment);
+            segment.Return();
+            waiter.Fail(new OperationCanceledException(token));
+            fireWritable = MakeRoom();
         }
+
+        if (fireWritable)
+            _connection.FireWritable();
     }
 
     /// <summary>Frames a message into the output, in fragments where it is longer than one may be.</summary>
@@ -341,15 +389,20 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
             return;
         }
 
+        AppendFragments(ref _queue, opcode, payload, endsMessage: true);
+        MessageAppended();
+    }
+
+    private void AppendFragments(ref OutputQueue queue, Opcode opcode, ReadOnlySpan<byte> payload, bool endsMessage)
+    {
         while (payload.Length > _fragmentSize)
         {
-            AppendFrame(opcode, payload[.._fragmentSize], isFinal: false);
+            AppendFrame(ref queue, opcode, payload[.._fragmentSize], isFinal: false);
             payload = payload[_fragmentSize..];
             opcode = Opcode.Continuation;
         }
 
-        AppendFrame(opcode, payload, isFinal: true);
-        MessageAppended();
+        AppendFrame(ref queue, opcode, payload, endsMessage);
     }
 
     private void MessageAppended()
@@ -360,26 +413,30 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
 
     private void AppendControl(Opcode opcode, ReadOnlySpan<byte> payload)
     {
-        if (!IsLaneNeeded)
-        {
+        if (IsLaneNeeded)
+            AppendToLane(opcode, payload);
+        else
             AppendFrame(opcode, payload, isFinal: true);
-            return;
-        }
+    }
 
-        int size = FrameHeader.MaxSize + FrameHeader.MaxControlPayload;
+    private void AppendToLane(Opcode opcode, ReadOnlySpan<byte> payload)
+    {
+        const int Size = FrameHeader.MaxSize + FrameHeader.MaxControlPayload;
         if (_lane is null)
         {
-            _lane = _buffers.Arrays.Rent(size);
+            _lane = _buffers.Arrays.Rent(Size);
         }
-        else if (_lane.Length - _laneLength < size)
+        else if (_lane.Length - _laneLength < Size)
         {
-            byte[] larger = _buffers.Arrays.Rent(_lane.Length * 2);
+            byte[] larger = _buffers.Arrays.Rent(Math.Max(_lane.Length * 2, _laneLength + Size));
             _lane.AsSpan(0, _laneLength).CopyTo(larger);
             _buffers.Arrays.Return(_lane);
             _lane = larger;
         }
 
-        _laneLength += WriteControl(_lane.AsSpan(_laneLength), opcode, payload);
+        int length = WriteControl(_lane.AsSpan(_laneLength), opcode, payload);
+        _laneLength += length;
+        Interlocked.Add(ref _buffered, length);
     }
 
     private int WriteControl(Span<byte> destination, Opcode opcode, ReadOnlySpan<byte> payload)
@@ -399,9 +456,12 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         }
     }
 
-    private void AppendFrame(Opcode opcode, ReadOnlySpan<byte> payload, bool isFinal)
+    private void AppendFrame(Opcode opcode, ReadOnlySpan<byte> payload, bool isFinal) =>
+        AppendFrame(ref _queue, opcode, payload, isFinal);
+
+    private void AppendFrame(ref OutputQueue queue, Opcode opcode, ReadOnlySpan<byte> payload, bool isFinal)
     {
-        Span<byte> framed = AppendHeader(opcode, isFinal, payload.Length, out uint key);
+        Span<byte> framed = AppendHeader(ref queue, opcode, isFinal, payload.Length, out uint key);
         if (_isClient)
             Masking.Apply(payload, framed, key);
         else
@@ -409,11 +469,10 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     }
 
     /// <summary>Writes a header into the last chunk of the output and gives the room for the payload behind it.</summary>
-    private Span<byte> AppendHeader(Opcode opcode, bool isFinal, int length, out uint key) =>
-        AppendHeader(ref _queue, opcode, isFinal, length, out key);
-
     private Span<byte> AppendHeader(ref OutputQueue queue, Opcode opcode, bool isFinal, int length, out uint key)
     {
+        // First of all: a source of keys that throws leaves the output as it was.
+        key = _isClient ? MaskKeys.Next(_maskSource) : 0;
         int size = FrameWriter.GetHeaderSize(length, _isClient) + length;
         OutputSegment? chunk = queue.Tail;
         if (chunk is null || chunk.Kind != OutputKind.Frames || chunk.Array!.Length - chunk.End < size)
@@ -426,12 +485,9 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         Span<byte> frame = chunk.Array.AsSpan(chunk.End, size);
         chunk.End += size;
         Interlocked.Exchange(ref _buffered, _buffered + size);
-        key = 0;
-        if (!_isClient)
-            return frame[FrameWriter.WriteHeader(frame, opcode, isFinal, length)..];
-
-        key = MaskKeys.Next(_maskSource);
-        return frame[FrameWriter.WriteMaskedHeader(frame, opcode, isFinal, length, key)..];
+        return _isClient
+            ? frame[FrameWriter.WriteMaskedHeader(frame, opcode, isFinal, length, key)..]
+            : frame[FrameWriter.WriteHeader(frame, opcode, isFinal, length)..];
     }
 
     private OutputSegment AppendPayload(ref OutputQueue queue, Opcode opcode, ReadOnlyMemory<byte> payload, bool endsMessage)
@@ -455,17 +511,13 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
             + FrameWriter.GetHeaderSize(last, _isClient);
     }
 
-    private SendWaiter? WaitForRoom()
+    /// <summary>Makes the answer to a send that comes too late. It need not be awaited, so nobody is told that it was not.</summary>
+    private ValueTask Refused()
     {
-        if (_buffered <= _highWater)
-            return null;
-
-        var waiter = SendWaiter.Rent();
-        if (_lastRoomWaiter is null)
-            _roomWaiters = waiter;
-        else
-            _lastRoomWaiter.Next = waiter;
-        _lastRoomWaiter = waiter;
-        return waiter;
+        Task refused = Task.FromException(_connection.ClosedException());
+        _ = refused.Exception;
+        return new ValueTask(refused);
     }
+
+    private SendWaiter? WaitForRoom() => _buffered > _highWater ? _room.Add() : null;
 }

@@ -19,9 +19,6 @@ internal sealed class SendWaiter : IValueTaskSource
 
     public SendWaiter? Next { get; set; }
 
-    /// <summary>Gets or sets the position in the output that this waiter waits for, where it waits for one.</summary>
-    public long Position { get; set; }
-
     /// <summary>Gets or sets what the token withdraws.</summary>
     public SendBuffer? Owner { get; set; }
 
@@ -59,6 +56,10 @@ internal sealed class SendWaiter : IValueTaskSource
 
     void IValueTaskSource.GetResult(short token)
     {
+        // A task that is awaited twice, or not waited for, is a mistake of who holds it: it must not put back what others use.
+        if (_core.GetStatus(token) == ValueTaskSourceStatus.Pending)
+            throw new InvalidOperationException("The send has not completed: await its task, or turn it into one with AsTask.");
+
         // Waits for a token callback that is running: the waiter must not be in use again while it does.
         _registration.Dispose();
         try
@@ -69,7 +70,6 @@ internal sealed class SendWaiter : IValueTaskSource
         {
             _registration = default;
             Owner = null;
-            Position = 0;
             _core.Reset();
             if (t_spares < MaxSpares)
             {
@@ -84,4 +84,45 @@ internal sealed class SendWaiter : IValueTaskSource
 
     void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _core.OnCompleted(continuation, state, token, flags);
+}
+
+/// <summary>Senders that wait for room, first come first.</summary>
+internal struct SendWaiterList
+{
+    private SendWaiter? _first;
+    private SendWaiter? _last;
+
+    public SendWaiter Add()
+    {
+        var waiter = SendWaiter.Rent();
+        if (_last is null)
+            _first = waiter;
+        else
+            _last.Next = waiter;
+        return _last = waiter;
+    }
+
+    public void Complete()
+    {
+        while (Take() is { } waiter)
+            waiter.Complete();
+    }
+
+    public void Fail(CloseResult result)
+    {
+        while (Take() is { } waiter)
+            waiter.Fail(new WebSocketClosedException(result));
+    }
+
+    private SendWaiter? Take()
+    {
+        SendWaiter? waiter = _first;
+        if (waiter is null)
+            return null;
+        _first = waiter.Next;
+        waiter.Next = null;
+        if (_first is null)
+            _last = null;
+        return waiter;
+    }
 }

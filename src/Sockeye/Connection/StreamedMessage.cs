@@ -53,9 +53,9 @@ public sealed class StreamedMessage : IAsyncDisposable
         if (_isDone)
             return default;
         _isDone = true;
-        _connection.Send.EndStream(_place);
         if (_hasBegun)
             _connection.Close.Begin(CloseCode.InternalError, "", CloseCause.MessageUnfinished);
+        _connection.Send.EndStream(_place);
         return default;
     }
 

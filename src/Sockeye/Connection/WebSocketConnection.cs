@@ -47,6 +47,12 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <summary>Gets the subprotocol that was agreed on; null where none was.</summary>
     public string? Subprotocol => Details.Subprotocol;
 
+    /// <summary>Gets the request that opened the connection: its path, query and headers; null where it was upgraded elsewhere.</summary>
+    public RequestHead? Request => Details.Request;
+
+    /// <summary>Gets the headers of the response that opened the connection; null where it was upgraded elsewhere.</summary>
+    public HttpHeaders? ResponseHeaders => Details.ResponseHeaders;
+
     /// <summary>Gets the address of this side; null where the transport has none.</summary>
     public EndPoint? LocalEndPoint => _transport.LocalEndPoint;
 
@@ -57,7 +63,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     public bool IsSecure => _transport.IsSecure;
 
     /// <summary>Gets whether messages may be sent: no Close is queued and the connection has not ended.</summary>
-    public bool IsOpen => !Close.HasBegun;
+    public bool IsOpen => Send.IsOpen;
 
     /// <summary>Gets a task that completes when the connection has ended, with the account of how. It never faults.</summary>
     public Task<CloseResult> Closed => Close.Closed;
@@ -224,14 +230,14 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// sign of life.</summary>
     /// <param name="payload">The payload, at most 125 bytes; that of the ping for an answer.</param>
     /// <param name="cancellationToken">A token that is cancelled already sends nothing.</param>
+    /// <returns>A task that completes when there is room, as that of a small message does: a peer that floods with pings and takes
+    /// no pongs holds up whoever answers it.</returns>
     /// <exception cref="ArgumentException">The payload is longer than 125 bytes.</exception>
     /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
     public ValueTask SendPongAsync(ReadOnlyMemory<byte> payload = default, CancellationToken cancellationToken = default)
     {
         ThrowIfTooLong(payload);
-        if (cancellationToken.IsCancellationRequested)
-            return ValueTask.FromCanceled(cancellationToken);
-        return Send.TrySendControl(Opcode.Pong, payload.Span) ? default : ValueTask.FromException(ClosedException());
+        return cancellationToken.IsCancellationRequested ? ValueTask.FromCanceled(cancellationToken) : Send.SendPong(payload.Span);
     }
 
     /// <summary>Closes the connection: what has been accepted leaves first, then the Close frame; then the peer's is awaited.</summary>
@@ -256,11 +262,11 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     public void Abort() => AbortFor(CloseCause.Aborted);
 
     /// <summary>Closes the connection with 1000 and waits, at most <see cref="WebSocketConnectionOptions.CloseTimeout"/> without
-    /// progress; then aborts. Nothing that was accepted is lost. Idempotent, from any thread.</summary>
+    /// progress; then aborts. Nothing that was accepted is lost; the lease on a message ends. Idempotent, from any thread.</summary>
     public async ValueTask DisposeAsync()
     {
         await CloseForAsync(CloseCode.Normal, "", CloseCause.Local).ConfigureAwait(false);
-        Receive.Discard();
+        Receive.Discard(endLease: true);
     }
 
     internal Task<CloseResult> CloseForAsync(CloseCode code, string reason, CloseCause cause)
@@ -272,7 +278,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     internal void AbortFor(CloseCause cause)
     {
         Close.Fail(cause, exception: null);
-        Receive.Discard();
+        Receive.Discard(endLease: false);
         CancelHandler();
     }
 
@@ -281,8 +287,23 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     internal void FireWritable()
     {
         if (Writable is not null)
-            ThreadPool.UnsafeQueueUserWorkItem(static socket => socket.Writable?.Invoke(socket), this, preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(static socket => socket.RaiseWritable(), this, preferLocal: false);
     }
+
+    private void RaiseWritable()
+    {
+        try
+        {
+            Writable?.Invoke(this);
+        }
+        catch (Exception e)
+        {
+            OnHandlerFailed(e);
+        }
+    }
+
+    /// <summary>Notes that pings are leaving. Called under the lock.</summary>
+    internal void OnPingsLeave(PendingPing? leaving) => _pings.Leave(leaving);
 
     internal void OnPong(ReadOnlySpan<byte> payload)
     {
@@ -301,7 +322,11 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         lock (Sync)
             unanswered = _pings.TakeAll();
         for (; unanswered is not null; unanswered = unanswered.Next)
+        {
             unanswered.Pong.TrySetException(new WebSocketClosedException(result));
+            _ = unanswered.Pong.Task.Exception; // observed, whether anybody awaits it or not
+        }
+
         _logger.Closed(result.Code, result.Cause, result.IsClean);
     }
 
@@ -316,13 +341,15 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         lock (Sync)
         {
             if (Close.HasBegun)
-                return Task.FromException<TimeSpan>(ClosedException());
+                return Task.FromException<TimeSpan>(ClosedException()).Observed();
             ping = _pings.Add(payload, Deadlines.Now);
         }
 
+        Task<TimeSpan> pong = ping.Pong.Task.Observed();
+
         // Where it is refused, the connection is ending, and the end answers the ping.
-        _ = inOrder ? Send.TrySendInOrder(Opcode.Ping, ping.Payload) : Send.TrySendControl(Opcode.Ping, ping.Payload);
-        return cancellationToken.CanBeCanceled ? ping.Pong.Task.WaitAsync(cancellationToken) : ping.Pong.Task;
+        Send.TrySendPing(ping, inOrder);
+        return cancellationToken.CanBeCanceled ? pong.WaitAsync(cancellationToken).Observed() : pong;
     }
 
     private Opcode OpcodeOf(WebSocketMessageKind kind, ReadOnlySpan<byte> payload)

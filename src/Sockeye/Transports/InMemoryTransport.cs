@@ -14,6 +14,7 @@ internal sealed class InMemoryTransport : Transport
     private ReceiveBuffer _buffer;
     private long _bytesSent;
     private int _ended;
+    private volatile bool _isReleased;
 
     private InMemoryTransport(Pipe incoming, Pipe outgoing, BufferPool buffers)
     {
@@ -46,6 +47,7 @@ internal sealed class InMemoryTransport : Transport
             return new ValueTask<ReceivedBlock>(new ReceivedBlock(_buffer.Block, 0, IsEnd: false));
         }
 
+        _isReleased = false;
         _buffer.Rest();
         return ReadAsync(direct);
     }
@@ -56,7 +58,12 @@ internal sealed class InMemoryTransport : Transport
 
     public override SharedMemory Retain() => _buffer.Retain();
 
-    public override void ReleaseBlock() => _buffer.Release();
+    public override void ReleaseBlock()
+    {
+        _buffer.Release();
+        _isReleased = true;
+        EndReading();
+    }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public override async ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
@@ -72,19 +79,31 @@ internal sealed class InMemoryTransport : Transport
     {
         if (Interlocked.Exchange(ref _ended, 1) != 0)
             return;
+        // Writers only: either side may be in the middle of a read, whose memory must stay.
         var reset = new IOException("The connection was reset.");
+        _outgoing.Writer.CancelPendingFlush();
         _outgoing.Writer.Complete(reset);
+        _incoming.Writer.CancelPendingFlush();
         _incoming.Writer.Complete(reset);
         _incoming.Reader.CancelPendingRead();
-        _outgoing.Reader.Complete(reset);
+        EndReading();
     }
 
     public override async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _ended, 1) != 0)
             return;
+        _outgoing.Writer.CancelPendingFlush();
         await _outgoing.Writer.CompleteAsync().ConfigureAwait(false);
         _incoming.Reader.CancelPendingRead();
+        EndReading();
+    }
+
+    /// <summary>Once the connection has ended and its memory is back, nobody reads here: what the peer still sends, it sends to nobody.</summary>
+    private void EndReading()
+    {
+        if (_isReleased && Volatile.Read(ref _ended) != 0)
+            _incoming.Reader.Complete();
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -118,7 +137,7 @@ internal sealed class InMemoryTransport : Transport
             throw new IOException("The connection was closed.", e);
         }
 
-        if (result.IsCompleted || Volatile.Read(ref _ended) != 0)
+        if (result.IsCompleted || result.IsCanceled || Volatile.Read(ref _ended) != 0)
             throw new IOException("The peer closed the connection.");
         Interlocked.Add(ref _bytesSent, bytes.Length);
     }
