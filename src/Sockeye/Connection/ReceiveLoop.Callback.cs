@@ -6,6 +6,7 @@ internal sealed partial class ReceiveLoop
     private MessageCallback? _callback;
     private Action? _onCalled;
     private ValueTask _call;
+    private bool _isCalling;
 
     /// <summary>Begins to receive, with every message given to a callback.</summary>
     public void Start(MessageCallback callback)
@@ -19,19 +20,19 @@ internal sealed partial class ReceiveLoop
     /// <returns>False where it has not completed: dispatch and receiving pause, and the lease stays valid.</returns>
     private bool Call(Incoming item)
     {
+        if (Volatile.Read(ref _isCalling))
+        {
+            // It waits for the end of the connection that it has closed: nobody takes this any more (rule C2).
+            item.Hold?.Release();
+            return true;
+        }
+
         Lease(item);
         try
         {
             ValueTask call = _callback!(_connection, Message);
             if (!call.IsCompleted)
-            {
-                _call = call;
-                _connection.Send.Flush();
-                _connection.Deadlines.SuspendIdle();
-                call.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onCalled ??= OnCalled);
-                return false;
-            }
-
+                return !WaitForCall(call);
             call.GetAwaiter().GetResult();
         }
         catch (Exception e)
@@ -41,6 +42,28 @@ internal sealed partial class ReceiveLoop
 
         EndLease();
         return true;
+    }
+
+    /// <summary>Lets the callback take its time; the loop pauses unless there is an end to be seen.</summary>
+    private bool WaitForCall(ValueTask call)
+    {
+        bool pauses;
+        lock (_sync)
+        {
+            KeepLease();
+            _isCalling = true;
+            pauses = !_connection.Close.HasBegun;
+            if (pauses)
+            {
+                _connection.Deadlines.SuspendIdle();
+                _state = State.Paused;
+            }
+        }
+
+        _connection.Send.Flush();
+        _call = call;
+        call.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onCalled ??= OnCalled);
+        return pauses;
     }
 
     private void OnCalled()
@@ -55,8 +78,15 @@ internal sealed partial class ReceiveLoop
         }
 
         EndLease();
-        _connection.Deadlines.ResumeIdle();
-        Run();
+        bool resume;
+        lock (_sync)
+        {
+            _isCalling = false;
+            resume = TryResume();
+        }
+
+        if (resume)
+            Run();
     }
 
     /// <summary>Ends the connection of a callback that threw: it is not called again.</summary>

@@ -235,17 +235,19 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     {
         if (_callback is not null)
             return Call(item);
-        Action<object?>? continuation = TakeContinuation(Outcome.Item);
+        // Behind messages read ahead that IgnoreMessages has just dropped, it must not be delivered: the lock tells.
+        Action<object?>? continuation = HasAhead || _isIgnoring ? null : TakeContinuation(Outcome.Item);
         if (continuation is null)
         {
-            // It may have come in the meantime.
             item = Keep(item);
             lock (_sync)
             {
-                continuation = TakeContinuation(Outcome.Item);
+                bool isDropped = _isIgnoring && item.IsMessage;
+                // A reader may have come in the meantime.
+                continuation = isDropped ? null : TakeContinuation(Outcome.Item);
                 if (continuation is null)
                 {
-                    if (_connection.Close.HasBegun || _result is not null || _isIgnoring)
+                    if (_isIgnoring || _connection.Close.HasBegun || _result is not null)
                     {
                         item.Hold!.Release();
                         return true;
@@ -423,34 +425,35 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     /// <summary>Resumes the reader right here, unless it must run elsewhere.</summary>
     private void Resume(Action<object?> continuation)
     {
-        object? state = _continuationState;
-        object? scheduler = _scheduler;
-        ExecutionContext? context = _context;
-        if (scheduler is not null)
-            Post(scheduler, continuation, state);
-        else if (context is not null)
-            ExecutionContext.Run(context, static s => ((Resumption)s!).Invoke(), new Resumption(continuation, state));
+        if (_scheduler is null && _context is null)
+            continuation(_continuationState);
+        else if (_scheduler is null)
+            new Resumption(continuation, _continuationState, _context).Run();
         else
-            continuation(state);
+            Post(_scheduler, new Resumption(continuation, _continuationState, _context));
     }
 
     /// <summary>Resumes the reader on a thread of the pool: whoever found the end has other things to do.</summary>
     private void ResumeLater(Action<object?> continuation)
     {
-        object? state = _continuationState;
-        object? scheduler = _scheduler;
-        if (scheduler is not null)
-            Post(scheduler, continuation, state);
+        var reader = new Resumption(continuation, _continuationState, _context);
+        if (_scheduler is null)
+            ThreadPool.UnsafeQueueUserWorkItem(reader, preferLocal: false);
         else
-            ThreadPool.UnsafeQueueUserWorkItem(new Resumption(continuation, state, _context), preferLocal: false);
+            Post(_scheduler, reader);
     }
 
-    private static void Post(object scheduler, Action<object?> continuation, object? state)
+    private static void Post(object scheduler, Resumption reader)
     {
         if (scheduler is SynchronizationContext context)
-            context.Post(static s => ((Resumption)s!).Invoke(), new Resumption(continuation, state));
+        {
+            context.Post(static s => ((Resumption)s!).Run(), reader);
+        }
         else
-            _ = Task.Factory.StartNew(continuation, state, CancellationToken.None, TaskCreationOptions.DenyChildAttach, (TaskScheduler)scheduler);
+        {
+            _ = Task.Factory.StartNew(
+                static s => ((Resumption)s!).Run(), reader, CancellationToken.None, TaskCreationOptions.DenyChildAttach, (TaskScheduler)scheduler);
+        }
     }
 
     /// <summary>Ends the wait of a reader whose token has fired. A message that comes stays for the next one (rule R5).</summary>
@@ -619,17 +622,19 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     private static void ThrowCallback() => throw new InvalidOperationException(
         "The messages of this connection go to a callback (WebSocketHandler): it cannot be read.");
 
-    /// <summary>A continuation that is to run on another thread.</summary>
-    private sealed class Resumption(Action<object?> continuation, object? state, ExecutionContext? context = null) : IThreadPoolWorkItem
+    /// <summary>A reader that is to be resumed in its context, or on another thread.</summary>
+    private sealed class Resumption(Action<object?> continuation, object? state, ExecutionContext? context) : IThreadPoolWorkItem
     {
-        public void Invoke() => continuation(state);
-
-        void IThreadPoolWorkItem.Execute()
+        public void Run()
         {
             if (context is null)
-                Invoke();
+                Continue();
             else
-                ExecutionContext.Run(context, static s => ((Resumption)s!).Invoke(), this);
+                ExecutionContext.Run(context, static s => ((Resumption)s!).Continue(), this);
         }
+
+        void IThreadPoolWorkItem.Execute() => Run();
+
+        private void Continue() => continuation(state);
     }
 }

@@ -361,4 +361,58 @@ public sealed class HandlerTests
         await handling.Soon();
         Assert.Equal(1, calls);
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task C2_Close_awaited_inside_a_callback_completes(bool offTheLoop)
+    {
+        await using RawPeer peer = RawPeer.Create();
+        List<string> seen = [];
+        CloseResult? result = null;
+        Task handling = peer.Connection.RunAsync(new WebSocketHandler
+        {
+            Message = async (socket, message) =>
+            {
+                if (offTheLoop)
+                    await Task.Yield();
+                result = await socket.CloseAsync(CloseCode.Normal, "inside");
+                seen.Add(message.GetText()); // the lease lasts as long as the callback
+            },
+        });
+        await peer.SendAsync([.. peer.TextFrame("0"), .. peer.TextFrame("1")]);
+        Assert.Equal("inside", (await peer.ReadFrameAsync())!.CloseReason);
+        await peer.SendAsync(peer.TextFrame("2"), peer.Frame(Opcode.Binary, new byte[100_000]), peer.CloseFrame());
+        await peer.Transport.ShutdownAsync();
+        await handling.Soon();
+        await Settle.UntilAsync(() => seen.Count == 1);
+        Assert.Same(result, await peer.Connection.Closed);
+        Assert.True(result!.IsClean);
+        Assert.Equal(["0"], seen);
+    }
+
+    [Fact]
+    public async Task T4_Abort_while_a_callback_is_incomplete_gives_back_all_but_its_message()
+    {
+        await using RawPeer peer = RawPeer.Create();
+        var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        string? seen = null;
+        Task handling = peer.Connection.RunAsync(new WebSocketHandler
+        {
+            Message = async (_, message) =>
+            {
+                entered.SetResult();
+                await go.Task;
+                seen = message.GetText();
+            },
+        });
+        await peer.SendAsync([.. peer.TextFrame("0"), .. peer.TextFrame("1")]);
+        await entered.Task.Soon();
+        peer.Connection.Abort();
+        await handling.Soon();
+        go.SetResult();
+        await Settle.UntilAsync(() => seen is not null && peer.Buffers.SlabsHeld == 0);
+        Assert.Equal("0", seen);
+    }
 }

@@ -90,6 +90,64 @@ public sealed class ReaderThreadsTests
     }
 
     [Fact]
+    public async Task T2_Reader_on_a_task_scheduler_is_resumed_there()
+    {
+        await using RawPeer peer = RawPeer.Open();
+        TaskScheduler scheduler = new ConcurrentExclusiveSchedulerPair().ExclusiveScheduler;
+        List<string> seen = [];
+        Task reading = Task.Factory.StartNew(
+            async () =>
+            {
+                await foreach (WebSocketMessage message in peer.Connection.ReadAllAsync())
+                {
+                    Assert.Same(scheduler, TaskScheduler.Current);
+                    seen.Add(message.GetText());
+                }
+
+                Assert.Same(scheduler, TaskScheduler.Current);
+            },
+            CancellationToken.None,
+            TaskCreationOptions.None,
+            scheduler).Unwrap();
+        for (int i = 0; i < 5; i++)
+        {
+            await Settle.UntilAsync(() => peer.Connection.Receive.IsReaderWaiting);
+            await peer.SendTextAsync($"{i}");
+        }
+
+        await peer.SendAsync(peer.CloseFrame());
+        await peer.Transport.ShutdownAsync();
+        await reading.Soon();
+        Assert.Equal(["0", "1", "2", "3", "4"], seen);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task T2_Context_flows_where_the_awaiter_asks_for_it(bool onScheduler)
+    {
+        // Everything that awaits flows its context itself; a bare OnCompleted asks for it.
+        await using RawPeer peer = RawPeer.Open();
+        var local = new AsyncLocal<string> { Value = "mine" };
+        var resumed = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskScheduler scheduler = onScheduler ? new ConcurrentExclusiveSchedulerPair().ExclusiveScheduler : TaskScheduler.Default;
+        ValueTask<WebSocketMessage> read = default;
+        await Task.Factory.StartNew(
+            () =>
+            {
+                read = peer.Connection.ReceiveAsync();
+                read.GetAwaiter().OnCompleted(() => resumed.SetResult(local.Value));
+            },
+            CancellationToken.None,
+            TaskCreationOptions.None,
+            scheduler);
+        local.Value = "other";
+        await peer.SendTextAsync("x");
+        Assert.Equal("mine", await resumed.Task.Soon());
+        Assert.Equal("x", (await read).GetText());
+    }
+
+    [Fact]
     public async Task T2_AsyncLocal_of_the_reader_flows_and_that_of_the_loop_does_not()
     {
         var local = new AsyncLocal<string>();
