@@ -107,7 +107,8 @@ internal static class PublicSurface
         // Interfaces that others bring along are theirs; a record's IEquatable goes without saying.
         Type[] interfaces = [.. type.GetInterfaces().Where(i => i.IsPublic && !IsOwnEquatable(i))];
         bases.AddRange(interfaces
-            .Where(i => !interfaces.Any(other => other != i && i.IsAssignableFrom(other)) && type.BaseType?.GetInterfaces().Contains(i) is not true)
+            .Where(i => !interfaces.Any(other => other != i && i.IsAssignableFrom(other)))
+            .Where(i => type.BaseType?.GetInterfaces().Contains(i) is not true)
             .OrderBy(Name, StringComparer.Ordinal));
         return bases.Count == 0 ? "" : " : " + string.Join(", ", bases.Select(Name));
 
@@ -125,16 +126,31 @@ internal static class PublicSurface
     {
         IEnumerable<(int Order, string Name, string Line)> lines =
         [
-            .. type.GetFields(Declared).Where(field => IsSeen(field)).Select(field => (field.IsLiteral ? 0 : 1, field.Name, Field(field))),
-            .. type.GetConstructors(Declared).Where(IsSeen).Select(constructor => (2, "", $"{Attributes(constructor)}{Access(constructor)}new{Parameters(constructor)}")),
-            .. type.GetProperties(Declared).Where(property => property.GetAccessors(nonPublic: true).Any(IsSeen) && !IsGenerated(property))
-                .Select(property => (3, property.Name, Property(property))),
-            .. type.GetEvents(Declared).Where(e => IsSeen(e.AddMethod!)).Select(e => (4, e.Name, $"{Modifiers(e.AddMethod!)}event {Typed(e.EventHandlerType!, Nullability.Create(e))} {e.Name}")),
-            .. type.GetMethods(Declared).Where(IsOrdinary).Select(method => (5, method.Name, Method(method))),
+            .. from field in type.GetFields(Declared)
+               where IsSeen(field)
+               select (field.IsLiteral ? 0 : 1, field.Name, Field(field)),
+            .. from constructor in type.GetConstructors(Declared)
+               where IsSeen(constructor)
+               select (2, "", $"{Attributes(constructor)}{Access(constructor)}new{Parameters(constructor)}"),
+            .. from property in type.GetProperties(Declared)
+               where property.GetAccessors(nonPublic: true).Any(IsSeen) && !IsGenerated(property)
+               select (3, property.Name, Property(property)),
+            .. from e in type.GetEvents(Declared)
+               where IsSeen(e.AddMethod!)
+               select (4, e.Name, Event(e)),
+            .. from method in type.GetMethods(Declared)
+               where IsOrdinary(method)
+               select (5, method.Name, Method(method)),
         ];
-        return lines.OrderBy(line => line.Order).ThenBy(line => line.Name, StringComparer.Ordinal).ThenBy(line => line.Line, StringComparer.Ordinal)
+        return lines
+            .OrderBy(line => line.Order)
+            .ThenBy(line => line.Name, StringComparer.Ordinal)
+            .ThenBy(line => line.Line, StringComparer.Ordinal)
             .Select(line => line.Line);
     }
+
+    private static string Event(EventInfo e) =>
+        $"{Attributes(e)}{Modifiers(e.AddMethod!)}event {Typed(e.EventHandlerType!, Nullability.Create(e))} {e.Name}";
 
     private static string Field(FieldInfo field)
     {
@@ -155,7 +171,8 @@ internal static class PublicSurface
         string body = string.Concat(accessors.Select(accessor =>
             (isWidelySeen && !accessor.IsPublic ? "protected " : "")
             + (accessor == property.GetMethod ? "get" : IsInit(accessor) ? "init" : "set") + "; "));
-        return $"{Attributes(property)}{Modifiers(accessors[0])}{required}{Typed(property.PropertyType, Nullability.Create(property))} {name} {{ {body}}}";
+        string type = Typed(property.PropertyType, Nullability.Create(property));
+        return $"{Attributes(property)}{Modifiers(accessors[0])}{required}{type} {name} {{ {body}}}";
     }
 
     private static string Method(MethodInfo method)
@@ -182,7 +199,8 @@ internal static class PublicSurface
             { ParameterType.IsByRef: true, IsOut: true } => "out ",
             { ParameterType.IsByRef: true, IsIn: true } => "in ",
             { ParameterType.IsByRef: true } => "ref ",
-            _ when parameter.IsDefined(typeof(ParamArrayAttribute), false) || parameter.IsDefined(typeof(ParamCollectionAttribute), false) => "params ",
+            _ when parameter.IsDefined(typeof(ParamArrayAttribute), false) => "params ",
+            _ when parameter.IsDefined(typeof(ParamCollectionAttribute), false) => "params ",
             _ => "",
         };
         string conditions = string.Concat(parameter.GetCustomAttributes()
@@ -205,8 +223,7 @@ internal static class PublicSurface
         if (Nullable.GetUnderlyingType(type) is { } underlying)
             return Name(underlying) + "?";
 
-        bool isNullable = nullability.ReadState == NullabilityState.Nullable || (nullability.ReadState == NullabilityState.Unknown && nullability.WriteState == NullabilityState.Nullable);
-        string mark = !type.IsValueType && isNullable ? "?" : "";
+        string mark = !type.IsValueType && nullability.ReadState == NullabilityState.Nullable ? "?" : "";
         if (type.IsArray)
         {
             string element = nullability.ElementType is { } inner ? Typed(type.GetElementType()!, inner) : Name(type.GetElementType()!);
@@ -256,7 +273,8 @@ internal static class PublicSurface
         if (special.HasFlag(GenericParameterAttributes.ReferenceTypeConstraint))
             all.Add("class");
         all.AddRange(argument.GetGenericParameterConstraints().Where(type => type != typeof(ValueType)).Select(Name));
-        if (special.HasFlag(GenericParameterAttributes.DefaultConstructorConstraint) && !special.HasFlag(GenericParameterAttributes.NotNullableValueTypeConstraint))
+        bool isValueType = special.HasFlag(GenericParameterAttributes.NotNullableValueTypeConstraint);
+        if (special.HasFlag(GenericParameterAttributes.DefaultConstructorConstraint) && !isValueType)
             all.Add("new()");
         if (special.HasFlag(GenericParameterAttributes.AllowByRefLike))
             all.Add("allows ref struct");
@@ -300,7 +318,8 @@ internal static class PublicSurface
         {
             FlagsAttribute => "[Flags] ",
             // The compiler marks so what older compilers do not know: ref structs, required members.
-            ObsoleteAttribute obsolete when !member.IsDefined(typeof(CompilerFeatureRequiredAttribute), false) => $"[Obsolete(\"{obsolete.Message}\")] ",
+            ObsoleteAttribute obsolete when !member.IsDefined(typeof(CompilerFeatureRequiredAttribute), false) =>
+                $"[Obsolete(\"{obsolete.Message}\")] ",
             ExperimentalAttribute experimental => $"[Experimental(\"{experimental.DiagnosticId}\")] ",
             _ => "",
         })

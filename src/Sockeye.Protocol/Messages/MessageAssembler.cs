@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text.Unicode;
@@ -20,10 +21,15 @@ public sealed class MessageAssembler : IDisposable
     private const int LargeFrameGrowth = 4;
     private const int SmallestGather = 256;
 
+    // A header with a 16-bit length and a key.
+    private const int SmallestSettled = 8;
+
     private readonly ArrayPool<byte> _pool;
     private readonly long _maxMessageSize;
     private readonly int _maxFragments;
     private readonly Role _role;
+    private readonly int _maskBit;
+    private readonly int _maskSize;
     private readonly bool _checkUtf8;
 
     // The frame whose payload is arriving.
@@ -56,6 +62,7 @@ public sealed class MessageAssembler : IDisposable
     {
         limits ??= ProtocolLimits.Default;
         _role = role;
+        (_maskBit, _maskSize) = role == Role.Server ? (FrameHeader.MaskBit, 4) : (0, 0);
         _pool = pool ?? ArrayPool<byte>.Shared;
         _checkUtf8 = !limits.SkipUtf8Validation;
         _maxMessageSize = limits.MaxMessageSize is 0 ? Array.MaxLength : Math.Min(limits.MaxMessageSize, Array.MaxLength);
@@ -73,28 +80,33 @@ public sealed class MessageAssembler : IDisposable
     /// <returns>Whether there is an event; call again with the rest of the block until there is none.</returns>
     public bool Read(Span<byte> block, out int consumed, out ReceivedEvent received)
     {
-        // Most frames are whole, final, short and alone: they are settled here and touch no state.
-        if (!_inFrame && _message == Opcode.Continuation && block.Length >= 6 && !_ended && _role == Role.Server)
+        // Most frames are whole, final, shorter than 64 KiB and alone: they are settled here and touch no state.
+        if (!_inFrame && _message == Opcode.Continuation && block.Length >= SmallestSettled && !_ended)
         {
             ref byte start = ref MemoryMarshal.GetReference(block);
             int opcode = start - FrameHeader.FinBit;
-            int length = Unsafe.Add(ref start, 1) - FrameHeader.MaskBit;
+            int length = Unsafe.Add(ref start, 1) ^ _maskBit; // more than 127 where the mask bit is wrong
+            int size = 2 + _maskSize;
+            bool isMinimal = length <= FrameHeader.MaxControlPayload;
+            if (length == 126)
+            {
+                length = BinaryPrimitives.ReadUInt16BigEndian(block[2..]);
+                size += 2;
+                isMinimal = length > FrameHeader.MaxControlPayload;
+            }
+
             if (opcode is (int)Opcode.Text or (int)Opcode.Binary
-                && (uint)length <= FrameHeader.MaxControlPayload
-                && length + 6 <= block.Length
+                && isMinimal
+                && length + size <= block.Length
                 && length <= _maxMessageSize)
             {
-                Span<byte> payload = block.Slice(6, length);
-                Masking.Apply(payload, Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref start, 2)));
-                if (opcode == (int)Opcode.Binary || !_checkUtf8 || Utf8.IsValid(payload))
-                {
-                    consumed = length + 6;
-                    received = new ReceivedEvent((ReceivedEventKind)opcode, 6, length);
-                    return true;
-                }
-
-                consumed = length + 6;
-                received = Fail(Rule.TextMustBeUtf8);
+                Span<byte> payload = block.Slice(size, length);
+                if (_maskSize > 0)
+                    Masking.Apply(payload, Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref start, size - 4)));
+                consumed = length + size;
+                received = opcode == (int)Opcode.Binary || !_checkUtf8 || Utf8.IsValid(payload)
+                    ? new ReceivedEvent((ReceivedEventKind)opcode, size, length)
+                    : Fail(Rule.TextMustBeUtf8);
                 return true;
             }
         }
@@ -339,10 +351,8 @@ public sealed class MessageAssembler : IDisposable
         if (!messageEnds)
             return false;
 
-        var kind = (ReceivedEventKind)_message;
-        received = _gathered is null
-            ? new ReceivedEvent(kind, 0, 0)
-            : new ReceivedEvent(kind, _gathered, _gatheredLength);
+        // An empty message was taken whole: what ends here has gathered something.
+        received = new ReceivedEvent((ReceivedEventKind)_message, _gathered!, _gatheredLength);
         _gathered = null;
         EndMessage();
         return true;

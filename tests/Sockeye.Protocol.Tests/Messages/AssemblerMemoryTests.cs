@@ -81,7 +81,11 @@ public sealed class AssemblerMemoryTests
     {
         using var assembler = new MessageAssembler(Role.Server, null, _pool);
         foreach (int size in (int[])[0, 1, 125, 126, 65_535, 65_536, MiB])
-            Assert.Equal((ReceivedEventKind.Binary, size), Read(assembler, Wire.Frame(0x82, new byte[size], Key)) is var seen ? (seen.Kind, seen.Length) : default);
+        {
+            ReceivedEvent seen = Read(assembler, Wire.Frame(0x82, new byte[size], Key));
+            Assert.Equal((ReceivedEventKind.Binary, size), (seen.Kind, seen.Length));
+        }
+
         Assert.Equal(ReceivedEventKind.Ping, Read(assembler, Wire.Frame(0x89, new byte[125], Key)).Kind);
         Assert.Equal(0, _pool.Rents);
     }
