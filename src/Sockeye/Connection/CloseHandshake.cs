@@ -365,7 +365,7 @@ internal sealed class CloseHandshake
     {
         try
         {
-            await operation().AsTask().WaitAsync(_options.CloseTimeout, _options.TimeProvider).ConfigureAwait(false);
+            await operation().AsTask().Observed().WaitAsync(_options.CloseTimeout, _options.TimeProvider).ConfigureAwait(false);
         }
         catch (Exception e)
         {

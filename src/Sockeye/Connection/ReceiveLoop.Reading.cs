@@ -171,13 +171,13 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         }
     }
 
-    /// <summary>Reads on a thread that does not run the loop: from what was read ahead, else by resuming the loop right here.</summary>
+    /// <summary>Reads on a thread that does not run the loop: from what was read ahead, else by waiting.</summary>
     private ValueTask<bool> NextElsewhere(CancellationToken token)
     {
         bool resume;
-        bool act;
-        bool isEnd;
-        ValueTask<bool> next;
+        bool act = false;
+        bool isEnd = false;
+        ValueTask<bool> next = new(true);
         lock (_sync)
         {
             if (_isWaiting)
@@ -185,35 +185,21 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
             EndLease();
             bool taken = TakeAhead();
             resume = TryResumeForReader();
-            isEnd = !taken && _result is not null;
-            act = !taken && IsStopped;
-            next = taken ? new ValueTask<bool>(true)
-                : isEnd ? AtEnd()
-                : Wait(token);
+            if (!taken)
+            {
+                act = IsStopped;
+                isEnd = _result is not null;
+                next = isEnd ? AtEnd() : Wait(token);
+            }
         }
 
         if (isEnd)
             AllRead();
         if (act)
             ActOnEnd();
-        if (!resume)
-            return next;
-
-        if (next.IsCompleted)
-        {
+        if (resume)
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-            return next;
-        }
-
-        Run();
-        lock (_sync)
-        {
-            // The wait has not been looked at yet, so it can still be taken back.
-            if (!TakeAhead())
-                return next;
-            _isWaiting = false;
-            return new ValueTask<bool>(true);
-        }
+        return next;
     }
 
     private ValueTask<bool> AtEnd() => _throws && !_result!.IsClean
@@ -569,6 +555,8 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         else
         {
             _connection.Send.Flush();
+            // Behind pings that were read ahead and that this reader does not want, the input may have stopped.
+            ActOnEnd();
         }
 
         // It may have fired before there was a wait to end.

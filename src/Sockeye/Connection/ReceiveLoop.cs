@@ -435,7 +435,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
         lock (_sync)
         {
             act = !_hasActed
-                && (IsAsking || _callback is not null || _isIgnoring || _hasHandlerReturned || _connection.Close.HasBegun);
+                && ((IsAsking && !HasAhead) || _callback is not null || _isIgnoring || _hasHandlerReturned || _connection.Close.HasBegun);
             _hasActed |= act;
             if (!act)
             {
