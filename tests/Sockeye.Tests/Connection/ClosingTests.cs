@@ -268,6 +268,43 @@ public sealed class ClosingTests
         Assert.True((await end.Soon()).IsEnd);
     }
 
+    [Fact]
+    public async Task C1_Close_does_not_pass_a_message_that_a_reader_has_asked_for_and_not_yet_awaited()
+    {
+        await using RawPeer peer = RawPeer.Open();
+        ValueTask<WebSocketMessage> read = peer.Connection.ReceiveAsync();
+        await peer.SendAsync(peer.TextFrame("0"), peer.CloseFrame(CloseCode.GoingAway));
+        await Settle.UntilAsync(() => peer.Connection.Receive.IsStopped);
+        Assert.True(peer.Connection.IsOpen);
+        Assert.Equal("0", (await read).GetText());
+        await peer.Connection.SendTextAsync("reply");
+        Assert.Equal("reply", (await peer.ReadFrameAsync())!.Text);
+        Task<WebSocketMessage> end = peer.Connection.ReceiveAsync().AsTask();
+        Assert.Equal(1001, (await peer.ReadFrameAsync())!.CloseCode);
+        await peer.Transport.ShutdownAsync();
+        Assert.True((await end.Soon()).IsEnd);
+    }
+
+    [Fact]
+    public async Task C1_Close_behind_pings_that_nobody_wants_acts_when_the_reader_asks()
+    {
+        await using RawPeer peer = RawPeer.Open();
+        ValueTask<WebSocketMessage> read = peer.Connection.ReceiveAsync();
+        await peer.SendTextAsync("0");
+        Assert.Equal("0", (await read).GetText());
+        EventSequence.Enumerator events = peer.Connection.ReadEventsAsync().GetAsyncEnumerator();
+        ValueTask<bool> next = events.MoveNextAsync();
+        await peer.SendTextAsync("1");
+        Assert.True(await next);
+        await peer.SendAsync(peer.Frame(Opcode.Ping, "unwanted"u8), peer.CloseFrame(CloseCode.GoingAway));
+        await Settle.UntilAsync(() => peer.Connection.Receive.IsStopped);
+        Task<WebSocketMessage> end = peer.Connection.ReceiveAsync().AsTask();
+        Assert.Equal(Opcode.Pong, (await peer.ReadFrameAsync())!.Opcode);
+        Assert.Equal(1001, (await peer.ReadFrameAsync())!.CloseCode);
+        await peer.Transport.ShutdownAsync();
+        Assert.True((await end.Soon()).IsEnd);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -180,7 +180,9 @@ public sealed class TransportTests
             return peer.Connection.Closed.IsCompleted;
         });
         CloseResult result = await peer.Connection.Closed;
-        Assert.Equal((CloseCause.TransportFailed, 1L), (result.Cause, result.UnsentMessages));
+        // Linux tells of a reset once: where the send is told, the receive sees a plain end, and may be the first to act.
+        Assert.Contains(result.Cause, (CloseCause[])[CloseCause.TransportFailed, CloseCause.TransportEnded]);
+        Assert.Equal((1L, CloseCode.Abnormal), (result.UnsentMessages, result.Code));
         Assert.InRange(result.UnsentBytes, 1, (32 * 1024 * 1024) + 1000);
         await Assert.ThrowsAsync<WebSocketClosedException>(() => sending.Soon());
     }
