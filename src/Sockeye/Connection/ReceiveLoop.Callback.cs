@@ -6,11 +6,13 @@ internal sealed partial class ReceiveLoop
     private MessageCallback? _callback;
     private Action? _onCalled;
     private ValueTask _call;
+    private ExecutionContext? _upgradeContext;
 
     /// <summary>Begins to receive, with every message given to a callback.</summary>
     public void Start(MessageCallback callback)
     {
         _callback = callback;
+        _upgradeContext = ExecutionContext.Capture();
         _control = Observation.No;
         Start();
     }
@@ -22,7 +24,7 @@ internal sealed partial class ReceiveLoop
         Lease(item);
         try
         {
-            ValueTask call = _callback!(_connection, Message);
+            ValueTask call = Invoke();
             if (!call.IsCompleted)
             {
                 _call = call;
@@ -36,7 +38,7 @@ internal sealed partial class ReceiveLoop
         }
         catch (Exception e)
         {
-            _connection.OnHandlerFailed(e);
+            OnCallFailed(e);
         }
 
         EndLease();
@@ -51,11 +53,37 @@ internal sealed partial class ReceiveLoop
         }
         catch (Exception e)
         {
-            _connection.OnHandlerFailed(e);
+            OnCallFailed(e);
         }
 
         EndLease();
         _connection.Deadlines.ResumeIdle();
         Run();
+    }
+
+    /// <summary>Calls in the context of the upgrade, whatever the thread that runs the loop was doing, and leaves the thread with
+    /// its own (rule T2).</summary>
+    private ValueTask Invoke()
+    {
+        ExecutionContext? outer = ExecutionContext.Capture();
+        if (outer is null || _upgradeContext is null)
+            return _callback!(_connection, Message);
+
+        ExecutionContext.Restore(_upgradeContext);
+        try
+        {
+            return _callback!(_connection, Message);
+        }
+        finally
+        {
+            ExecutionContext.Restore(outer);
+        }
+    }
+
+    /// <summary>Closes with 1011. A callback that has failed is not called again.</summary>
+    private void OnCallFailed(Exception exception)
+    {
+        IgnoreMessages();
+        _connection.OnHandlerFailed(exception);
     }
 }
