@@ -179,7 +179,9 @@ public sealed class TransportTests
             return peer.Connection.Closed.IsCompleted;
         });
         CloseResult result = await peer.Connection.Closed;
-        Assert.Equal((CloseCause.TransportFailed, 1L), (result.Cause, result.UnsentMessages));
+        // A kernel tells of a reset once: where the send is told, the receive may see an end before it.
+        Assert.Contains(result.Cause, (CloseCause[])[CloseCause.TransportFailed, CloseCause.TransportEnded]);
+        Assert.Equal(1, result.UnsentMessages);
         Assert.InRange(result.UnsentBytes, 1, (32 * 1024 * 1024) + 1000);
         await Assert.ThrowsAsync<WebSocketClosedException>(() => sending.Soon());
     }
