@@ -7,11 +7,13 @@ internal sealed partial class ReceiveLoop
     private Action? _onCalled;
     private ValueTask _call;
     private bool _isCalling;
+    private ExecutionContext? _upgradeContext;
 
     /// <summary>Begins to receive, with every message given to a callback.</summary>
     public void Start(MessageCallback callback)
     {
         _callback = callback;
+        _upgradeContext = ExecutionContext.Capture();
         _control = Observation.No;
         Start();
     }
@@ -30,7 +32,7 @@ internal sealed partial class ReceiveLoop
         Lease(item);
         try
         {
-            ValueTask call = _callback!(_connection, Message);
+            ValueTask call = Invoke();
             if (!call.IsCompleted)
                 return !WaitForCall(call);
             call.GetAwaiter().GetResult();
@@ -94,5 +96,24 @@ internal sealed partial class ReceiveLoop
     {
         _isIgnoring = true;
         _connection.OnHandlerFailed(exception);
+    }
+
+    /// <summary>Calls in the context of the upgrade, whatever the thread that runs the loop was doing, and leaves the thread with
+    /// its own (rule T2).</summary>
+    private ValueTask Invoke()
+    {
+        ExecutionContext? outer = ExecutionContext.Capture();
+        if (outer is null || _upgradeContext is null || ReferenceEquals(outer, _upgradeContext))
+            return _callback!(_connection, Message);
+
+        ExecutionContext.Restore(_upgradeContext);
+        try
+        {
+            return _callback!(_connection, Message);
+        }
+        finally
+        {
+            ExecutionContext.Restore(outer);
+        }
     }
 }

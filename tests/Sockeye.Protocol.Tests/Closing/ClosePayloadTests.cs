@@ -39,9 +39,11 @@ public sealed class ClosePayloadTests
             {
                 ArgumentException e = Assert.Throws<ArgumentException>("code", () => ClosePayload.Validate((CloseCode)code, ""));
                 Assert.Contains(code.ToString(), e.Message, StringComparison.Ordinal);
-                Assert.Throws<ArgumentException>("code", () => ClosePayload.Write(new byte[125], (CloseCode)code, ""));
             }
         }
+
+        foreach (int code in (int[])[-1, 0, 999, 1004, 1006, 1015, 2999, 5000, 65_536 + 1000])
+            Assert.Throws<ArgumentException>("code", () => ClosePayload.Write(new byte[125], (CloseCode)code, ""));
     }
 
     [Fact]
