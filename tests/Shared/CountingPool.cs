@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Diagnostics;
 
 namespace Sockeye.Testing;
 
@@ -8,7 +9,7 @@ internal sealed class CountingPool : ArrayPool<byte>
 {
     private const byte Poison = 0xA5;
 
-    private readonly ConcurrentDictionary<byte[], string> _rented = new(ReferenceEqualityComparer.Instance);
+    private readonly ConcurrentDictionary<byte[], StackTrace> _rented = new(ReferenceEqualityComparer.Instance);
     private int _rents;
 
     /// <summary>Gets how many arrays are out.</summary>
@@ -21,7 +22,7 @@ internal sealed class CountingPool : ArrayPool<byte>
     public long OutstandingBytes => _rented.Keys.Sum(array => (long)array.Length);
 
     /// <summary>Gets where each array that is out was rented.</summary>
-    public IEnumerable<string> Traces => _rented.Values;
+    public IEnumerable<string> Traces => _rented.Values.Select(trace => trace.ToString());
 
     public override byte[] Rent(int minimumLength)
     {
@@ -29,7 +30,7 @@ internal sealed class CountingPool : ArrayPool<byte>
         // Never shorter than asked for, and odd, so that nobody counts on a power of two.
         byte[] array = new byte[Math.Max(16, minimumLength) + 3];
         array.AsSpan().Fill(Poison);
-        _rented[array] = Environment.StackTrace;
+        _rented[array] = new StackTrace(fNeedFileInfo: false); // its text is made only where it is needed
         return array;
     }
 
