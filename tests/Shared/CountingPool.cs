@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Diagnostics;
 
 namespace Sockeye.Testing;
 
@@ -9,7 +10,7 @@ internal sealed class CountingPool(bool trace = true) : ArrayPool<byte>
 {
     private const byte Poison = 0xA5;
 
-    private readonly ConcurrentDictionary<byte[], string> _rented = new(ReferenceEqualityComparer.Instance);
+    private readonly ConcurrentDictionary<byte[], StackTrace?> _rented = new(ReferenceEqualityComparer.Instance);
     private int _rents;
     private long _bytes;
     private long _peakBytes;
@@ -27,7 +28,7 @@ internal sealed class CountingPool(bool trace = true) : ArrayPool<byte>
     public long PeakBytes => Volatile.Read(ref _peakBytes);
 
     /// <summary>Gets where each array that is out was rented.</summary>
-    public IEnumerable<string> Traces => _rented.Values;
+    public IEnumerable<string> Traces => _rented.Values.Select(trace => trace?.ToString() ?? "not traced");
 
     public override byte[] Rent(int minimumLength)
     {
@@ -35,7 +36,7 @@ internal sealed class CountingPool(bool trace = true) : ArrayPool<byte>
         // Never shorter than asked for, and odd, so that nobody counts on a power of two.
         byte[] array = new byte[Math.Max(16, minimumLength) + 3];
         array.AsSpan().Fill(Poison);
-        _rented[array] = trace ? Environment.StackTrace : "not traced";
+        _rented[array] = trace ? new StackTrace(fNeedFileInfo: false) : null; // its text is made only where it is needed
         long bytes = Interlocked.Add(ref _bytes, array.Length);
         for (long peak = PeakBytes; bytes > peak; peak = PeakBytes)
             Interlocked.CompareExchange(ref _peakBytes, bytes, peak);

@@ -7,10 +7,9 @@ namespace Sockeye.Transports;
 /// <remarks>Safe from any thread. Tests bring their own, which counts and poisons what comes back.</remarks>
 internal sealed class BufferPool(ArrayPool<byte> arrays)
 {
-    [ThreadStatic]
-    private static ReceiveSlab? t_slab;
-
-    private readonly ConcurrentStack<ReceiveSlab> _slabs = new();
+    // One slab for each processor, hot in its cache; not for each thread, of which there may be many that hardly ever receive.
+    private readonly ReceiveSlab?[] _near = new ReceiveSlab?[Environment.ProcessorCount];
+    private readonly ConcurrentQueue<ReceiveSlab> _others = new();
     private int _slabsHeld;
 
     public static BufferPool Shared { get; } = new(ArrayPool<byte>.Shared);
@@ -20,30 +19,34 @@ internal sealed class BufferPool(ArrayPool<byte> arrays)
     /// <summary>Gets how many holds there are on slabs: transports that receive, and leases.</summary>
     public int SlabsHeld => Volatile.Read(ref _slabsHeld);
 
-    /// <summary>Lends a slab with room for one receive. Each thread keeps one at hand, hot in its cache.</summary>
+    /// <summary>Lends a slab with room for one receive. A new one is made only where all there are are in use.</summary>
     public ReceiveSlab RentSlab()
     {
         Hold();
-        ReceiveSlab? slab = t_slab;
-        if (slab is not null && slab.Pool == this)
-        {
-            t_slab = null;
+        ReceiveSlab? slab = Interlocked.Exchange(ref Near, null);
+        if (slab is not null || _others.TryDequeue(out slab))
             return slab;
+
+        for (int i = 0; i < _near.Length; i++)
+        {
+            slab = Interlocked.Exchange(ref _near[i], null);
+            if (slab is not null)
+                return slab;
         }
 
-        return _slabs.TryPop(out slab) ? slab : new ReceiveSlab(this);
+        return new ReceiveSlab(this);
     }
 
     /// <summary>Takes a slab that has room for another receive.</summary>
     internal void Keep(ReceiveSlab slab)
     {
-        if (t_slab is null)
-            t_slab = slab;
-        else
-            _slabs.Push(slab);
+        if (Interlocked.CompareExchange(ref Near, slab, null) is not null)
+            _others.Enqueue(slab);
     }
 
     internal void Hold() => Interlocked.Increment(ref _slabsHeld);
 
     internal void Unhold() => Interlocked.Decrement(ref _slabsHeld);
+
+    private ref ReceiveSlab? Near => ref _near[Thread.GetCurrentProcessorId() % _near.Length];
 }

@@ -312,7 +312,7 @@ public sealed class ThreadTests
 
         public override void Post(SendOrPostCallback d, object? state) => _work.Add((d, state));
 
-        public Task Run(Func<Task> work) => Run(async () =>
+        public Task<bool> Run(Func<Task> work) => Run(async () =>
         {
             await work();
             return true;
