@@ -133,7 +133,7 @@ internal sealed partial class ReceiveLoop
         if (next.IsCompletedSuccessfully)
             return new ValueTask<WebSocketMessage>(next.Result ? Message : default);
         return next.IsCompleted
-            ? new ValueTask<WebSocketMessage>(Rethrow(next))
+            ? new ValueTask<WebSocketMessage>(Rethrow(next).Observed())
             : new ValueTask<WebSocketMessage>(this, _token);
 
         static async Task<WebSocketMessage> Rethrow(ValueTask<bool> failed)
@@ -175,7 +175,7 @@ internal sealed partial class ReceiveLoop
     }
 
     private ValueTask<bool> AtEnd() => _throws && !_result!.IsClean
-        ? ValueTask.FromException<bool>(new WebSocketClosedException(_result))
+        ? new ValueTask<bool>(Task.FromException<bool>(new WebSocketClosedException(_result)).Observed())
         : new ValueTask<bool>(false);
 
     /// <summary>Gives an item to the reader, if one waits; else keeps it.</summary>
