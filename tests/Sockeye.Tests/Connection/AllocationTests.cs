@@ -127,6 +127,32 @@ public sealed class AllocationTests
         }
     }
 
+    [Fact]
+    public async Task A_token_that_outlives_its_sends_keeps_no_connection_alive()
+    {
+        using var cancel = new CancellationTokenSource();
+        WeakReference connection = await SendUnawaitedAsync(cancel.Token);
+        for (int i = 0; i < 10 && connection.IsAlive; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            await Task.Yield();
+        }
+
+        Assert.False(connection.IsAlive);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static async Task<WeakReference> SendUnawaitedAsync(CancellationToken token)
+    {
+        await using RawPeer peer = GatedPeer.Open();
+        for (int i = 0; i < 3; i++)
+            _ = peer.Connection.SendAsync(new byte[20_000], cancellationToken: token);
+        await peer.Connection.DrainAsync(token).Soon();
+        _ = peer.Connection.PingAsync(cancellationToken: token);
+        return new WeakReference(peer.Connection);
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static async Task FailUnawaitedAsync()
     {
