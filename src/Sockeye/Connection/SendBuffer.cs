@@ -352,7 +352,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
 
             SendWaiter waiter = AppendLarge(opcode, payload, hold).Waiter = SendWaiter.Rent();
             sent = waiter.Task;
-            waiter.CancelBy(token, this);
+            waiter.CancelBy(this, token);
         }
 
         Flush();

@@ -34,7 +34,7 @@ internal sealed class SendWaiter : IValueTaskSource
     }
 
     /// <summary>Lets a token withdraw what is waited for, if that is still possible when it fires. Called under the lock.</summary>
-    public void CancelBy(CancellationToken token, SendBuffer owner)
+    public void CancelBy(SendBuffer owner, CancellationToken token)
     {
         if (!token.CanBeCanceled)
             return;
