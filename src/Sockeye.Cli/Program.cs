@@ -1,1 +1,12 @@
-return 0;
+using System.CommandLine;
+using Sockeye.Cli;
+
+var root = new RootCommand("WebSockets from the terminal.")
+{
+    EchoCommand.Create(),
+    ChatCommand.Create(),
+    ConnectCommand.Create(),
+};
+
+// Ctrl-C and SIGTERM cancel the token of the command, which then has this long to end in good order.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(10) });

@@ -23,6 +23,7 @@ public static class FrameWriter
     /// <param name="payloadLength">The length of the payload in bytes.</param>
     /// <param name="rsv1">Whether to set RSV1: the first frame of a compressed message.</param>
     /// <returns>The number of bytes written.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The length is negative.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int WriteHeader(Span<byte> destination, Opcode opcode, bool isFinal, long payloadLength, bool rsv1 = false)
     {
@@ -39,6 +40,7 @@ public static class FrameWriter
     /// masked with it by <see cref="Masking"/>.</param>
     /// <param name="rsv1">Whether to set RSV1: the first frame of a compressed message.</param>
     /// <returns>The number of bytes written.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The length is negative.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int WriteMaskedHeader(
         Span<byte> destination, Opcode opcode, bool isFinal, long payloadLength, uint maskKey, bool rsv1 = false)
@@ -69,7 +71,7 @@ public static class FrameWriter
                 nameof(payload));
         }
 
-        Span<byte> span = destination.GetSpan(FrameHeader.MaxSize + payload.Length);
+        Span<byte> span = destination.GetSpan(GetHeaderSize(payload.Length, maskKey.HasValue) + payload.Length);
         int size;
         if (maskKey is { } key)
         {
@@ -88,19 +90,21 @@ public static class FrameWriter
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int WriteLength(Span<byte> destination, long payloadLength)
     {
-        if (payloadLength <= FrameHeader.MaxControlPayload)
+        // As unsigned, a negative length gets to the longest form, where it is refused: the short forms pay nothing for that.
+        if ((ulong)payloadLength <= FrameHeader.MaxControlPayload)
         {
             destination[1] = (byte)payloadLength;
             return 2;
         }
 
-        if (payloadLength <= ushort.MaxValue)
+        if ((ulong)payloadLength <= ushort.MaxValue)
         {
             destination[1] = 126;
             BinaryPrimitives.WriteUInt16BigEndian(destination[2..], (ushort)payloadLength);
             return 4;
         }
 
+        ArgumentOutOfRangeException.ThrowIfNegative(payloadLength);
         destination[1] = 127;
         BinaryPrimitives.WriteUInt64BigEndian(destination[2..], (ulong)payloadLength);
         return 10;

@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
@@ -57,8 +56,12 @@ public static class Masking
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Rotate(uint key, int phase)
     {
-        int bits = (phase & 3) * 8;
-        return BitConverter.IsLittleEndian ? BitOperations.RotateRight(key, bits) : BitOperations.RotateLeft(key, bits);
+        if ((phase & 3) == 0)
+            return key;
+
+        // By memory and not by shifts: the same in either byte order.
+        ulong twice = key | ((ulong)key << 32);
+        return Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref Unsafe.As<ulong, byte>(ref twice), phase & 3));
     }
 
     // From wide to narrow. Each width is a whole multiple of the key, so the phase never changes on the way.
@@ -105,12 +108,8 @@ public static class Masking
             Unsafe.WriteUnaligned(ref Unsafe.Add(ref destination, i), eight);
         }
 
+        uint rest = key;
         for (; i < length; i++)
-        {
-            Unsafe.Add(ref destination, i) = (byte)(Unsafe.Add(ref source, i) ^ KeyByte(key, (int)i & 3));
-        }
+            Unsafe.Add(ref destination, i) = (byte)(Unsafe.Add(ref source, i) ^ Unsafe.Add(ref Unsafe.As<uint, byte>(ref rest), i & 3));
     }
-
-    private static byte KeyByte(uint key, int index) =>
-        (byte)(key >> (BitConverter.IsLittleEndian ? index * 8 : 24 - (index * 8)));
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text.Unicode;
@@ -20,10 +21,15 @@ public sealed class MessageAssembler : IDisposable
     private const int LargeFrameGrowth = 4;
     private const int SmallestGather = 256;
 
+    // A header with a 16-bit length and a key.
+    private const int SmallestSettled = 8;
+
     private readonly ArrayPool<byte> _pool;
     private readonly long _maxMessageSize;
     private readonly int _maxFragments;
     private readonly Role _role;
+    private readonly int _maskBit;
+    private readonly int _maskSize;
     private readonly bool _checkUtf8;
 
     // The frame whose payload is arriving.
@@ -56,6 +62,7 @@ public sealed class MessageAssembler : IDisposable
     {
         limits ??= ProtocolLimits.Default;
         _role = role;
+        (_maskBit, _maskSize) = role == Role.Server ? (FrameHeader.MaskBit, 4) : (0, 0);
         _pool = pool ?? ArrayPool<byte>.Shared;
         _checkUtf8 = !limits.SkipUtf8Validation;
         _maxMessageSize = limits.MaxMessageSize is 0 ? Array.MaxLength : Math.Min(limits.MaxMessageSize, Array.MaxLength);
@@ -73,31 +80,40 @@ public sealed class MessageAssembler : IDisposable
     /// <returns>Whether there is an event; call again with the rest of the block until there is none.</returns>
     public bool Read(Span<byte> block, out int consumed, out ReceivedEvent received)
     {
-        // Most frames are whole, final, short and alone: they are settled here and touch no state.
-        if (!_inFrame && _message == Opcode.Continuation && block.Length >= 6 && !_ended && _role == Role.Server)
+        // Most frames are whole, final, shorter than 64 KiB and alone: they are settled here and touch no state.
+        if (!_inFrame && _message == Opcode.Continuation && block.Length >= SmallestSettled && !_ended)
         {
             ref byte start = ref MemoryMarshal.GetReference(block);
             int opcode = start - FrameHeader.FinBit;
-            int length = Unsafe.Add(ref start, 1) - FrameHeader.MaskBit;
+            int length = Unsafe.Add(ref start, 1) ^ _maskBit; // more than 127 where the mask bit is wrong
+            int size = 2 + _maskSize;
+            bool isMinimal = length <= FrameHeader.MaxControlPayload;
+            if (length == 126)
+            {
+                length = BinaryPrimitives.ReadUInt16BigEndian(block[2..]);
+                size += 2;
+                isMinimal = length > FrameHeader.MaxControlPayload;
+            }
+
             if (opcode is (int)Opcode.Text or (int)Opcode.Binary
-                && (uint)length <= FrameHeader.MaxControlPayload
-                && length + 6 <= block.Length
+                && isMinimal
+                && length + size <= block.Length
                 && length <= _maxMessageSize)
             {
-                Span<byte> payload = block.Slice(6, length);
-                Masking.Apply(payload, Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref start, 2)));
-                if (opcode == (int)Opcode.Binary || !_checkUtf8 || Utf8.IsValid(payload))
-                {
-                    consumed = length + 6;
-                    received = new ReceivedEvent((ReceivedEventKind)opcode, 6, length);
-                    return true;
-                }
-
-                consumed = length + 6;
-                received = Fail(Rule.TextMustBeUtf8);
+                Span<byte> payload = block.Slice(size, length);
+                if (_maskSize > 0)
+                    Masking.Apply(payload, Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref start, size - 4)));
+                consumed = length + size;
+                received = opcode == (int)Opcode.Binary || !_checkUtf8 || Utf8.IsValid(payload)
+                    ? new ReceivedEvent((ReceivedEventKind)opcode, size, length)
+                    : Fail(Rule.TextMustBeUtf8);
                 return true;
             }
         }
+
+        // The control frame that the last read handed out.
+        if (!_inFrame)
+            Drop(ref _control);
 
         consumed = 0;
         while (!_ended)
@@ -129,25 +145,32 @@ public sealed class MessageAssembler : IDisposable
     /// <summary>Offers memory into which the payload that comes next may be received at once, without a copy.</summary>
     /// <param name="minimum">The fewest bytes for which that is worth it; at least 1.</param>
     /// <returns>Memory for the bytes that come next on the wire, as long as they are expected or as there is room; empty where the
-    /// next bytes are not the payload of a message, or too few of them. After receiving into it, call <see cref="ReadDirect"/>
-    /// before anything else.</returns>
+    /// next bytes are not the payload of a message, where too few of them are expected, or where less than half of
+    /// <paramref name="minimum"/> has come: memory follows what was received. After receiving into it, call
+    /// <see cref="ReadDirect"/> before anything else.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="minimum"/> is less than 1.</exception>
     public ArraySegment<byte> GetDirectBuffer(int minimum)
     {
-        if (!_inFrame || _inControl || _frameRemaining < minimum || _ended)
+        ArgumentOutOfRangeException.ThrowIfLessThan(minimum, 1);
+        if (_ended || !_inFrame || _inControl || _frameRemaining < minimum || 2L * _gatheredLength < minimum)
             return default;
 
-        if (_gathered is null || _gathered.Length - _gatheredLength < minimum)
-            Grow((int)Math.Min(minimum, _frameRemaining));
-        int room = (int)Math.Min(_frameRemaining, _gathered!.Length - _gatheredLength);
-        return new ArraySegment<byte>(_gathered, _gatheredLength, room);
+        if (DirectRoom < minimum)
+            Grow(0);
+        return new ArraySegment<byte>(_gathered!, _gatheredLength, DirectRoom);
     }
 
     /// <summary>Takes bytes that were received into <see cref="GetDirectBuffer"/>.</summary>
-    /// <param name="count">How many bytes were received.</param>
+    /// <param name="count">How many bytes were received: at least 1, at most as many as were offered.</param>
     /// <param name="received">The event that they completed, if any.</param>
     /// <returns>Whether there is an event.</returns>
-    public bool ReadDirect(int count, out ReceivedEvent received) =>
-        TakeMessagePayload(_gathered.AsSpan(_gatheredLength, count), inPlace: true, out received);
+    /// <exception cref="ArgumentOutOfRangeException">So many bytes were not offered.</exception>
+    public bool ReadDirect(int count, out ReceivedEvent received)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, DirectRoom);
+        return TakeMessagePayload(_gathered.AsSpan(_gatheredLength, count), inPlace: true, out received);
+    }
 
     /// <summary>Returns what is rented. Nothing is read afterwards.</summary>
     public void Dispose()
@@ -156,6 +179,9 @@ public sealed class MessageAssembler : IDisposable
         Drop(ref _gathered);
         Drop(ref _control);
     }
+
+    private int DirectRoom =>
+        !_inFrame || _inControl || _gathered is null ? 0 : (int)Math.Min(_frameRemaining, _gathered.Length - _gatheredLength);
 
     /// <summary>Parses a header, judges it, and settles a frame that lies whole in the block.</summary>
     /// <returns>False where the header is not whole, with the event of a violation that shows already.</returns>
@@ -174,7 +200,7 @@ public sealed class MessageAssembler : IDisposable
             return false;
         }
 
-        if ((FrameRules.Check(header, _role) ?? JudgeInContext(header)) is { } violation)
+        if (Judge(header, lengthKnown: true) is { } violation)
         {
             received = Fail(violation);
             return true;
@@ -191,7 +217,6 @@ public sealed class MessageAssembler : IDisposable
         {
             _controlOpcode = header.Opcode;
             _controlLength = 0;
-            Drop(ref _control);
         }
         else
         {
@@ -246,12 +271,14 @@ public sealed class MessageAssembler : IDisposable
         if (!FrameReader.TryPeekHeader(source, out FrameHeader header, out bool lengthKnown))
             return null;
 
-        return FrameRules.CheckFirstBytes(header, _role, rsv1Allowed: false)
-            ?? JudgeSequence(header)
-            ?? (lengthKnown ? FrameRules.CheckLength(header) ?? JudgeLimits(header) : null);
+        return Judge(header, lengthKnown);
     }
 
-    private Violation? JudgeInContext(in FrameHeader header) => JudgeSequence(header) ?? JudgeLimits(header);
+    // In the order in which the bytes come, so that the first rule broken is the same however they were cut.
+    private Violation? Judge(in FrameHeader header, bool lengthKnown) =>
+        FrameRules.CheckFirstBytes(header, _role, rsv1Allowed: false)
+        ?? JudgeSequence(header)
+        ?? (lengthKnown ? FrameRules.CheckLength(header) ?? JudgeLimits(header) : null);
 
     private Violation? JudgeSequence(in FrameHeader header)
     {
@@ -324,10 +351,8 @@ public sealed class MessageAssembler : IDisposable
         if (!messageEnds)
             return false;
 
-        var kind = (ReceivedEventKind)_message;
-        received = _gathered is null
-            ? new ReceivedEvent(kind, 0, 0)
-            : new ReceivedEvent(kind, _gathered, _gatheredLength);
+        // An empty message was taken whole: what ends here has gathered something.
+        received = new ReceivedEvent((ReceivedEventKind)_message, _gathered!, _gatheredLength);
         _gathered = null;
         EndMessage();
         return true;
@@ -367,15 +392,15 @@ public sealed class MessageAssembler : IDisposable
         _maskPhase = (_maskPhase + piece.Length) & 3;
     }
 
-    /// <summary>Makes room for at least <paramref name="more"/> bytes: for twice what was gathered, or, where a header has
-    /// declared a large frame, for as much of it as four times what was gathered.</summary>
+    /// <summary>Makes room for <paramref name="more"/> bytes that have come and for some that will: for twice what was gathered, or,
+    /// where a header has declared a large frame, for as much of it as four times what has come.</summary>
     private void Grow(int more)
     {
         int needed = _gatheredLength + more;
+        long declared = needed + _frameRemaining;
         long wanted = Math.Max(needed, Math.Max(SmallestGather, 2L * _gatheredLength));
-        long declared = _gatheredLength + _frameRemaining + more;
         wanted = Math.Max(wanted, Math.Min(declared, (long)LargeFrameGrowth * needed));
-        wanted = Math.Min(wanted, Math.Max(needed, Math.Min(_maxMessageSize, Array.MaxLength)));
+        wanted = Math.Min(wanted, _maxMessageSize);
         byte[] larger = _pool.Rent((int)wanted);
         if (_gathered is not null)
         {
@@ -390,8 +415,7 @@ public sealed class MessageAssembler : IDisposable
 
     private ReceivedEvent Fail(Violation violation)
     {
-        _ended = true;
-        Drop(ref _gathered);
+        Dispose();
         return new ReceivedEvent(violation);
     }
 

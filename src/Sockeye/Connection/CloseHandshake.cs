@@ -35,6 +35,7 @@ internal sealed class CloseHandshake
     // The way out.
     private long _bytesSentAtPatience;
     private bool _isPeerDone;
+    private bool _isSendBroken;
     private bool _isShutDown;
     private bool _isTransportShutDown;
     private bool _isEnded;
@@ -113,8 +114,7 @@ internal sealed class CloseHandshake
                 BeginLocked(CloseCause.Peer, CloseInitiator.Peer, code, reason);
         }
 
-        _connection.Send.Flush();
-        Proceed();
+        AnswerPeer();
     }
 
     /// <summary>Fails the connection for what the peer did (RFC 6455, section 7.1.7).</summary>
@@ -129,8 +129,7 @@ internal sealed class CloseHandshake
                 BeginLocked(CloseCause.Violation, CloseInitiator.Local, violation.CloseCode, violation.Message);
         }
 
-        _connection.Send.Flush();
-        Proceed();
+        AnswerPeer();
     }
 
     /// <summary>Fails the connection of a peer that did not answer: it gets a Close frame if the transport takes one, and nobody
@@ -172,7 +171,7 @@ internal sealed class CloseHandshake
             if (_isEnded)
                 return;
             _isPeerDone = true;
-            if (_receivedCode is not null || _violation is not null)
+            if (IsPeerHeard)
             {
                 // It has said all that it had to say; what we have to say still goes out.
                 if (!_isCloseWritten)
@@ -195,7 +194,9 @@ internal sealed class CloseHandshake
             if (_isEnded)
                 return;
             SetCause(CloseCause.TransportFailed, CloseInitiator.Peer);
-            _exception ??= exception;
+            // A peer that has said and heard everything may end the transport as it likes.
+            if (!IsSettled)
+                _exception ??= exception;
         }
 
         Finish(abort: true);
@@ -212,7 +213,8 @@ internal sealed class CloseHandshake
                 return;
             SetCause(CloseCause.TransportFailed, CloseInitiator.Peer);
             _exception ??= exception;
-            end = _isPeerDone || _receivedCode is not null;
+            _isSendBroken = true;
+            end = IsPeerHeard;
             if (!end)
                 _connection.Deadlines.SetCloseTimeout(_options.CloseGrace);
         }
@@ -262,14 +264,31 @@ internal sealed class CloseHandshake
             Finish(abort: !_isCloseWritten || !_connection.Receive.IsDrained);
     }
 
+    /// <summary>Gets whether nothing more is to be heard from the peer.</summary>
+    private bool IsPeerHeard => _receivedCode is not null || _violation is not null;
+
+    /// <summary>Gets whether both sides have had their say.</summary>
+    private bool IsSettled => _isCloseWritten && IsPeerHeard;
+
+    private void AnswerPeer()
+    {
+        if (_isSendBroken)
+        {
+            Finish(abort: true);
+            return;
+        }
+
+        _connection.Send.Flush();
+        Proceed();
+    }
+
     /// <summary>Goes on when both sides have had their say.</summary>
     private void Proceed()
     {
         bool shutDown;
         lock (_sync)
         {
-            bool peerIsHeard = _receivedCode is not null || _violation is not null;
-            if (!_isCloseWritten || !peerIsHeard || _isEnded || _isShutDown)
+            if (!IsSettled || _isEnded || _isShutDown)
                 return;
             _isShutDown = true;
             // The server ends TCP first and the client waits for it (RFC 6455, section 7.1.1); who fails the connection ends it.
@@ -336,12 +355,17 @@ internal sealed class CloseHandshake
 
     private async Task DisposeTransport()
     {
+        // TLS says good-bye also where the peer ended first; but nobody waits long for a peer that takes nothing.
+        if (!_isTransportShutDown)
+            await Quietly(_transport.ShutdownAsync).ConfigureAwait(false);
+        await Quietly(_transport.DisposeAsync).ConfigureAwait(false);
+    }
+
+    private async Task Quietly(Func<ValueTask> operation)
+    {
         try
         {
-            // TLS says good-bye also where the peer ended first.
-            if (_isCloseWritten && !_isTransportShutDown)
-                await _transport.ShutdownAsync().ConfigureAwait(false);
-            await _transport.DisposeAsync().ConfigureAwait(false);
+            await operation().AsTask().Observed().WaitAsync(_options.CloseTimeout, _options.TimeProvider).ConfigureAwait(false);
         }
         catch (Exception e)
         {

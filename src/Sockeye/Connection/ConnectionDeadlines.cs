@@ -35,6 +35,9 @@ internal sealed class ConnectionDeadlines : Deadline
 
     public long Now => _sweep.Now;
 
+    /// <summary>Gets when bytes came last.</summary>
+    public long LastReceived => _heartbeat.LastReceived;
+
     public long Ticks(TimeSpan span) => _sweep.Ticks(span);
 
     public TimeSpan Since(long then) => _sweep.Elapsed(then, _sweep.Now);

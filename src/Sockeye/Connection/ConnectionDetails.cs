@@ -1,3 +1,4 @@
+using Sockeye.Protocol;
 
 namespace Sockeye;
 
@@ -9,4 +10,10 @@ internal sealed record ConnectionDetails
     public string? Subprotocol { get; init; }
 
     public string? Extensions { get; init; }
+
+    /// <summary>Gets the request to upgrade, received or sent.</summary>
+    public RequestHead? Request { get; init; }
+
+    /// <summary>Gets the headers of the response that a client received; null for a server.</summary>
+    public HttpHeaders? ResponseHeaders { get; init; }
 }

@@ -26,6 +26,9 @@ internal struct Heartbeat(long timeout)
     /// <summary>Gets whether there is a timeout at all.</summary>
     public readonly bool IsOn => _half > 0;
 
+    /// <summary>Gets when bytes came last.</summary>
+    public readonly long LastReceived => Volatile.Read(in _lastReceived);
+
     /// <summary>Notes that bytes came.</summary>
     public void Received(long now) => Volatile.Write(ref _lastReceived, now);
 

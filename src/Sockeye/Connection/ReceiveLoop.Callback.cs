@@ -6,6 +6,7 @@ internal sealed partial class ReceiveLoop
     private MessageCallback? _callback;
     private Action? _onCalled;
     private ValueTask _call;
+    private bool _isCalling;
     private ExecutionContext? _upgradeContext;
 
     /// <summary>Begins to receive, with every message given to a callback.</summary>
@@ -21,28 +22,50 @@ internal sealed partial class ReceiveLoop
     /// <returns>False where it has not completed: dispatch and receiving pause, and the lease stays valid.</returns>
     private bool Call(Incoming item)
     {
+        if (Volatile.Read(ref _isCalling))
+        {
+            // It waits for the end of the connection that it has closed: nobody takes this any more (rule C2).
+            item.Hold?.Release();
+            return true;
+        }
+
         Lease(item);
         try
         {
             ValueTask call = Invoke();
             if (!call.IsCompleted)
-            {
-                _call = call;
-                _connection.Send.Flush();
-                _connection.Deadlines.SuspendIdle();
-                call.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onCalled ??= OnCalled);
-                return false;
-            }
-
+                return !WaitForCall(call);
             call.GetAwaiter().GetResult();
         }
         catch (Exception e)
         {
-            OnCallFailed(e);
+            CallFailed(e);
         }
 
         EndLease();
         return true;
+    }
+
+    /// <summary>Lets the callback take its time; the loop pauses unless there is an end to be seen.</summary>
+    private bool WaitForCall(ValueTask call)
+    {
+        bool pauses;
+        lock (_sync)
+        {
+            KeepLease();
+            _isCalling = true;
+            pauses = !_connection.Close.HasBegun;
+            if (pauses)
+            {
+                _connection.Deadlines.SuspendIdle();
+                _state = State.Paused;
+            }
+        }
+
+        _connection.Send.Flush();
+        _call = call;
+        call.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onCalled ??= OnCalled);
+        return pauses;
     }
 
     private void OnCalled()
@@ -53,12 +76,26 @@ internal sealed partial class ReceiveLoop
         }
         catch (Exception e)
         {
-            OnCallFailed(e);
+            CallFailed(e);
         }
 
         EndLease();
-        _connection.Deadlines.ResumeIdle();
-        Run();
+        bool resume;
+        lock (_sync)
+        {
+            _isCalling = false;
+            resume = TryResume();
+        }
+
+        if (resume)
+            Run();
+    }
+
+    /// <summary>Ends the connection of a callback that threw: it is not called again.</summary>
+    private void CallFailed(Exception exception)
+    {
+        _isIgnoring = true;
+        _connection.OnHandlerFailed(exception);
     }
 
     /// <summary>Calls in the context of the upgrade, whatever the thread that runs the loop was doing, and leaves the thread with
@@ -66,7 +103,7 @@ internal sealed partial class ReceiveLoop
     private ValueTask Invoke()
     {
         ExecutionContext? outer = ExecutionContext.Capture();
-        if (outer is null || _upgradeContext is null)
+        if (outer is null || _upgradeContext is null || ReferenceEquals(outer, _upgradeContext))
             return _callback!(_connection, Message);
 
         ExecutionContext.Restore(_upgradeContext);
@@ -78,12 +115,5 @@ internal sealed partial class ReceiveLoop
         {
             ExecutionContext.Restore(outer);
         }
-    }
-
-    /// <summary>Closes with 1011. A callback that has failed is not called again.</summary>
-    private void OnCallFailed(Exception exception)
-    {
-        IgnoreMessages();
-        _connection.OnHandlerFailed(exception);
     }
 }

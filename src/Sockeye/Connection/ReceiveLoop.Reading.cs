@@ -1,11 +1,10 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Threading.Tasks.Sources;
 using Sockeye.Transports;
 
 namespace Sockeye;
 
-/// <content>The reader's side: the lease, what was read ahead, and the wait.</content>
-internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSource<WebSocketMessage>
+/// <content>The reader's side: the lease, and what was read ahead.</content>
+internal sealed partial class ReceiveLoop
 {
     private readonly bool _throwOnAbnormalClose;
 
@@ -18,28 +17,8 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     private Queue<Incoming>? _ahead;
     private int _aheadCost;
     private bool _isIgnoring;
+    private bool _isDiscarded;
     private Observation _control;
-
-    // The reader that waits.
-    private bool _isWaiting;
-    private bool _throws;
-    private short _token;
-    private Outcome _outcome;
-    private Action<object?>? _continuation;
-    private object? _continuationState;
-    private object? _scheduler;
-    private ExecutionContext? _context;
-    private CancellationToken _waitToken;
-    private CancellationToken _registeredToken;
-    private CancellationTokenRegistration _registration;
-
-    private enum Outcome : byte
-    {
-        Pending,
-        Item,
-        End,
-        Canceled,
-    }
 
     /// <summary>Whether pings and pongs are for the application to see: not known before its first read.</summary>
     private enum Observation : byte
@@ -55,7 +34,7 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     /// <summary>Gets the account of the end, once there is one.</summary>
     public CloseResult? Result => _result;
 
-    private bool IsReaderWaiting => Volatile.Read(ref _continuation) is not null;
+    private bool HasAhead => _ahead is { Count: > 0 };
 
     private bool ObservesControl => _control switch
     {
@@ -104,6 +83,8 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
             resume = TryResume();
         }
 
+        // There is nothing left to read before what ended the input.
+        ActOnEnd();
         if (resume)
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
@@ -124,11 +105,11 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
 
         _control = events ? Observation.Yes : Observation.No;
         _throws = throws && _throwOnAbnormalClose;
-        if (t_running != this)
+        if (t_running != this || _isDiscarded)
             return NextElsewhere(token);
 
         EndLease();
-        if (_ahead is { Count: > 0 })
+        if (HasAhead)
         {
             lock (_sync)
             {
@@ -162,59 +143,40 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         }
     }
 
-    /// <summary>Reads on a thread that does not run the loop: from what was read ahead, else by resuming the loop right here.</summary>
+    /// <summary>Reads on a thread that does not run the loop: from what was read ahead, else by waiting.</summary>
     private ValueTask<bool> NextElsewhere(CancellationToken token)
     {
         bool resume;
-        bool act;
-        ValueTask<bool> next;
+        bool act = false;
+        bool isEnd = false;
+        ValueTask<bool> next = new(true);
         lock (_sync)
         {
             if (_isWaiting)
                 ThrowSecondReader();
             EndLease();
             bool taken = TakeAhead();
-            resume = _aheadCost <= _readAhead / 2 && TryResume();
-            act = !taken && _isStopped && _state == State.Stopped;
-            next = taken ? new ValueTask<bool>(true)
-                : _result is not null ? AtEnd()
-                : Wait(token);
+            resume = TryResumeForReader();
+            if (!taken)
+            {
+                act = IsStopped;
+                isEnd = _result is not null;
+                next = isEnd ? AtEnd() : Wait(token);
+            }
         }
 
+        if (isEnd)
+            AllRead();
         if (act)
             ActOnEnd();
-        if (!resume)
-            return next;
-
-        if (next.IsCompleted)
-        {
+        if (resume)
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-            return next;
-        }
-
-        Run();
-        lock (_sync)
-        {
-            // The wait has not been looked at yet, so it can still be taken back.
-            if (!TakeAhead())
-                return next;
-            _isWaiting = false;
-            return new ValueTask<bool>(true);
-        }
+        return next;
     }
 
     private ValueTask<bool> AtEnd() => _throws && !_result!.IsClean
         ? ValueTask.FromException<bool>(new WebSocketClosedException(_result))
         : new ValueTask<bool>(false);
-
-    private ValueTask<bool> Wait(CancellationToken token)
-    {
-        _isWaiting = true;
-        _outcome = Outcome.Pending;
-        _waitToken = token;
-        _token++;
-        return new ValueTask<bool>(this, _token);
-    }
 
     /// <summary>Gives an item to the reader, if one waits; else keeps it.</summary>
     /// <returns>False where a callback is busy with it: the loop goes on when it is done.</returns>
@@ -222,17 +184,19 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     {
         if (_callback is not null)
             return Call(item);
-        Action<object?>? continuation = TakeContinuation();
+        // Behind messages read ahead that IgnoreMessages has just dropped, it must not be delivered: the lock tells.
+        Action<object?>? continuation = HasAhead || _isIgnoring ? null : TakeContinuation(Outcome.Item);
         if (continuation is null)
         {
-            // It may have come in the meantime.
             item = Keep(item);
             lock (_sync)
             {
-                continuation = TakeContinuation();
+                bool isDropped = _isIgnoring && item.IsMessage;
+                // A reader may have come in the meantime.
+                continuation = isDropped ? null : TakeContinuation(Outcome.Item);
                 if (continuation is null)
                 {
-                    if (_connection.Close.HasBegun || _result is not null || _isIgnoring)
+                    if (_isIgnoring || _connection.Close.HasBegun || _result is not null)
                     {
                         item.Hold!.Release();
                         return true;
@@ -246,7 +210,7 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         }
 
         Lease(item);
-        Resume(continuation, Outcome.Item);
+        Resume(continuation);
         if (!IsReaderWaiting)
             OnReaderAway();
         return true;
@@ -298,6 +262,9 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         return true;
     }
 
+    /// <summary>Goes on receiving once a reader has taken half of what may be read ahead.</summary>
+    private bool TryResumeForReader() => _aheadCost <= _readAhead / 2 && TryResume();
+
     private void Lease(Incoming item)
     {
         _lease = item;
@@ -307,12 +274,27 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
 
     private void EndLease()
     {
+        PoisonLease();
         _isLeased = false;
-        SharedMemory? hold = _lease.Hold;
-        if (hold is null)
+        if (_lease.Hold is null)
             return;
-        _lease = default;
-        hold.Release();
+        SharedMemory? hold;
+        lock (_sync)
+        {
+            // A send on another thread may be about to hold it too.
+            hold = _lease.Hold;
+            _lease = default;
+        }
+
+        hold?.Release();
+    }
+
+    /// <summary>Makes a use of memory after its lease has ended show, in debug builds.</summary>
+    [System.Diagnostics.Conditional("DEBUG")]
+    private void PoisonLease()
+    {
+        if (_isLeased && _lease.Hold is null)
+            _lease.Array.AsSpan(_lease.Start, _lease.Length).Fill(0xA5);
     }
 
     /// <summary>Makes a lease on the current block outlive it. Under the lock.</summary>
@@ -324,9 +306,9 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
 
     private bool TakeAhead()
     {
-        while (_ahead is { Count: > 0 })
+        while (HasAhead)
         {
-            Incoming item = _ahead.Dequeue();
+            Incoming item = _ahead!.Dequeue();
             _aheadCost -= item.Cost;
             if (item.IsMessage || _control == Observation.Yes)
             {
@@ -342,16 +324,22 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
 
     private void DropAhead()
     {
-        while (_ahead is { Count: > 0 })
-            _ahead.Dequeue().Hold?.Release();
+        while (HasAhead)
+            _ahead!.Dequeue().Hold?.Release();
         _aheadCost = 0;
     }
 
-    /// <summary>Drops what was read ahead and the lease: the application has aborted or disposed the connection.</summary>
-    public void Discard()
+    /// <summary>Drops what has not been read, after the end of the connection: the application has aborted or disposed it.</summary>
+    /// <param name="endLease">Whether the lease ends too: not by an abort, which may come from anywhere while a message is in use.</param>
+    public void Discard(bool endLease)
     {
         lock (_sync)
+        {
+            _isDiscarded = true;
             DropAhead();
+            if (endLease)
+                EndLease();
+        }
     }
 
     /// <summary>Resumes a reader that waits at the end of the connection, once it has read what was read ahead.</summary>
@@ -360,184 +348,27 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         Action<object?>? continuation;
         lock (_sync)
         {
-            if (_ahead is { Count: > 0 })
+            if (HasAhead)
                 return;
-            continuation = TakeContinuation();
+            continuation = TakeContinuation(Outcome.End);
         }
 
-        _registration.Unregister();
-        _connection.OnAllRead();
+        AllRead();
         if (continuation is not null)
-            ResumeLater(continuation, Outcome.End);
+            ResumeLater(continuation);
     }
 
-    private Action<object?>? TakeContinuation() =>
-        Volatile.Read(ref _continuation) is null ? null : Interlocked.Exchange(ref _continuation, null);
-
-    /// <summary>Resumes the reader right here, unless it must run elsewhere.</summary>
-    private void Resume(Action<object?> continuation, Outcome outcome)
+    /// <summary>Notes that the connection has ended and that nothing is left to read.</summary>
+    private void AllRead()
     {
-        object? state = _continuationState;
-        object? scheduler = _scheduler;
-        ExecutionContext? context = _context;
-        _outcome = outcome;
-        if (scheduler is not null)
-            Post(scheduler, continuation, state);
-        else if (context is not null)
-            ExecutionContext.Run(context, static s => ((Resumption)s!).Invoke(), new Resumption(continuation, state));
-        else
-            continuation(state);
-    }
-
-    /// <summary>Resumes the reader on a thread of the pool: whoever found the end has other things to do.</summary>
-    private void ResumeLater(Action<object?> continuation, Outcome outcome)
-    {
-        object? state = _continuationState;
-        object? scheduler = _scheduler;
-        _outcome = outcome;
-        if (scheduler is not null)
-            Post(scheduler, continuation, state);
-        else
-            ThreadPool.UnsafeQueueUserWorkItem(new Resumption(continuation, state, _context), preferLocal: false);
-    }
-
-    private static void Post(object scheduler, Action<object?> continuation, object? state)
-    {
-        if (scheduler is SynchronizationContext context)
-            context.Post(static s => ((Resumption)s!).Invoke(), new Resumption(continuation, state));
-        else
-            _ = Task.Factory.StartNew(continuation, state, CancellationToken.None, TaskCreationOptions.DenyChildAttach, (TaskScheduler)scheduler);
-    }
-
-    /// <summary>Ends the wait of a reader whose token has fired. A message that comes stays for the next one (rule R5).</summary>
-    private void CancelWait()
-    {
-        Action<object?>? continuation;
         lock (_sync)
-        {
-            if (!_waitToken.IsCancellationRequested)
-                return;
-            continuation = TakeContinuation();
-        }
-
-        if (continuation is not null)
-            ResumeLater(continuation, Outcome.Canceled);
-    }
-
-    /// <summary>Registers with the token of a wait. A registration is kept while the same token comes again.</summary>
-    private void WatchToken()
-    {
-        CancellationToken token = _waitToken;
-        if (!token.CanBeCanceled || token == _connection.HandlerToken)
-            return; // the end of the connection resumes the reader anyway
-        if (token != _registeredToken)
         {
             _registration.Unregister();
-            _registeredToken = token;
-            _registration = token.UnsafeRegister(static loop => ((ReceiveLoop)loop!).CancelWait(), this);
-        }
-        else if (token.IsCancellationRequested)
-        {
-            CancelWait();
-        }
-    }
-
-    ValueTaskSourceStatus IValueTaskSource<bool>.GetStatus(short token) => GetStatus(token);
-
-    ValueTaskSourceStatus IValueTaskSource<WebSocketMessage>.GetStatus(short token) => GetStatus(token);
-
-    bool IValueTaskSource<bool>.GetResult(short token) => GetResult(token);
-
-    WebSocketMessage IValueTaskSource<WebSocketMessage>.GetResult(short token) => GetResult(token) ? Message : default;
-
-    void IValueTaskSource<bool>.OnCompleted(
-        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        OnCompleted(continuation, state, token, flags);
-
-    void IValueTaskSource<WebSocketMessage>.OnCompleted(
-        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        OnCompleted(continuation, state, token, flags);
-
-    private ValueTaskSourceStatus GetStatus(short token)
-    {
-        CheckToken(token);
-        return _outcome switch
-        {
-            Outcome.Pending => ValueTaskSourceStatus.Pending,
-            Outcome.Canceled => ValueTaskSourceStatus.Canceled,
-            Outcome.End when _throws && !_result!.IsClean => ValueTaskSourceStatus.Faulted,
-            _ => ValueTaskSourceStatus.Succeeded,
-        };
-    }
-
-    private bool GetResult(short token)
-    {
-        CheckToken(token);
-        Outcome outcome = _outcome;
-        if (outcome == Outcome.Pending)
-            throw new InvalidOperationException("The read has not completed: await it.");
-        _isWaiting = false;
-        _continuationState = _scheduler = null;
-        _context = null;
-        switch (outcome)
-        {
-            case Outcome.Item:
-                return true;
-            case Outcome.Canceled:
-                throw new OperationCanceledException(_waitToken);
-            default:
-                return _throws && !_result!.IsClean ? throw new WebSocketClosedException(_result) : false;
-        }
-    }
-
-    private void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
-    {
-        CheckToken(token);
-        CaptureContext(flags);
-        _continuationState = state;
-        if (t_running == this)
-        {
-            // The loop looks at it as soon as this thread is back there.
-            Interlocked.Exchange(ref _continuation, continuation);
-            WatchToken();
-            return;
+            _registration = default;
+            _registeredToken = default;
         }
 
-        Outcome outcome;
-        lock (_sync)
-        {
-            outcome = TakeAhead() ? Outcome.Item : _result is not null ? Outcome.End : Outcome.Pending;
-            if (outcome == Outcome.Pending)
-                Interlocked.Exchange(ref _continuation, continuation);
-        }
-
-        if (outcome != Outcome.Pending)
-        {
-            ResumeLater(continuation, outcome);
-            return;
-        }
-
-        WatchToken();
-        _connection.Send.Flush();
-    }
-
-    private void CaptureContext(ValueTaskSourceOnCompletedFlags flags)
-    {
-        if ((flags & ValueTaskSourceOnCompletedFlags.FlowExecutionContext) != 0)
-            _context = ExecutionContext.Capture();
-        if ((flags & ValueTaskSourceOnCompletedFlags.UseSchedulingContext) == 0)
-            return;
-        SynchronizationContext? context = SynchronizationContext.Current;
-        if (context is not null && context.GetType() != typeof(SynchronizationContext))
-            _scheduler = context;
-        else if (TaskScheduler.Current != TaskScheduler.Default)
-            _scheduler = TaskScheduler.Current;
-    }
-
-    private void CheckToken(short token)
-    {
-        if (token != _token)
-            throw new InvalidOperationException("A read was awaited twice: await the task of each read once.");
+        _connection.OnAllRead();
     }
 
     [DoesNotReturn]
@@ -551,18 +382,4 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     [DoesNotReturn]
     private static void ThrowCallback() => throw new InvalidOperationException(
         "The messages of this connection go to a callback (WebSocketHandler): it cannot be read.");
-
-    /// <summary>A continuation that is to run on another thread.</summary>
-    private sealed class Resumption(Action<object?> continuation, object? state, ExecutionContext? context = null) : IThreadPoolWorkItem
-    {
-        public void Invoke() => continuation(state);
-
-        void IThreadPoolWorkItem.Execute()
-        {
-            if (context is null)
-                Invoke();
-            else
-                ExecutionContext.Run(context, static s => ((Resumption)s!).Invoke(), this);
-        }
-    }
 }

@@ -95,6 +95,12 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
     /// <summary>Gets whether nothing received is left unread here.</summary>
     public bool IsDrained => _position == _end;
 
+    /// <summary>Gets whether receiving is stopped because as much as is allowed has been read ahead.</summary>
+    public bool IsPaused => _state == State.Paused;
+
+    /// <summary>Gets whether the input has ended and its end waits for its turn.</summary>
+    public bool IsStopped => _state == State.Stopped && _isStopped;
+
     /// <summary>Begins to receive, with nobody reading yet.</summary>
     public void Start()
     {
@@ -105,13 +111,18 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
     /// <summary>Begins to receive, with the first part of a handler on the loop.</summary>
     public Task Start(Func<Task> handler)
     {
-        Claim();
+        if (!Claim())
+            return handler();
         ReceiveLoop? outer = t_running;
         t_running = this;
         Task handling;
         try
         {
             handling = handler();
+        }
+        catch (Exception e)
+        {
+            handling = Task.FromException(e);
         }
         finally
         {
@@ -189,7 +200,9 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
 
         if (cleanUp)
             CleanUp();
-        EndReading();
+        // Where the loop still runs, it does this when it leaves; but nobody waits for that.
+        if (cleanUp || IsReaderWaiting)
+            EndReading();
     }
 
     private bool Claim()
@@ -239,6 +252,9 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
             if (!Accept(_receive))
                 return false;
         }
+
+        if (_isDiscarded)
+            return Leave();
 
         if (_isDraining)
         {
@@ -345,7 +361,16 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
         bool isAllConsumed = _position == _end;
         _blockStart = _position;
         ArraySegment<byte> direct = isAllConsumed && !_isDraining ? _assembler.GetDirectBuffer(DirectMinimum) : default;
-        ValueTask<ReceivedBlock> receive = _transport.ReceiveAsync(direct);
+        ValueTask<ReceivedBlock> receive;
+        try
+        {
+            receive = _transport.ReceiveAsync(direct);
+        }
+        catch (Exception e)
+        {
+            return ReceiveFailed(e);
+        }
+
         if (!receive.IsCompleted)
         {
             _synchronous = 0;
@@ -378,10 +403,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
         }
         catch (Exception e)
         {
-            _position = _end = _blockStart = 0;
-            _block = [];
-            _connection.Close.OnReceiveFailed(e);
-            return Leave();
+            return ReceiveFailed(e);
         }
 
         _block = block.Memory.Array ?? [];
@@ -398,6 +420,14 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
         return true;
     }
 
+    private bool ReceiveFailed(Exception exception)
+    {
+        _position = _end = _blockStart = 0;
+        _block = [];
+        _connection.Close.OnReceiveFailed(exception);
+        return Leave();
+    }
+
     /// <summary>Waits with what ended the input until its turn has come.</summary>
     private bool Stop()
     {
@@ -405,10 +435,14 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
         lock (_sync)
         {
             act = !_hasActed
-                && (IsReaderWaiting || _callback is not null || _hasHandlerReturned || _connection.Close.HasBegun);
+                && ((IsAsking && !HasAhead) || _callback is not null || _isIgnoring || _hasHandlerReturned || _connection.Close.HasBegun);
             _hasActed |= act;
             if (!act)
+            {
+                _connection.Deadlines.SuspendIdle();
+                _connection.Deadlines.SetGrace(_grace);
                 _state = State.Stopped;
+            }
         }
 
         _connection.Send.Flush();
@@ -427,8 +461,6 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
             return Leave();
         }
 
-        _connection.Deadlines.SuspendIdle();
-        _connection.Deadlines.SetGrace(_grace);
         return false;
     }
 
@@ -443,19 +475,19 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
     /// <summary>Leaves the loop: for good where the connection has ended, else until it does.</summary>
     private bool Leave()
     {
+        bool hasEnded;
         bool cleanUp;
         lock (_sync)
         {
-            cleanUp = _result is not null && _state != State.Ended;
-            _state = _result is null ? State.Stopped : State.Ended;
+            hasEnded = _result is not null;
+            cleanUp = hasEnded && _state != State.Ended;
+            _state = hasEnded ? State.Ended : State.Stopped;
         }
 
         if (cleanUp)
-        {
             CleanUp();
+        if (hasEnded)
             EndReading();
-        }
-
         return false;
     }
 

@@ -86,6 +86,9 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     /// <summary>Gets how many accepted bytes have not been taken by the transport.</summary>
     public long BufferedBytes => Interlocked.Read(ref _buffered);
 
+    /// <summary>Gets whether the transport has failed a write.</summary>
+    public bool IsBroken => Volatile.Read(ref _isBroken);
+
     /// <summary>Gets whether messages are accepted.</summary>
     public bool IsOpen => !Volatile.Read(ref _isClosed);
 

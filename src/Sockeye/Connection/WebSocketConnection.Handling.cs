@@ -30,7 +30,7 @@ public sealed partial class WebSocketConnection
         Receive.OnHandlerReturned();
         Close.Begin(CloseCode.Normal, "", CloseCause.Local);
         await Closed.ConfigureAwait(false);
-        Receive.Discard();
+        Receive.Discard(endLease: true);
     }
 
     /// <summary>Runs callbacks; completes when the connection has ended. Never throws.</summary>
@@ -75,15 +75,28 @@ public sealed partial class WebSocketConnection
     private void CancelHandler()
     {
         // Callbacks of the application run elsewhere, never on the stack of who found the end.
-        if (_handlerCancellation is { IsCancellationRequested: false } source)
-            ThreadPool.UnsafeQueueUserWorkItem(static s => s.Cancel(), source, preferLocal: false);
+        if (_handlerCancellation is { IsCancellationRequested: false })
+            ThreadPool.UnsafeQueueUserWorkItem(static socket => socket.CancelHandlerHere(), this, preferLocal: false);
+    }
+
+    private void CancelHandlerHere()
+    {
+        try
+        {
+            _handlerCancellation!.Cancel();
+        }
+        catch (AggregateException e)
+        {
+            _logger.HandlerFailed(e);
+        }
     }
 
     /// <summary>Tells whether a handler ended because its connection did.</summary>
     private bool IsOwnEnd(Exception exception) => exception switch
     {
         WebSocketClosedException closed => ReferenceEquals(closed.Result, Close.Result) || Close.HasBegun,
-        OperationCanceledException canceled => canceled.CancellationToken == HandlerToken && HandlerToken.IsCancellationRequested,
+        // Its token may have come back in another that was linked to it.
+        OperationCanceledException => HandlerToken.IsCancellationRequested,
         _ => false,
     };
 }

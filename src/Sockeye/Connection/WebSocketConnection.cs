@@ -50,6 +50,12 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <summary>Gets the subprotocol that was agreed on; null where none was.</summary>
     public string? Subprotocol => Details.Subprotocol;
 
+    /// <summary>Gets the request that opened the connection: its path, query and headers; null where it was upgraded elsewhere.</summary>
+    public RequestHead? Request => Details.Request;
+
+    /// <summary>Gets the headers of the response that opened the connection; null where it was upgraded elsewhere.</summary>
+    public HttpHeaders? ResponseHeaders => Details.ResponseHeaders;
+
     /// <summary>Gets the address of this side; null where the transport has none.</summary>
     public EndPoint? LocalEndPoint => _transport.LocalEndPoint;
 
@@ -259,11 +265,11 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     public void Abort() => AbortFor(CloseCause.Aborted);
 
     /// <summary>Closes the connection with 1000 and waits, at most <see cref="WebSocketConnectionOptions.CloseTimeout"/> without
-    /// progress; then aborts. Nothing that was accepted is lost. Idempotent, from any thread.</summary>
+    /// progress; then aborts. Nothing that was accepted is lost; the lease on a message ends. Idempotent, from any thread.</summary>
     public async ValueTask DisposeAsync()
     {
         await CloseForAsync(CloseCode.Normal, "", CloseCause.Local).ConfigureAwait(false);
-        Receive.Discard();
+        Receive.Discard(endLease: true);
     }
 
     internal Task<CloseResult> CloseForAsync(CloseCode code, string reason, CloseCause cause)
@@ -275,7 +281,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     internal void AbortFor(CloseCause cause)
     {
         Close.Fail(cause, exception: null);
-        Receive.Discard();
+        Receive.Discard(endLease: false);
         CancelHandler();
     }
 
@@ -319,7 +325,11 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         lock (Sync)
             unanswered = _pings.TakeAll();
         for (; unanswered is not null; unanswered = unanswered.Next)
+        {
             unanswered.Pong.TrySetException(new WebSocketClosedException(result));
+            _ = unanswered.Pong.Task.Exception; // observed, whether anybody awaits it or not
+        }
+
         _logger.Closed(result.Code, result.Cause, result.IsClean);
     }
 

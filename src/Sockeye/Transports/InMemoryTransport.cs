@@ -14,6 +14,7 @@ internal sealed class InMemoryTransport : Transport
     private ReceiveBuffer _buffer;
     private long _bytesSent;
     private int _ended;
+    private volatile bool _isReleased;
 
     private InMemoryTransport(Pipe incoming, Pipe outgoing, BufferPool buffers)
     {
@@ -46,6 +47,7 @@ internal sealed class InMemoryTransport : Transport
             return new ValueTask<ReceivedBlock>(new ReceivedBlock(_buffer.Block, 0, IsEnd: false));
         }
 
+        _isReleased = false;
         _buffer.Rest();
         return ReadAsync(direct);
     }
@@ -59,8 +61,8 @@ internal sealed class InMemoryTransport : Transport
     public override void ReleaseBlock()
     {
         _buffer.Release();
-        // Nobody reads here any more: what the peer still sends, it sends to nobody.
-        _incoming.Reader.Complete();
+        _isReleased = true;
+        EndReading();
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
@@ -77,13 +79,14 @@ internal sealed class InMemoryTransport : Transport
     {
         if (Interlocked.Exchange(ref _ended, 1) != 0)
             return;
+        // Writers only: either side may be in the middle of a read, whose memory must stay.
         var reset = new IOException("The connection was reset.");
-        // The readers are not completed here: the memory of what has arrived may be in use by the one or the other.
         _outgoing.Writer.CancelPendingFlush();
         _outgoing.Writer.Complete(reset);
         _incoming.Writer.CancelPendingFlush();
         _incoming.Writer.Complete(reset);
         _incoming.Reader.CancelPendingRead();
+        EndReading();
     }
 
     public override async ValueTask DisposeAsync()
@@ -93,6 +96,14 @@ internal sealed class InMemoryTransport : Transport
         _outgoing.Writer.CancelPendingFlush();
         await _outgoing.Writer.CompleteAsync().ConfigureAwait(false);
         _incoming.Reader.CancelPendingRead();
+        EndReading();
+    }
+
+    /// <summary>Once the connection has ended and its memory is back, nobody reads here: what the peer still sends, it sends to nobody.</summary>
+    private void EndReading()
+    {
+        if (_isReleased && Volatile.Read(ref _ended) != 0)
+            _incoming.Reader.Complete();
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]

@@ -157,7 +157,12 @@ internal sealed class StreamTransport : Transport
     {
         try
         {
-            await _stream.ReadAsync(Memory<byte>.Empty, CancellationToken.None).ConfigureAwait(false);
+            do
+            {
+                await _stream.ReadAsync(Memory<byte>.Empty, CancellationToken.None).ConfigureAwait(false);
+            }
+            while (IsEarly());
+
             if (direct.Count > 0 && _buffer.IsEmpty)
             {
                 int straight = await _stream.ReadAsync(direct.AsMemory(), CancellationToken.None).ConfigureAwait(false);
@@ -173,6 +178,9 @@ internal sealed class StreamTransport : Transport
             throw new IOException(e.Message, e);
         }
     }
+
+    /// <summary>Tells whether a wait has ended with nothing to read: that of a socket may, for an event that was used already.</summary>
+    private bool IsEarly() => _stream is NetworkStream && !_socket!.Poll(0, SelectMode.SelectRead);
 
     private async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
     {

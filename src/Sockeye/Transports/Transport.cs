@@ -42,8 +42,8 @@ internal abstract class Transport : IAsyncDisposable
     /// <returns>The memory, with one reference added for the caller, who releases it once.</returns>
     public abstract SharedMemory Retain();
 
-    /// <summary>Gives back the memory of the current block: the engine will not receive again. Called once, when no receive is
-    /// under way.</summary>
+    /// <summary>Gives back the memory of the current block, of which nothing is needed any more. Called when no receive is under way;
+    /// receiving may go on.</summary>
     public abstract void ReleaseBlock();
 
     /// <summary>Sends two pieces one after the other; completes when all of it has been taken.</summary>

@@ -1,4 +1,4 @@
-// Client session in a page in headless Chromium: node browser-client.mjs URL [--ca FILE]
+// Client session in a page in headless Chromium: node browser-client.mjs URL [--ca FILE] [--plain]
 // The page is served from http://127.0.0.1:<any port>, which is the Origin that the WebSocket server sees.
 
 import { execFileSync } from "node:child_process";
@@ -13,7 +13,7 @@ import { client, print } from "./command.mjs";
 const home = mkdtempSync(join(tmpdir(), "sockeye-browser-"));
 process.on("exit", () => rmSync(home, { recursive: true, force: true }));
 
-await client(async (url, caFile) => {
+await client(async (url, caFile, plain) => {
   if (caFile) trust(caFile);
   const browser = await chromium.launch({
     executablePath: "/usr/bin/chromium",
@@ -24,10 +24,10 @@ await client(async (url, caFile) => {
     const page = await browser.newPage();
     await page.exposeFunction("report", print);
     await page.goto(await servePage());
-    return await page.evaluate(async (url) => {
+    return await page.evaluate(async ([url, plain]) => {
       const { runSession } = await import("/session.mjs");
-      return await runSession((protocols) => new WebSocket(url, protocols), globalThis.report);
-    }, url);
+      return await runSession((protocols) => new WebSocket(url, protocols), globalThis.report, plain);
+    }, [url, plain]);
   } finally {
     await browser.close();
   }

@@ -1,4 +1,4 @@
-"""Client session on websockets (Debian's python3-websockets): python3 python_client.py URL [--ca FILE]
+"""Client session on websockets (Debian's python3-websockets): python3 python_client.py URL [--ca FILE] [--plain]
 
 The twin of session.mjs: the same steps, the same lines.
 """
@@ -28,13 +28,13 @@ def report(name, ok, detail):
     print(json.dumps({"step": name, "ok": ok, "detail": detail}, ensure_ascii=False, separators=(",", ":")), flush=True)
 
 
-async def echoes(connect):
+async def echoes(connect, plain):
     peer = None
 
     async def open_with_subprotocols():
         nonlocal peer
-        peer = await connect(PROTOCOLS)
-        expect(peer.subprotocol, "echo.v1", "subprotocol")
+        peer = await connect(None if plain else PROTOCOLS)
+        expect(peer.subprotocol, None if plain else "echo.v1", "subprotocol")
 
     async def echo(message):
         await peer.send(message)
@@ -46,6 +46,8 @@ async def echoes(connect):
         expect_same(await peer.recv(), message)
 
     async def ask(command, expected):
+        if plain:
+            return "not asked of a plain echo server"
         await peer.send(command)
         answer = await peer.recv()
         if answer == "unsupported":
@@ -72,7 +74,7 @@ async def echoes(connect):
     await step("close by the client", close)
 
 
-async def closed_by_the_server(connect):
+async def closed_by_the_server(connect, _):
     peer = None
 
     async def open_again():
@@ -89,7 +91,7 @@ async def closed_by_the_server(connect):
     await step("close by the server", close)
 
 
-async def without_subprotocol(connect):
+async def without_subprotocol(connect, _):
     async def open_and_close():
         peer = await connect(None)
         expect(peer.subprotocol, None, "subprotocol")
@@ -138,14 +140,14 @@ def expect_end(peer, code):
     expect(peer.close_rcvd is not None and peer.close_sent is not None, True, "clean close")
 
 
-async def session(url, tls):
+async def session(url, tls, plain):
     def connect(protocols):
         return websockets.connect(url, ssl=tls, subprotocols=protocols, max_size=256 * 1024 * 1024, ping_interval=None)
 
     passed = True
-    for part in (echoes, closed_by_the_server, without_subprotocol):
+    for part in (echoes, without_subprotocol) if plain else (echoes, closed_by_the_server, without_subprotocol):
         try:
-            await part(connect)
+            await part(connect, plain)
         except Exception:
             passed = False  # reported; the next part starts afresh
     return passed
@@ -155,11 +157,12 @@ def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("url")
     arguments.add_argument("--ca")
+    arguments.add_argument("--plain", action="store_true")
     options = arguments.parse_args()
     sys.stdout.reconfigure(encoding="utf-8")
     tls = ssl.create_default_context(cafile=options.ca) if options.url.startswith("wss:") else None
     try:
-        code = 0 if asyncio.run(asyncio.wait_for(session(options.url, tls), 60)) else 1
+        code = 0 if asyncio.run(asyncio.wait_for(session(options.url, tls, options.plain), 60)) else 1
     except asyncio.TimeoutError:
         report("time limit", False, "60 s have passed")
         code = 2

@@ -5,7 +5,8 @@ using Sockeye.Transports;
 
 namespace Sockeye.Tests.Connection;
 
-/// <summary>A connection under test, and its peer as bare bytes under the control of the test; over the in-memory transport.</summary>
+/// <summary>A connection under test, and its peer as bare bytes under the control of the test; over the in-memory transport unless a
+/// carrier is named.</summary>
 internal sealed class RawPeer : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -64,6 +65,24 @@ internal sealed class RawPeer : IAsyncDisposable
         var buffers = new BufferPool(new CountingPool());
         (InMemoryTransport own, InMemoryTransport peer) = InMemoryTransport.CreatePair(buffers, BufferPool.Shared, capacity);
         return new RawPeer(role, configure, buffers, wrap is null ? own : wrap(own), peer);
+    }
+
+    /// <summary>Makes a connection over a carrier; it has not been started.</summary>
+    public static async Task<RawPeer> CreateAsync(
+        Carrier carrier, Role role = Role.Server, Func<WebSocketConnectionOptions, WebSocketConnectionOptions>? configure = null)
+    {
+        var buffers = new BufferPool(new CountingPool());
+        (Transport own, Transport peer) = await Carriers.ConnectAsync(carrier, role, buffers);
+        return new RawPeer(role, configure, buffers, own, peer);
+    }
+
+    /// <summary>Makes a connection over a carrier that receives from now on.</summary>
+    public static async Task<RawPeer> OpenAsync(
+        Carrier carrier, Role role = Role.Server, Func<WebSocketConnectionOptions, WebSocketConnectionOptions>? configure = null)
+    {
+        RawPeer peer = await CreateAsync(carrier, role, configure);
+        peer.Connection.Start();
+        return peer;
     }
 
     /// <summary>Builds a frame as the peer sends it: masked towards a server.</summary>
@@ -145,7 +164,7 @@ internal sealed class RawPeer : IAsyncDisposable
     {
         Connection.Abort();
         await Connection.Closed.WaitAsync(Patience);
-        await this.EndLeaseAsync();
+        await Connection.DisposeAsync(); // the last lease
         Transport.Abort();
         await Settle.UntilAsync(() => Pool.Outstanding == 0 && Buffers.SlabsHeld == 0, () =>
             $"{Buffers.SlabsHeld} slabs held, {Pool.Outstanding} arrays out, rented at {string.Join("\n---\n", Pool.Traces)}");

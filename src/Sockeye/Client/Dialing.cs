@@ -1,0 +1,128 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using Sockeye.Transports;
+
+namespace Sockeye;
+
+/// <summary>Brings about the transport that a client speaks over: name, TCP, TLS.</summary>
+internal static class Dialing
+{
+    /// <summary>Connects.</summary>
+    /// <exception cref="WebSocketHandshakeException">A step failed or took too long.</exception>
+    /// <exception cref="OperationCanceledException">The caller's token was cancelled.</exception>
+    public static async Task<Transport> DialAsync(WebSocketUri uri, WebSocketClientOptions options, HandshakeDeadline deadline)
+    {
+        IPAddress[] addresses = await ResolveAsync(uri, deadline).ConfigureAwait(false);
+        Socket socket = await ConnectAsync(uri, addresses, deadline).ConfigureAwait(false);
+        BufferPool buffers = options.Connection.Buffers;
+        return uri.IsSecure
+            ? await SecureAsync(uri, socket, options.Tls, buffers, deadline).ConfigureAwait(false)
+            : new SocketTransport(socket, buffers);
+    }
+
+    private static async Task<IPAddress[]> ResolveAsync(WebSocketUri uri, HandshakeDeadline deadline)
+    {
+        if (IPAddress.TryParse(uri.Host, out IPAddress? address))
+            return [address];
+
+        try
+        {
+            IPAddress[] addresses = await Dns.GetHostAddressesAsync(uri.Host, deadline.Token).ConfigureAwait(false);
+            if (addresses.Length > 0)
+                return addresses;
+        }
+        catch (Exception e) when (deadline.IsOver)
+        {
+            throw deadline.Explain(e, $"the address of {uri.Host}");
+        }
+        catch (SocketException e)
+        {
+            throw new WebSocketHandshakeException(HandshakeFailure.Dns, $"The host {uri.Host} has no address: {e.Message}.", e);
+        }
+
+        throw new WebSocketHandshakeException(HandshakeFailure.Dns, $"The host {uri.Host} has no address.");
+    }
+
+    /// <summary>Tries one address after the other.</summary>
+    private static async Task<Socket> ConnectAsync(WebSocketUri uri, IPAddress[] addresses, HandshakeDeadline deadline)
+    {
+        SocketException? last = null;
+        foreach (IPAddress address in addresses)
+        {
+            Socket? socket = null;
+            try
+            {
+                socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                await socket.ConnectAsync(new IPEndPoint(address, uri.Port), deadline.Token).ConfigureAwait(false);
+                return socket;
+            }
+            catch (Exception e)
+            {
+                socket?.Dispose();
+                if (deadline.IsOver)
+                    throw deadline.Explain(e, $"a TCP connection to {uri.Host} port {uri.Port}");
+                if (e is not SocketException failure)
+                    throw;
+                last = failure;
+            }
+        }
+
+        string reason = last!.SocketErrorCode == SocketError.ConnectionRefused ? "nothing listens there" : last.Message;
+        throw new WebSocketHandshakeException(
+            HandshakeFailure.Connect, $"Cannot connect to {uri.Host} port {uri.Port}: {reason}.", last);
+    }
+
+    private static async Task<Transport> SecureAsync(
+        WebSocketUri uri, Socket socket, SslClientAuthenticationOptions? tls, BufferPool buffers, HandshakeDeadline deadline)
+    {
+        EndPoint? local = socket.LocalEndPoint;
+        EndPoint? remote = socket.RemoteEndPoint;
+        var stream = new SslStream(new NetworkStream(socket, ownsSocket: true));
+        try
+        {
+            await stream.AuthenticateAsClientAsync(TlsOptions(tls, uri.Host), deadline.Token).ConfigureAwait(false);
+            return new StreamTransport(stream, buffers, local, remote, isSecure: true, socket);
+        }
+        catch (Exception e)
+        {
+            await stream.DisposeAsync().ConfigureAwait(false);
+            if (deadline.IsOver)
+                throw deadline.Explain(e, $"TLS with {uri.Host}");
+            if (e is not (AuthenticationException or IOException or SocketException))
+                throw;
+            throw new WebSocketHandshakeException(
+                HandshakeFailure.Tls, $"TLS with {uri.Host} port {uri.Port} failed: {(e.InnerException ?? e).Message}", e);
+        }
+    }
+
+    /// <summary>Copies the user's options, with the server's name for SNI and for the check of its certificate.</summary>
+    private static SslClientAuthenticationOptions TlsOptions(SslClientAuthenticationOptions? from, string host)
+    {
+        from ??= new SslClientAuthenticationOptions();
+        var options = new SslClientAuthenticationOptions
+        {
+            TargetHost = string.IsNullOrEmpty(from.TargetHost) ? host : from.TargetHost,
+            ApplicationProtocols = from.ApplicationProtocols ?? [SslApplicationProtocol.Http11],
+            AllowRenegotiation = from.AllowRenegotiation,
+            AllowTlsResume = from.AllowTlsResume,
+            CertificateChainPolicy = from.CertificateChainPolicy,
+            CertificateRevocationCheckMode = from.CertificateRevocationCheckMode,
+            CipherSuitesPolicy = from.CipherSuitesPolicy,
+            ClientCertificateContext = from.ClientCertificateContext,
+            ClientCertificates = from.ClientCertificates,
+            EnabledSslProtocols = from.EnabledSslProtocols,
+            EncryptionPolicy = from.EncryptionPolicy,
+            LocalCertificateSelectionCallback = from.LocalCertificateSelectionCallback,
+            RemoteCertificateValidationCallback = from.RemoteCertificateValidationCallback,
+        };
+        if (OperatingSystem.IsLinux() || OperatingSystem.IsWindows())
+        {
+            options.AllowRsaPkcs1Padding = from.AllowRsaPkcs1Padding;
+            options.AllowRsaPssPadding = from.AllowRsaPssPadding;
+        }
+
+        return options;
+    }
+}

@@ -1,0 +1,95 @@
+using System.Net.Security;
+using Sockeye.Protocol;
+
+namespace Sockeye;
+
+/// <summary>Sets how a client connects. Immutable; any number of connections may share it.</summary>
+/// <remarks>A wrong value throws where it is set. The clock and the logs are those of <see cref="Connection"/>.</remarks>
+public sealed record WebSocketClientOptions
+{
+    /// <summary>The default options.</summary>
+    public static WebSocketClientOptions Default { get; } = new();
+
+    /// <summary>Gets the subprotocols to offer, the one preferred first; none by default.</summary>
+    /// <exception cref="ArgumentException">An element is no token or is there twice.</exception>
+    public IReadOnlyList<string> Subprotocols
+    {
+        get;
+        init
+        {
+            Subprotocol.Validate(value, nameof(Subprotocols));
+            field = [.. value];
+        }
+    } = [];
+
+    /// <summary>Gets whether a server that selects none of the <see cref="Subprotocols"/> is a failure; true by default, as in
+    /// browsers. It has no effect where none is offered.</summary>
+    public bool RequireSubprotocol { get; init; } = true;
+
+    /// <summary>Gets the headers to add to the request, sent exactly as they are; none by default. An <c>Authorization</c> here wins
+    /// over user information in the URI, and a <c>Host</c> over that of the URI.</summary>
+    /// <exception cref="ArgumentException">They hold a header that the handshake itself writes: <c>Upgrade</c>, <c>Connection</c>,
+    /// <c>Sec-WebSocket-*</c>, <c>Content-Length</c> or <c>Transfer-Encoding</c>.</exception>
+    public HttpHeaders Headers
+    {
+        get;
+        init
+        {
+            HandshakeHeaders.ThrowIfReserved(value, nameof(Headers));
+            field = value;
+        }
+    } = [];
+
+    /// <summary>Gets the value of <c>Origin</c>, such as <c>https://example.com</c>; null (the default) sends none.</summary>
+    /// <exception cref="ArgumentException">The value cannot stand in a header.</exception>
+    public string? Origin
+    {
+        get;
+        init
+        {
+            if (value is not null && !HttpHeaders.IsValue(value))
+                throw new ArgumentException($"'{PeerText.Escape(value)}' cannot stand in the header Origin.", nameof(Origin));
+            field = value;
+        }
+    }
+
+    /// <summary>Gets how long connecting may take as a whole, from the name of the host over TCP and TLS to the server's answer; 10 s by
+    /// default, at least 1 ms. The deadline is absolute: no byte moves it.</summary>
+    public TimeSpan ConnectTimeout
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.FromMilliseconds(1), nameof(ConnectTimeout));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, TimeSpan.FromDays(1), nameof(ConnectTimeout));
+            field = value;
+        }
+    } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Gets the options of TLS for <c>wss://</c>; null (the default) for those of the system. They are copied. Where
+    /// <see cref="SslClientAuthenticationOptions.TargetHost"/> is not set it is the host of the URI, which is sent to the server
+    /// (SNI) and must stand in its certificate.</summary>
+    public SslClientAuthenticationOptions? Tls { get; init; }
+
+    /// <summary>Gets the limits of the head of the response; <see cref="HandshakeLimits.Default"/> by default.</summary>
+    public HandshakeLimits Limits
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value, nameof(Limits));
+            field = value;
+        }
+    } = HandshakeLimits.Default;
+
+    /// <summary>Gets the options of the connection; <see cref="WebSocketConnectionOptions.Default"/> by default.</summary>
+    public WebSocketConnectionOptions Connection
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value, nameof(Connection));
+            field = value;
+        }
+    } = WebSocketConnectionOptions.Default;
+}

@@ -1,0 +1,85 @@
+using System.Text;
+using Sockeye.Protocol;
+
+namespace Sockeye;
+
+/// <summary>Holds what a client needs of a URI (RFC 6455, section 3).</summary>
+internal sealed record WebSocketUri
+{
+    /// <summary>Gets the host to connect to: a name in ASCII, or an address without brackets.</summary>
+    public required string Host { get; init; }
+
+    public required int Port { get; init; }
+
+    public required bool IsSecure { get; init; }
+
+    /// <summary>Gets the value of Host: the port stands there unless it is the default.</summary>
+    public required string HostHeader { get; init; }
+
+    /// <summary>Gets the path with the query, at least <c>/</c>.</summary>
+    public required string Target { get; init; }
+
+    /// <summary>Gets the value of Authorization that the user information stands for; null where there is none.</summary>
+    public string? Authorization { get; init; }
+
+    /// <summary>Reads a URI.</summary>
+    /// <exception cref="ArgumentException">It is none that a WebSocket client can connect to.</exception>
+    public static WebSocketUri Parse(string uri)
+    {
+        ArgumentNullException.ThrowIfNull(uri);
+        if (!Uri.TryCreate(uri, UriKind.Absolute, out Uri? parsed))
+            throw Refuse(uri, "is no absolute URI");
+        return Parse(parsed);
+    }
+
+    /// <inheritdoc cref="Parse(string)"/>
+    public static WebSocketUri Parse(Uri uri)
+    {
+        ArgumentNullException.ThrowIfNull(uri);
+        if (!uri.IsAbsoluteUri)
+            throw Refuse(uri.OriginalString, "is no absolute URI");
+
+        bool isSecure = uri.Scheme is "wss" or "https";
+        if (!isSecure && uri.Scheme is not ("ws" or "http"))
+            throw Refuse(uri.OriginalString, "has a scheme that is none of ws, wss, http and https");
+        if (uri.Fragment.Length > 0 || uri.OriginalString.Contains('#', StringComparison.Ordinal))
+            throw Refuse(uri.OriginalString, "has a fragment, which WebSocket URIs must not have; write '#' as %23");
+        string host = uri.IdnHost;
+        if (host.Length == 0)
+            throw Refuse(uri.OriginalString, "names no host");
+        if (uri.Port is <= 0 or > 65535)
+            throw Refuse(uri.OriginalString, "names no port to connect to");
+
+        bool isIPv6 = uri.HostNameType == UriHostNameType.IPv6;
+        if (isIPv6)
+            host = Uri.UnescapeDataString(host); // the % before a zone stands there as %25
+        string written = isIPv6 ? $"[{host.Split('%')[0]}]" : host;
+        bool isDefaultPort = uri.Port == (isSecure ? 443 : 80);
+        return new WebSocketUri
+        {
+            Host = host,
+            Port = uri.Port,
+            IsSecure = isSecure,
+            HostHeader = isDefaultPort ? written : $"{written}:{uri.Port}",
+            Target = uri.PathAndQuery is ['/', ..] target ? target : "/" + uri.PathAndQuery,
+            Authorization = uri.UserInfo.Length == 0 ? null : Basic(uri.UserInfo),
+        };
+    }
+
+    /// <summary>Gives the URI for logs: without credentials and query, which may hold secrets.</summary>
+    public override string ToString() => $"{(IsSecure ? "wss" : "ws")}://{HostHeader}{Target.Split('?')[0]}";
+
+    private static string Basic(string userInfo)
+    {
+        if (!userInfo.Contains(':', StringComparison.Ordinal))
+            userInfo += ":";
+        return "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes(Uri.UnescapeDataString(userInfo)));
+    }
+
+    private static ArgumentException Refuse(string uri, string why)
+    {
+        // what stands before an @ may be a password
+        int at = uri.LastIndexOf('@');
+        return new ArgumentException($"'{PeerText.Escape(at < 0 ? uri : "..." + uri[at..])}' {why}: use ws://host:port/path or wss://.", nameof(uri));
+    }
+}

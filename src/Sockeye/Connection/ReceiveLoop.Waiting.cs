@@ -1,0 +1,259 @@
+using System.Threading.Tasks.Sources;
+
+namespace Sockeye;
+
+/// <content>The wait of a reader: who resumes it, with which outcome, and where it goes on.</content>
+/// <remarks>A wait begins with <see cref="Wait"/>, when a reader asks, and is published with its continuation, when it awaits. From
+/// then on whoever takes the continuation answers: the loop with an item, a token, or the end of the connection.</remarks>
+internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSource<WebSocketMessage>
+{
+    private bool _isWaiting;
+    private bool _throws;
+    private short _token;
+    private Outcome _outcome;
+    private Action<object?>? _continuation;
+    private object? _continuationState;
+    private object? _scheduler;
+    private ExecutionContext? _context;
+    private CancellationToken _waitToken;
+    private CancellationToken _registeredToken;
+    private CancellationTokenRegistration _registration;
+
+    private enum Outcome : byte
+    {
+        Pending,
+        Item,
+        End,
+        Canceled,
+    }
+
+    /// <summary>Gets whether a reader waits.</summary>
+    public bool IsReaderWaiting => Volatile.Read(ref _continuation) is not null;
+
+    /// <summary>Gets whether a reader has asked and has not been answered, be it that it waits already or is about to.</summary>
+    private bool IsAsking => _isWaiting && _outcome == Outcome.Pending;
+
+    private ValueTask<bool> Wait(CancellationToken token)
+    {
+        _isWaiting = true;
+        _outcome = Outcome.Pending;
+        _waitToken = token;
+        _token++;
+        return new ValueTask<bool>(this, _token);
+    }
+
+    /// <summary>Takes the reader that waits, to resume it with an outcome: only one gets it.</summary>
+    private Action<object?>? TakeContinuation(Outcome outcome)
+    {
+        if (Volatile.Read(ref _continuation) is null || Interlocked.Exchange(ref _continuation, null) is not { } continuation)
+            return null;
+        _outcome = outcome;
+        return continuation;
+    }
+
+    /// <summary>Resumes the reader right here, unless it must run elsewhere.</summary>
+    private void Resume(Action<object?> continuation)
+    {
+        if (_scheduler is null && _context is null)
+            continuation(_continuationState);
+        else if (_scheduler is null)
+            new Resumption(continuation, _continuationState, _context).Run();
+        else
+            Post(_scheduler, new Resumption(continuation, _continuationState, _context));
+    }
+
+    /// <summary>Resumes the reader on a thread of the pool: whoever found the end has other things to do.</summary>
+    private void ResumeLater(Action<object?> continuation)
+    {
+        var reader = new Resumption(continuation, _continuationState, _context);
+        if (_scheduler is null)
+            ThreadPool.UnsafeQueueUserWorkItem(reader, preferLocal: false);
+        else
+            Post(_scheduler, reader);
+    }
+
+    private static void Post(object scheduler, Resumption reader)
+    {
+        if (scheduler is SynchronizationContext context)
+        {
+            context.Post(static s => ((Resumption)s!).Run(), reader);
+        }
+        else
+        {
+            _ = Task.Factory.StartNew(
+                static s => ((Resumption)s!).Run(), reader, CancellationToken.None, TaskCreationOptions.DenyChildAttach, (TaskScheduler)scheduler);
+        }
+    }
+
+    /// <summary>Ends the wait of a reader whose token has fired. A message that comes stays for the next one (rule R5).</summary>
+    private void CancelWait()
+    {
+        Action<object?>? continuation;
+        lock (_sync)
+        {
+            if (!_waitToken.IsCancellationRequested)
+                return;
+            continuation = TakeContinuation(Outcome.Canceled);
+        }
+
+        if (continuation is not null)
+            ResumeLater(continuation);
+    }
+
+    /// <summary>Registers with the token of a wait, before the wait can end. A registration is kept while the same token comes
+    /// again.</summary>
+    /// <returns>Whether the token can end the wait: that of the handler does not, the end of the connection does.</returns>
+    private bool WatchToken(CancellationToken token)
+    {
+        if (!token.CanBeCanceled || token == _connection.HandlerToken)
+            return false;
+        if (token == _registeredToken)
+            return true;
+        lock (_sync)
+        {
+            _registration.Unregister();
+            _registeredToken = token;
+            _registration = token.UnsafeRegister(static loop => ((ReceiveLoop)loop!).CancelWait(), this);
+        }
+
+        return true;
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<bool>.GetStatus(short token) => GetStatus(token);
+
+    ValueTaskSourceStatus IValueTaskSource<WebSocketMessage>.GetStatus(short token) => GetStatus(token);
+
+    bool IValueTaskSource<bool>.GetResult(short token) => GetResult(token);
+
+    WebSocketMessage IValueTaskSource<WebSocketMessage>.GetResult(short token) => GetResult(token) ? Message : default;
+
+    void IValueTaskSource<bool>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        OnCompleted(continuation, state, token, flags);
+
+    void IValueTaskSource<WebSocketMessage>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        OnCompleted(continuation, state, token, flags);
+
+    private ValueTaskSourceStatus GetStatus(short token)
+    {
+        CheckToken(token);
+        return _outcome switch
+        {
+            Outcome.Pending => ValueTaskSourceStatus.Pending,
+            Outcome.Canceled => ValueTaskSourceStatus.Canceled,
+            Outcome.End when _throws && !_result!.IsClean => ValueTaskSourceStatus.Faulted,
+            _ => ValueTaskSourceStatus.Succeeded,
+        };
+    }
+
+    private bool GetResult(short token)
+    {
+        CheckToken(token);
+        Outcome outcome = _outcome;
+        if (outcome == Outcome.Pending)
+            throw new InvalidOperationException("The read has not completed: await it.");
+        _isWaiting = false;
+        _continuationState = _scheduler = null;
+        _context = null;
+        switch (outcome)
+        {
+            case Outcome.Item:
+                return true;
+            case Outcome.Canceled:
+                throw new OperationCanceledException(_waitToken);
+            default:
+                return _throws && !_result!.IsClean ? throw new WebSocketClosedException(_result) : false;
+        }
+    }
+
+    private void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+    {
+        CheckToken(token);
+        CaptureContext(flags);
+        _continuationState = state;
+        CancellationToken cancellation = _waitToken;
+        bool isWatched = WatchToken(cancellation);
+        if (t_running == this && !HasAhead)
+        {
+            // The loop looks at it as soon as this thread is back there.
+            Interlocked.Exchange(ref _continuation, continuation);
+        }
+        else if (!TryWait(continuation, out bool resume))
+        {
+            ResumeLater(continuation);
+            if (resume)
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            return;
+        }
+        else
+        {
+            _connection.Send.Flush();
+            // Behind pings that were read ahead and that this reader does not want, the input may have stopped.
+            ActOnEnd();
+        }
+
+        // It may have fired before there was a wait to end.
+        if (isWatched && cancellation.IsCancellationRequested)
+            CancelWait();
+    }
+
+    /// <summary>Lets the reader wait, unless what it waits for has come in the meantime.</summary>
+    private bool TryWait(Action<object?> continuation, out bool resume)
+    {
+        resume = false;
+        lock (_sync)
+        {
+            if (TakeAhead())
+            {
+                _outcome = Outcome.Item;
+                resume = TryResumeForReader();
+                return false;
+            }
+
+            if (_result is not null)
+            {
+                _outcome = Outcome.End;
+                return false;
+            }
+
+            Interlocked.Exchange(ref _continuation, continuation);
+            return true;
+        }
+    }
+
+    private void CaptureContext(ValueTaskSourceOnCompletedFlags flags)
+    {
+        if ((flags & ValueTaskSourceOnCompletedFlags.FlowExecutionContext) != 0)
+            _context = ExecutionContext.Capture();
+        if ((flags & ValueTaskSourceOnCompletedFlags.UseSchedulingContext) == 0)
+            return;
+        SynchronizationContext? context = SynchronizationContext.Current;
+        if (context is not null && context.GetType() != typeof(SynchronizationContext))
+            _scheduler = context;
+        else if (TaskScheduler.Current != TaskScheduler.Default)
+            _scheduler = TaskScheduler.Current;
+    }
+
+    private void CheckToken(short token)
+    {
+        if (token != _token)
+            throw new InvalidOperationException("A read was awaited twice: await the task of each read once.");
+    }
+
+    /// <summary>A reader that is to be resumed in its context, or on another thread.</summary>
+    private sealed class Resumption(Action<object?> continuation, object? state, ExecutionContext? context) : IThreadPoolWorkItem
+    {
+        public void Run()
+        {
+            if (context is null)
+                Continue();
+            else
+                ExecutionContext.Run(context, static s => ((Resumption)s!).Continue(), this);
+        }
+
+        void IThreadPoolWorkItem.Execute() => Run();
+
+        private void Continue() => continuation(state);
+    }
+}

@@ -1,0 +1,101 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Sockeye;
+
+/// <summary>Accepts connections on one bound socket until it is disposed; nothing but that ends its loop.</summary>
+internal sealed class Listener : IDisposable
+{
+    /// <summary>The pause after a failure, so that a lack of descriptors does not become a busy loop.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    private readonly Func<CancellationToken, ValueTask<Socket>> _accept;
+    private readonly Socket? _socket;
+    private readonly CancellationTokenSource _stop = new();
+
+    /// <summary>Takes over a socket that is bound and listens.</summary>
+    public Listener(Socket socket)
+        : this(socket.LocalEndPoint!, socket.AcceptAsync) => _socket = socket;
+
+    internal Listener(EndPoint endPoint, Func<CancellationToken, ValueTask<Socket>> accept)
+    {
+        EndPoint = endPoint;
+        _accept = accept;
+    }
+
+    /// <summary>Gets the end point that is listened on, its port known.</summary>
+    public EndPoint EndPoint { get; }
+
+    /// <summary>Binds and listens.</summary>
+    /// <exception cref="IOException">That is not possible; the message names the end point and the reason.</exception>
+    public static Listener Bind(EndPoint endPoint, int backlog)
+    {
+        Socket? socket = null;
+        try
+        {
+            ProtocolType protocol = endPoint is IPEndPoint ? ProtocolType.Tcp : ProtocolType.Unspecified;
+            socket = new Socket(endPoint.AddressFamily, SocketType.Stream, protocol);
+            if (endPoint is IPEndPoint { Address: var address } && address.Equals(IPAddress.IPv6Any))
+                socket.DualMode = true;
+            socket.Bind(endPoint);
+            socket.Listen(backlog);
+            return new Listener(socket);
+        }
+        catch (SocketException e)
+        {
+            socket?.Dispose();
+            string reason = e.SocketErrorCode switch
+            {
+                SocketError.AddressAlreadyInUse => "another socket listens there; choose another port, or 0 for a free one",
+                SocketError.AccessDenied => "this user may not listen there; choose a port above 1023",
+                SocketError.AddressNotAvailable => "this machine has no such address",
+                _ => e.Message,
+            };
+            throw new IOException($"Cannot listen on {endPoint}: {reason}.", e);
+        }
+    }
+
+    /// <summary>Accepts until the listener is disposed.</summary>
+    /// <param name="accepted">Takes each socket; it must not throw and not block.</param>
+    /// <param name="failed">Is told each failure; it must not throw.</param>
+    /// <param name="time">The clock of the pause after a failure.</param>
+    public async Task RunAsync(Action<Socket> accepted, Action<Listener, Exception> failed, TimeProvider time)
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                accepted(await _accept(_stop.Token).ConfigureAwait(false));
+            }
+            catch (Exception) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
+            {
+                if (e is SocketException { SocketErrorCode: SocketError.ConnectionAborted or SocketError.ConnectionReset })
+                    continue; // that client went away again before it was accepted
+                failed(this, e);
+                await PauseAsync(time).ConfigureAwait(false);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        _socket?.Dispose();
+    }
+
+    private async Task PauseAsync(TimeProvider time)
+    {
+        try
+        {
+            await Task.Delay(Pause, time, _stop.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The listener is being disposed: the loop sees it.
+        }
+    }
+}

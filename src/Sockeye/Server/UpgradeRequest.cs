@@ -1,0 +1,269 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Sockeye.Diagnostics;
+using Sockeye.Protocol;
+using Sockeye.Transports;
+
+namespace Sockeye;
+
+/// <summary>Holds a client's request to upgrade, which the application accepts or rejects; nothing has been sent yet.</summary>
+/// <remarks>Any thread may decide; the first decision stands.</remarks>
+public sealed class UpgradeRequest
+{
+    private const int Undecided = 0;
+    private const int Accepting = 1;
+    private const int Accepted = 2;
+    private const int Rejected = 3;
+    private const int Expired = 4;
+
+    private readonly Transport _transport;
+    private readonly UpgradeSettings _settings;
+    private readonly UpgradeOffer? _offer;
+    private readonly ReadOnlyMemory<byte> _received;
+    private readonly TaskCompletionSource<WebSocketConnection?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _state;
+
+    internal UpgradeRequest(Transport transport, RequestHead head, ReadOnlyMemory<byte> received, UpgradeSettings settings)
+    {
+        _transport = transport;
+        _settings = settings;
+        _received = received;
+        Head = head;
+        ServerHandshake.TryEvaluate(head, out _offer, out HandshakeFault? fault);
+        Fault = fault;
+    }
+
+    /// <summary>Gets the head of the request.</summary>
+    public RequestHead Head { get; }
+
+    /// <summary>Gets why the request cannot be accepted; null where it can. Only requests that
+    /// <see cref="WebSocketUpgrade"/> read have a fault here: accepting one refuses it with the status that belongs to the fault.</summary>
+    public HandshakeFault? Fault { get; }
+
+    /// <summary>Gets the method; <c>GET</c> where the request can be accepted.</summary>
+    public string Method => Head.Method;
+
+    /// <summary>Gets the target as it was sent, such as <c>/chat?room=1</c>.</summary>
+    public string Target => Head.Target;
+
+    /// <summary>Gets the path as it was sent, percent-encoding included, such as <c>/chat</c>.</summary>
+    public string Path => Head.Path;
+
+    /// <summary>Gets the query as it was sent, without its question mark; empty where there is none.</summary>
+    public string Query => Head.Query;
+
+    /// <summary>Gets the headers.</summary>
+    public HttpHeaders Headers => Head.Headers;
+
+    /// <summary>Gets the subprotocols that the client offers, the one it prefers first.</summary>
+    public IReadOnlyList<string> Subprotocols => _offer?.Subprotocols ?? [];
+
+    /// <summary>Gets the origin of the page that makes the request; null where the client is no browser.</summary>
+    public string? Origin =>
+        Headers[HandshakeHeaders.Origin] ?? (_offer?.Version == 8 ? Headers[HandshakeHeaders.OldOrigin] : null);
+
+    /// <summary>Gets the address of this side; null where the transport has none.</summary>
+    public EndPoint? LocalEndPoint => _transport.LocalEndPoint;
+
+    /// <summary>Gets the address of the client, or of the proxy between; null where the transport has none.</summary>
+    public EndPoint? RemoteEndPoint => _transport.RemoteEndPoint;
+
+    /// <summary>Gets whether the request came by TLS that this process terminates.</summary>
+    public bool IsSecure => _transport.IsSecure;
+
+    /// <summary>Completes with the connection once the request is accepted, or with null once it is refused and all is over.</summary>
+    internal Task<WebSocketConnection?> Ended => _ended.Task;
+
+    /// <summary>Gets whether the application can still decide.</summary>
+    internal bool IsUndecided => Volatile.Read(ref _state) == Undecided;
+
+    /// <summary>Gets a parameter of the query, percent-decoded; null where the query does not hold it.</summary>
+    /// <param name="name">The name, decoded; its case matters.</param>
+    public string? GetQueryValue(string name) => Head.GetQueryValue(name);
+
+    /// <summary>Accepts the request: sends 101 Switching Protocols and opens the connection, which receives from now on.</summary>
+    /// <param name="options">How to accept it; <see cref="WebSocketAcceptOptions.Default"/> where null.</param>
+    /// <param name="cancellationToken">Ends the sending of the response, and with it the connection.</param>
+    /// <returns>The connection. Where the client has gone meanwhile, or was answered with 503 because the request was not decided in
+    /// time, it is one that has ended, as its <see cref="WebSocketConnection.Closed"/> tells: a loop over requests survives that.</returns>
+    /// <exception cref="InvalidOperationException">The request has been accepted or rejected before.</exception>
+    /// <exception cref="WebSocketHandshakeException">The request has a <see cref="Fault"/>, or an origin that
+    /// <see cref="WebSocketAcceptOptions.AllowedOrigins"/> does not allow, and has been refused. Neither befalls the requests of
+    /// <see cref="WebSocketServer.UpgradeRequestsAsync"/>, unless these options narrow the origins.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public async Task<WebSocketConnection> AcceptAsync(
+        WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        options ??= WebSocketAcceptOptions.Default;
+        WebSocketConnection connection;
+        try
+        {
+            connection = await OpenAsync(options, cancellationToken).ConfigureAwait(false);
+        }
+        catch (WebSocketHandshakeException e) when (e.Cause == HandshakeFailure.Timeout)
+        {
+            return MakeEnded(options);
+        }
+
+        connection.Start();
+        _ended.TrySetResult(connection);
+        return connection;
+    }
+
+    /// <summary>Rejects the request and closes the connection.</summary>
+    /// <param name="statusCode">The status, 200–599, such as 401 or 403.</param>
+    /// <param name="headers">Headers to add; null for none. <c>Content-Type</c> is plain text unless it is among them.</param>
+    /// <param name="body">The body; the words of the status where null.</param>
+    /// <returns>A task that completes when the answer has been written. It does nothing where the request was answered with 503
+    /// because it was not decided in time, and does not fail where the client has gone.</returns>
+    /// <exception cref="ArgumentException">The status or a header cannot stand in the answer.</exception>
+    /// <exception cref="InvalidOperationException">The request has been accepted or rejected before.</exception>
+    public async Task RejectAsync(int statusCode, HttpHeaders? headers = null, string? body = null)
+    {
+        var refusal = new HandshakeRefusal(statusCode, headers, body);
+        int state = Interlocked.CompareExchange(ref _state, Rejected, Undecided);
+        if (state == Undecided)
+            await SendAsync(refusal, "the application rejected it").ConfigureAwait(false);
+        else if (state != Expired)
+            throw Decided();
+    }
+
+    /// <summary>Accepts the request without starting the connection.</summary>
+    internal async Task<WebSocketConnection> OpenAsync(WebSocketAcceptOptions options, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if ((Fault ?? CheckOrigin(options)) is { } fault)
+        {
+            Decide(Rejected);
+            await SendAsync(HandshakeRefusal.Of(fault), fault.Message).ConfigureAwait(false);
+            throw new WebSocketHandshakeException(HandshakeFailure.Refused, fault);
+        }
+
+        // No extension is accepted yet: permessage-deflate negotiates here, from _offer.Extensions.
+        string? subprotocol = options.Select(this);
+        ResponseHead response = _offer!.Accept(subprotocol, extensions: null, options.Headers);
+        Decide(Accepting);
+        await SendAsync(response, cancellationToken).ConfigureAwait(false);
+
+        WebSocketConnectionOptions settings = options.Connection ?? _settings.Connection;
+        HandshakeLog.Opened(_settings.Logger, RemoteEndPoint, PeerText.Escape(Path), subprotocol);
+        return new WebSocketConnection(
+            _transport,
+            Role.Server,
+            settings,
+            new ConnectionDetails { Subprotocol = subprotocol, Request = Head },
+            _received.Span);
+    }
+
+    /// <summary>Answers 503 where the application has not decided.</summary>
+    internal void Expire()
+    {
+        if (Interlocked.CompareExchange(ref _state, Expired, Undecided) != Undecided)
+            return;
+        HttpHeaders headers = new() { { "Retry-After", "1" } };
+        _ = SendAsync(
+            new HandshakeRefusal(503, headers, "The server did not decide about this request in time. Try again.\n"),
+            "it was not decided in time");
+    }
+
+    /// <summary>Answers 503 where the application has not decided, and breaks off an answer that is not taken.</summary>
+    internal void OnDeadline()
+    {
+        Expire();
+        if (Interlocked.CompareExchange(ref _state, Expired, Accepting) == Accepting)
+            _transport.Abort();
+    }
+
+    /// <summary>Refuses the request, unless it has been decided; completes when the connection is closed.</summary>
+    internal async Task RefuseAsync(HandshakeRefusal refusal)
+    {
+        if (Interlocked.CompareExchange(ref _state, Rejected, Undecided) == Undecided)
+            await SendAsync(refusal, refusal.Fault?.Message ?? refusal.Body.TrimEnd()).ConfigureAwait(false);
+        await Ended.ConfigureAwait(false);
+    }
+
+    /// <summary>Sends a refusal; completes when it has been written, and closes the connection behind that.</summary>
+    private async Task SendAsync(HandshakeRefusal refusal, string reason)
+    {
+        HandshakeLog.Refused(_settings.Logger, RemoteEndPoint, refusal.StatusCode, reason);
+        await Refusals.WriteAsync(_transport, refusal, omitBody: Method == "HEAD").ConfigureAwait(false);
+        _ = FinishAsync();
+
+        async Task FinishAsync()
+        {
+            await Refusals.FinishAsync(_transport, _settings.Time).ConfigureAwait(false);
+            _ended.TrySetResult(null);
+        }
+    }
+
+    /// <summary>Makes a connection that has ended, with nothing below it.</summary>
+    private WebSocketConnection MakeEnded(WebSocketAcceptOptions options)
+    {
+        WebSocketConnectionOptions settings = options.Connection ?? _settings.Connection;
+        (InMemoryTransport nowhere, _) = InMemoryTransport.CreatePair(settings.Buffers, settings.Buffers);
+        var connection = new WebSocketConnection(nowhere, Role.Server, settings, new ConnectionDetails { Request = Head }, []);
+        connection.Abort();
+        return connection;
+    }
+
+    private HandshakeFault? CheckOrigin(WebSocketAcceptOptions options)
+    {
+        OriginPolicy? policy = options.Origins ?? (_settings.IsOriginChecked ? null : OriginPolicy.SameOrigin);
+        return policy?.Check(Head, IsSecure ? true : null, _settings.TrustForwarded);
+    }
+
+    private async Task SendAsync(ResponseHead response, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using (cancellationToken.UnsafeRegister(static transport => ((Transport)transport!).Abort(), _transport))
+                await _transport.SendAsync(response.ToBytes(), default).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            // The client has gone: the connection finds that out for itself and tells it in Closed.
+        }
+
+        Interlocked.CompareExchange(ref _state, Accepted, Accepting);
+        if (cancellationToken.IsCancellationRequested)
+        {
+            await CloseAsync().ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    private async Task CloseAsync()
+    {
+        _transport.Abort();
+        await Refusals.CloseAsync(_transport).ConfigureAwait(false);
+        _ended.TrySetResult(null);
+    }
+
+    private void Decide(int decision)
+    {
+        int state = Interlocked.CompareExchange(ref _state, decision, Undecided);
+        if (state == Expired)
+        {
+            throw new WebSocketHandshakeException(
+                HandshakeFailure.Timeout,
+                "The request was answered with 503 because it was not decided within HandshakeTimeout: decide sooner, or allow more time.");
+        }
+
+        if (state != Undecided)
+            throw Decided();
+    }
+
+    private static InvalidOperationException Decided() =>
+        new("This request has been accepted or rejected before: decide about each request once.");
+}
+
+/// <summary>Holds what a request to upgrade inherits from the server that received it.</summary>
+internal sealed record UpgradeSettings(WebSocketConnectionOptions Connection, ILogger Logger)
+{
+    /// <summary>Gets whether the origin has been checked before the application sees the request.</summary>
+    public bool IsOriginChecked { get; init; }
+
+    public bool TrustForwarded { get; init; }
+
+    public TimeProvider Time => Connection.TimeProvider;
+}

@@ -1,0 +1,98 @@
+using Sockeye.Protocol;
+
+namespace Sockeye;
+
+/// <summary>Says how a server selects a subprotocol.</summary>
+public enum SubprotocolSelection
+{
+    /// <summary>The first of the client's that <see cref="WebSocketAcceptOptions.Subprotocols"/> lists; none where it lists none.</summary>
+    Listed,
+
+    /// <summary>The first of the client's, whatever it is, as in npm <c>ws</c>.</summary>
+    FirstOffered,
+}
+
+/// <summary>Sets how requests to upgrade are accepted, at one path or for one request. Immutable; any number may share it.</summary>
+public sealed record WebSocketAcceptOptions
+{
+    /// <summary>The default options.</summary>
+    public static WebSocketAcceptOptions Default { get; } = new();
+
+    /// <summary>Gets the subprotocol to select where the client offers it; null (the default) for none. A client that does not offer
+    /// it is accepted without a subprotocol.</summary>
+    /// <exception cref="ArgumentException">The value is no token.</exception>
+    public string? Subprotocol
+    {
+        get;
+        init
+        {
+            if (value is not null)
+                Protocol.Subprotocol.Validate(value, nameof(Subprotocol));
+            field = value;
+        }
+    }
+
+    /// <summary>Gets the subprotocols that are supported; none by default. The first of the client's that is among them is
+    /// selected, and none where none is (RFC 6455, section 4.2.2).</summary>
+    /// <exception cref="ArgumentException">An element is no token or is there twice.</exception>
+    public IReadOnlyList<string> Subprotocols
+    {
+        get;
+        init
+        {
+            Protocol.Subprotocol.Validate(value, nameof(Subprotocols));
+            field = [.. value];
+        }
+    } = [];
+
+    /// <summary>Gets how a subprotocol is selected; <see cref="SubprotocolSelection.Listed"/> by default.</summary>
+    public SubprotocolSelection SubprotocolSelection { get; init; }
+
+    /// <summary>Gets what selects a subprotocol instead: it gives one of <see cref="UpgradeRequest.Subprotocols"/>, or null for none.
+    /// Null by default.</summary>
+    public Func<UpgradeRequest, string?>? SubprotocolSelector { get; init; }
+
+    /// <summary>Gets the origins that are allowed besides that of the server itself, such as <c>https://example.com</c>; <c>*</c> allows
+    /// any, <c>null</c> opaque ones. They are compared exactly: there are no patterns. Null (the default) leaves it to
+    /// <see cref="WebSocketServerOptions.AllowedOrigins"/>, and where there is no server, allows that of the host itself alone. A
+    /// request without Origin, as clients other than browsers send it, is always allowed.</summary>
+    /// <exception cref="ArgumentException">An element is no origin.</exception>
+    public IReadOnlyList<string>? AllowedOrigins
+    {
+        get;
+        init
+        {
+            Origins = value is null ? null : new OriginPolicy(value, nameof(AllowedOrigins));
+            field = value;
+        }
+    }
+
+    /// <summary>Gets headers to add to the response; none by default.</summary>
+    /// <exception cref="ArgumentException">They hold a header that the handshake itself writes.</exception>
+    public HttpHeaders Headers
+    {
+        get;
+        init
+        {
+            HandshakeHeaders.ThrowIfReserved(value, nameof(Headers));
+            field = value;
+        }
+    } = [];
+
+    /// <summary>Gets the options of the connection; null (the default) for those of the server, or the default ones.</summary>
+    public WebSocketConnectionOptions? Connection { get; init; }
+
+    internal OriginPolicy? Origins { get; private init; }
+
+    internal string? Select(UpgradeRequest request)
+    {
+        if (SubprotocolSelector is { } selector)
+            return selector(request);
+        IReadOnlyList<string> offered = request.Subprotocols;
+        if (Subprotocol is not null && Protocol.Subprotocol.Contains(offered, Subprotocol))
+            return Subprotocol;
+        if (SubprotocolSelection == SubprotocolSelection.FirstOffered)
+            return offered.Count > 0 ? offered[0] : null;
+        return Protocol.Subprotocol.Select(offered, Subprotocols);
+    }
+}

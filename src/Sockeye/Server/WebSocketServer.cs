@@ -1,0 +1,264 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using Sockeye.Diagnostics;
+
+namespace Sockeye;
+
+/// <summary>A WebSocket server of its own, on sockets: <c>ws://</c>, and <c>wss://</c> where <see cref="WebSocketServerOptions.Tls"/> is set.</summary>
+/// <remarks>
+/// <para>Requests to upgrade go to what is mapped at their path, all others to <see cref="UpgradeRequestsAsync"/>; where nobody
+/// enumerates that, they get 404. What is no valid request gets the status that it deserves, and an answer in plain words.</para>
+/// <para>All members may be called from any thread. A server is started once.</para>
+/// </remarks>
+public sealed class WebSocketServer : IAsyncDisposable
+{
+    private readonly ServerCore _core;
+    private readonly TaskCompletionSource<IReadOnlyList<EndPoint>> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _lock = new();
+
+    // Guarded by the lock.
+    private Listener[] _listeners = [];
+    private bool _isStarted;
+    private bool _isStopped;
+
+    /// <summary>Makes a server; it listens when it is started.</summary>
+    /// <param name="options">Where to listen, and how.</param>
+    public WebSocketServer(WebSocketServerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _core = new ServerCore(options);
+    }
+
+    /// <summary>Is raised with the end point and the failure when a listener could not accept a connection, for instance because
+    /// the process has run out of file descriptors. The listener goes on after a short pause.</summary>
+    public event Action<EndPoint, Exception>? ListenerFailed;
+
+    /// <summary>Gets a task that completes with the bound end points when the server listens, and fails as starting does.</summary>
+    public Task<IReadOnlyList<EndPoint>> Listening => _listening.Task;
+
+    /// <summary>Gets the bound end points, their ports known; none until the server listens.</summary>
+    public IReadOnlyList<EndPoint> EndPoints => _listening.Task.IsCompletedSuccessfully ? _listening.Task.Result : [];
+
+    /// <summary>Gets how many WebSocket connections are open, those included whose handler still runs.</summary>
+    public int Connections => _core.Connections.Open;
+
+    /// <summary>Runs a handler for each connection at a path. Nothing closes a connection before its handler has returned; then it is
+    /// closed with 1000, and with 1011 where the handler threw.</summary>
+    /// <param name="path">The path, such as <c>/chat</c>, percent-encoded as clients send it; compared exactly, case included. A path
+    /// that ends with <c>/*</c> stands for everything below, and is asked last.</param>
+    /// <param name="handler">The handler. Its token is cancelled when the connection is aborted.</param>
+    /// <param name="options">How requests are accepted; <see cref="WebSocketAcceptOptions.Default"/> where null.</param>
+    /// <exception cref="ArgumentException">The path is none, or is mapped already.</exception>
+    public void Map(string path, Func<WebSocketConnection, CancellationToken, Task> handler, WebSocketAcceptOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        _core.Map(path, new Endpoint(connection => connection.RunAsync(handler), options ?? WebSocketAcceptOptions.Default));
+    }
+
+    /// <summary>Runs callbacks for each connection at a path: no task per message.</summary>
+    /// <param name="path">The path, as for
+    /// <see cref="Map(string, Func{WebSocketConnection, CancellationToken, Task}, WebSocketAcceptOptions)"/>.</param>
+    /// <param name="handler">The callbacks.</param>
+    /// <param name="options">How requests are accepted; <see cref="WebSocketAcceptOptions.Default"/> where null.</param>
+    /// <exception cref="ArgumentException">The path is none, or is mapped already.</exception>
+    public void Map(string path, WebSocketHandler handler, WebSocketAcceptOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        _core.Map(path, new Endpoint(connection => connection.RunAsync(handler), options ?? WebSocketAcceptOptions.Default));
+    }
+
+    /// <summary>Starts to listen.</summary>
+    /// <param name="cancellationToken">Where it is cancelled already, nothing is started.</param>
+    /// <returns>A task that has completed: the server listens when this method returns.</returns>
+    /// <exception cref="IOException">An end point cannot be listened on; the message names it and the reason. Nothing listens then.</exception>
+    /// <exception cref="InvalidOperationException">The server has been started before, or no end point is set.</exception>
+    public Task StartAsync(CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_lock)
+        {
+            if (_isStarted || _isStopped)
+                throw new InvalidOperationException("This server has been started before: make another one.");
+            Start();
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Serves until the token is cancelled or the server is stopped; starts the server first, unless it has been.</summary>
+    /// <param name="cancellationToken">Stops the server, with <see cref="WebSocketServerOptions.StopTimeout"/>; that is no failure.</param>
+    /// <returns>A task that completes when the server has stopped.</returns>
+    /// <exception cref="IOException">An end point cannot be listened on.</exception>
+    public async Task RunAsync(CancellationToken cancellationToken = default)
+    {
+        EnsureStarted();
+        using (cancellationToken.UnsafeRegister(static stop => ((TaskCompletionSource)stop!).TrySetResult(), _stopRequested))
+            await _stopRequested.Task.ConfigureAwait(false);
+        await StopAsync(_core.Options.StopTimeout, CancellationToken.None).ConfigureAwait(false);
+    }
+
+    /// <summary>Gives the requests to upgrade that no <c>Map</c> matches, for the application to accept or reject. Starts the
+    /// server when the enumeration begins, unless it has been.</summary>
+    /// <param name="cancellationToken">Ends the enumeration with an <see cref="OperationCanceledException"/>.</param>
+    /// <returns>The requests; valid ones alone, of allowed origins. The enumeration ends when the server stops.</returns>
+    /// <remarks>Decide about each request within <see cref="WebSocketServerOptions.HandshakeTimeout"/> of its connection, else it gets
+    /// 503. Requests wait in a queue of <see cref="WebSocketServerOptions.RequestQueue"/>: start what takes time, and do not wait for
+    /// it inside the loop. Nothing that a client does makes the loop throw.</remarks>
+    /// <exception cref="InvalidOperationException">Somebody else enumerates already.</exception>
+    public async IAsyncEnumerable<UpgradeRequest> UpgradeRequestsAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        _core.Queue.Attach();
+        try
+        {
+            EnsureStarted();
+            await foreach (UpgradeRequest request in _core.Queue.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+            {
+                if (request.IsUndecided)
+                    yield return request;
+            }
+        }
+        finally
+        {
+            _core.Queue.Detach();
+        }
+    }
+
+    /// <summary>Stops within <see cref="WebSocketServerOptions.StopTimeout"/>.</summary>
+    /// <param name="cancellationToken">Ends the patience: what is still open is aborted at once.</param>
+    /// <returns>A task that completes when every connection has ended.</returns>
+    public Task StopAsync(CancellationToken cancellationToken = default) => StopAsync(_core.Options.StopTimeout, cancellationToken);
+
+    /// <summary>Stops: listens no more, closes every connection with 1001 "Server shutting down", all at the same time, waits for their
+    /// ends and for their handlers, and at the deadline aborts what is left.</summary>
+    /// <param name="timeout">How long to wait; absolute, whatever the connections still do.</param>
+    /// <param name="cancellationToken">Ends the patience: what is still open is aborted at once.</param>
+    /// <returns>A task that completes when every connection has ended. It does not fail. A handler that goes on after the deadline is
+    /// not waited for; a handler must not wait for this task itself.</returns>
+    public async Task StopAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(timeout, TimeSpan.Zero);
+        CloseListeners();
+        _core.Queue.Complete();
+        HandshakeLog.Stopping(_core.Logger, Connections);
+        _core.Connections.Stop();
+        try
+        {
+            await _core.Connections.Empty.WaitAsync(timeout, _core.Time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        {
+            await AbortAllAsync().ConfigureAwait(false);
+        }
+
+        _stopRequested.TrySetResult();
+    }
+
+    /// <summary>Stops as <see cref="StopAsync(CancellationToken)"/> does.</summary>
+    public async ValueTask DisposeAsync() => await StopAsync().ConfigureAwait(false);
+
+    private void EnsureStarted()
+    {
+        lock (_lock)
+        {
+            if (_isStopped)
+                throw new InvalidOperationException("This server has been stopped: make another one.");
+            if (!_isStarted)
+                Start();
+        }
+    }
+
+    private void Start()
+    {
+        WebSocketServerOptions options = _core.Options;
+        List<EndPoint> endPoints = [.. options.EndPoints];
+        if (options.Port is { } port)
+            endPoints.Insert(0, new IPEndPoint(options.Address, port));
+        if (endPoints.Count == 0)
+            throw new InvalidOperationException("There is nothing to listen on: set Port or EndPoints in the options of the server.");
+
+        var listeners = new List<Listener>();
+        try
+        {
+            foreach (EndPoint endPoint in endPoints)
+                listeners.Add(Listener.Bind(endPoint, options.Backlog));
+        }
+        catch (Exception e)
+        {
+            foreach (Listener listener in listeners)
+                listener.Dispose();
+            _listening.TrySetException(e);
+            _ = _listening.Task.Exception; // whoever does not ask for it shall not find it unobserved
+            throw;
+        }
+
+        _isStarted = true;
+        _listeners = [.. listeners];
+        _listening.TrySetResult([.. listeners.Select(listener => listener.EndPoint)]);
+        foreach (Listener listener in listeners)
+        {
+            HandshakeLog.Listening(_core.Logger, listener.EndPoint);
+
+            // Neither the loop nor what it starts shall run in the context of whoever happened to start the server.
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static start => _ = start.listener.RunAsync(start.server.OnAccepted, start.server.OnListenerFailed, start.server._core.Time),
+                (server: this, listener),
+                preferLocal: false);
+        }
+    }
+
+    private void OnAccepted(Socket socket)
+    {
+        var connection = new ServerConnection(_core, socket);
+        if (_core.Connections.TryAdd(connection))
+            ThreadPool.UnsafeQueueUserWorkItem(connection, preferLocal: false);
+        else
+            connection.Discard();
+    }
+
+    private void OnListenerFailed(Listener listener, Exception exception)
+    {
+        HandshakeLog.AcceptFailed(_core.Logger, listener.EndPoint, exception);
+        try
+        {
+            ListenerFailed?.Invoke(listener.EndPoint, exception);
+        }
+        catch (Exception e)
+        {
+            HandshakeLog.ListenerFailedThrew(_core.Logger, e);
+        }
+    }
+
+    private void CloseListeners()
+    {
+        lock (_lock)
+        {
+            _isStopped = true;
+            foreach (Listener listener in _listeners)
+                listener.Dispose();
+            _listeners = [];
+        }
+
+        _listening.TrySetException(new InvalidOperationException("The server was stopped before it was started."));
+        _ = _listening.Task.Exception;
+    }
+
+    private async Task AbortAllAsync()
+    {
+        ServerConnection[] left = _core.Connections.All();
+        if (left.Length == 0)
+            return;
+
+        HandshakeLog.StopAborted(_core.Logger, left.Length);
+        foreach (ServerConnection connection in left)
+            connection.Abort();
+        foreach (ServerConnection connection in left)
+        {
+            if (connection.Connection is { } open)
+                await open.Closed.ConfigureAwait(false);
+            connection.MarkClosed();
+        }
+    }
+}

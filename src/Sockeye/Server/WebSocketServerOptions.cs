@@ -1,0 +1,143 @@
+using System.Net;
+using System.Net.Security;
+using Sockeye.Protocol;
+
+namespace Sockeye;
+
+/// <summary>Sets how a <see cref="WebSocketServer"/> listens and what it asks of its clients. Immutable.</summary>
+/// <remarks>A value outside its range throws where it is set. The clock and the logs are those of <see cref="Connection"/>.</remarks>
+public sealed record WebSocketServerOptions
+{
+    /// <summary>Gets the port to listen on at <see cref="Address"/>; 0 takes a free one, which <see cref="WebSocketServer.EndPoints"/>
+    /// tells. Null (the default) listens on <see cref="EndPoints"/> alone.</summary>
+    public int? Port
+    {
+        get;
+        init
+        {
+            if (value is { } port)
+            {
+                ArgumentOutOfRangeException.ThrowIfNegative(port, nameof(Port));
+                ArgumentOutOfRangeException.ThrowIfGreaterThan(port, IPEndPoint.MaxPort, nameof(Port));
+            }
+
+            field = value;
+        }
+    }
+
+    /// <summary>Gets the address that <see cref="Port"/> is on; <see cref="IPAddress.Loopback"/> by default, which other machines
+    /// cannot reach. <see cref="IPAddress.Any"/> is every IPv4 address of this machine, <see cref="IPAddress.IPv6Any"/> every
+    /// address.</summary>
+    public IPAddress Address
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value, nameof(Address));
+            field = value;
+        }
+    } = IPAddress.Loopback;
+
+    /// <summary>Gets end points to listen on besides <see cref="Port"/>; none by default.</summary>
+    public IReadOnlyList<EndPoint> EndPoints
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value, nameof(EndPoints));
+            field = [.. value];
+        }
+    } = [];
+
+    /// <summary>Gets how many TCP connections the operating system holds until they are accepted; 511 by default, at least 1.</summary>
+    public int Backlog
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(Backlog));
+            field = value;
+        }
+    } = 511;
+
+    /// <summary>Gets the options of TLS; null (the default) is without TLS. <see cref="ServerCertificate"/> makes them from files.</summary>
+    public SslServerAuthenticationOptions? Tls { get; init; }
+
+    /// <summary>Gets how long a client may take from the TCP connection to the answer to its request, TLS and the time in which the
+    /// application decides included; 10 s by default, at least 1 ms. The deadline is absolute: no byte moves it.</summary>
+    public TimeSpan HandshakeTimeout
+    {
+        get;
+        init => field = Positive(value, nameof(HandshakeTimeout));
+    } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Gets the limits of the head of a request; <see cref="HandshakeLimits.Default"/> by default.</summary>
+    public HandshakeLimits Limits
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value, nameof(Limits));
+            field = value;
+        }
+    } = HandshakeLimits.Default;
+
+    /// <summary>Gets how many requests wait for <see cref="WebSocketServer.UpgradeRequestsAsync"/> at a time; 128 by default, at least
+    /// 1. More are answered with 503.</summary>
+    public int RequestQueue
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(RequestQueue));
+            field = value;
+        }
+    } = 128;
+
+    /// <summary>Gets the origins that are allowed besides that of the server itself, such as <c>https://example.com</c>; <c>*</c> allows
+    /// any, <c>null</c> opaque ones. None by default: a page of another site that connects gets 403, since its browser would send
+    /// the cookies of this server along. Requests without Origin, as clients other than browsers send them, are always allowed.
+    /// <see cref="WebSocketAcceptOptions.AllowedOrigins"/> overrides it for one path.</summary>
+    /// <exception cref="ArgumentException">An element is no origin.</exception>
+    public IReadOnlyList<string> AllowedOrigins
+    {
+        get;
+        init
+        {
+            Origins = new OriginPolicy(value, nameof(AllowedOrigins));
+            field = value;
+        }
+    } = [];
+
+    /// <summary>Gets whether <c>X-Forwarded-Proto</c> and <c>X-Forwarded-Host</c> tell the scheme and the host that the client asked for;
+    /// false by default. Only where a proxy stands before this server and sets both.</summary>
+    public bool TrustForwardedHeaders { get; init; }
+
+    /// <summary>Gets how long connections may take to close when the server stops, before they are aborted; 5 s by default. It holds
+    /// where <see cref="WebSocketServer.StopAsync(TimeSpan, CancellationToken)"/> is given none.</summary>
+    public TimeSpan StopTimeout
+    {
+        get;
+        init => field = Positive(value, nameof(StopTimeout));
+    } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Gets the options of the connections; <see cref="WebSocketConnectionOptions.Default"/> by default.</summary>
+    public WebSocketConnectionOptions Connection
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value, nameof(Connection));
+            field = value;
+        }
+    } = WebSocketConnectionOptions.Default;
+
+    internal OriginPolicy Origins { get; private init; } = OriginPolicy.SameOrigin;
+
+    private static TimeSpan Positive(TimeSpan value, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.FromMilliseconds(1), name);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, TimeSpan.FromDays(1), name);
+        return value;
+    }
+}

@@ -1,0 +1,148 @@
+using System.Net.Security;
+using System.Net.Sockets;
+using Sockeye.Protocol;
+using Sockeye.Transports;
+
+namespace Sockeye;
+
+/// <summary>Upgrades any stream to a WebSocket connection, as its server: reads the request from it, or takes one that somebody
+/// else has read.</summary>
+/// <remarks>Whatever these methods return owns the stream and disposes it in the end; where they throw, they have disposed it.
+/// Nothing else may read from or write to it meanwhile.</remarks>
+public static class WebSocketUpgrade
+{
+    /// <summary>What a transport takes back, and what one receive of its brings.</summary>
+    private const int MaxBytesAfterHead = ReceiveSlab.Region;
+
+    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>Reads a request to upgrade from a stream and accepts it. A request that cannot be accepted is answered with the
+    /// status that it deserves.</summary>
+    /// <param name="stream">A stream that reads and writes: a <see cref="NetworkStream"/>, an authenticated
+    /// <see cref="SslStream"/>, a pipe. Reading must return what has arrived without waiting for more.</param>
+    /// <param name="options">How to accept it; <see cref="WebSocketAcceptOptions.Default"/> where null.</param>
+    /// <param name="cancellationToken">Breaks off the handshake and disposes the stream.</param>
+    /// <returns>The connection, which receives from now on.</returns>
+    /// <exception cref="WebSocketHandshakeException">The request was refused (<see cref="HandshakeFailure.Refused"/>), did not
+    /// come within 10 s, or ended halfway.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static async Task<WebSocketConnection> AcceptAsync(
+        Stream stream, WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        UpgradeRequest request = await ReadAsync(
+            stream, HandshakeLimits.Default, DefaultTimeout, options?.Connection, cancellationToken).ConfigureAwait(false);
+        return await request.AcceptAsync(options, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Accepts a request to upgrade that somebody else has read from a stream.</summary>
+    /// <param name="stream">The stream, read up to the end of the head or beyond it.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="bytesAfterHead">What has been read beyond the head, at most 64 KiB; it is copied.</param>
+    /// <param name="options">How to accept it; <see cref="WebSocketAcceptOptions.Default"/> where null.</param>
+    /// <param name="cancellationToken">Breaks off the handshake and disposes the stream.</param>
+    /// <returns>The connection, which receives from now on.</returns>
+    /// <exception cref="WebSocketHandshakeException">The request was refused.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static Task<WebSocketConnection> AcceptAsync(
+        Stream stream,
+        RequestHead request,
+        ReadOnlyMemory<byte> bytesAfterHead,
+        WebSocketAcceptOptions? options = null,
+        CancellationToken cancellationToken = default) =>
+        Make(stream, request, bytesAfterHead, options?.Connection).AcceptAsync(options, cancellationToken);
+
+    /// <summary>Reads a request from a stream, to be inspected and then accepted or rejected. Nothing is sent before that, unless what
+    /// comes is no request of HTTP: that is refused.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="limits">The limits of the head; <see cref="HandshakeLimits.Default"/> where null.</param>
+    /// <param name="timeout">How long the request may take to come; 10 s where null.</param>
+    /// <param name="cancellationToken">Breaks off the handshake and disposes the stream.</param>
+    /// <returns>The request; its <see cref="UpgradeRequest.Fault"/> tells where it is none to upgrade. Its origin is checked when it
+    /// is accepted. There is no deadline for the decision.</returns>
+    /// <exception cref="WebSocketHandshakeException">What came is no request and was refused, did not come in time, or ended
+    /// halfway.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static Task<UpgradeRequest> ReadRequestAsync(
+        Stream stream,
+        HandshakeLimits? limits = null,
+        TimeSpan? timeout = null,
+        CancellationToken cancellationToken = default) =>
+        ReadAsync(stream, limits ?? HandshakeLimits.Default, timeout ?? DefaultTimeout, null, cancellationToken);
+
+    /// <summary>Takes a request that somebody else has read from a stream, to be inspected and then accepted or rejected.</summary>
+    /// <param name="stream">The stream, read up to the end of the head or beyond it.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="bytesAfterHead">What has been read beyond the head, at most 64 KiB; it is copied.</param>
+    /// <returns>The request; its <see cref="UpgradeRequest.Fault"/> tells where it is none to upgrade.</returns>
+    public static UpgradeRequest FromRequest(Stream stream, RequestHead request, ReadOnlyMemory<byte> bytesAfterHead = default) =>
+        Make(stream, request, bytesAfterHead, null);
+
+    private static UpgradeRequest Make(
+        Stream stream, RequestHead request, ReadOnlyMemory<byte> bytesAfterHead, WebSocketConnectionOptions? options)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentNullException.ThrowIfNull(request);
+        if (bytesAfterHead.Length > MaxBytesAfterHead)
+        {
+            throw new ArgumentException(
+                $"{bytesAfterHead.Length} bytes were read beyond the head: at most {MaxBytesAfterHead} can be handed over.",
+                nameof(bytesAfterHead));
+        }
+
+        UpgradeSettings settings = Settings(options);
+        return new UpgradeRequest(new StreamTransport(stream, settings.Connection.Buffers), request, bytesAfterHead.ToArray(), settings);
+    }
+
+    private static async Task<UpgradeRequest> ReadAsync(
+        Stream stream,
+        HandshakeLimits limits,
+        TimeSpan timeout,
+        WebSocketConnectionOptions? options,
+        CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        UpgradeSettings settings = Settings(options);
+        var transport = new StreamTransport(stream, settings.Connection.Buffers);
+        using var deadline = new HandshakeDeadline(timeout, settings.Time, cancellationToken);
+        var reader = new HeadReader(transport, limits, settings.Connection.Buffers);
+        Task<HandshakeFault?> reading = reader.ReadAsync().AsTask();
+        try
+        {
+            // No token is passed into a stream, and not every stream ends a read when it is disposed.
+            HandshakeFault? fault = await reading.WaitAsync(deadline.Token).ConfigureAwait(false);
+            if (fault is null && RequestHead.TryParse(reader.Head, out RequestHead? head, out fault))
+                return new UpgradeRequest(transport, head, reader.Beyond.ToArray(), settings);
+
+            await Refusals.WriteAsync(transport, HandshakeRefusal.Of(fault!), omitBody: false).ConfigureAwait(false);
+            _ = Refusals.FinishAsync(transport, settings.Time);
+            throw new WebSocketHandshakeException(HandshakeFailure.Refused, fault!);
+        }
+        catch (Exception e) when (e is not WebSocketHandshakeException)
+        {
+            transport.Abort();
+            throw e is OperationCanceledException or IOException or ObjectDisposedException
+                ? deadline.Explain(e, "the client's request")
+                : new WebSocketHandshakeException(HandshakeFailure.Ended, $"The stream failed during the handshake: {e.Message}", e);
+        }
+        finally
+        {
+            _ = PutAwayAsync(reading, reader, transport);
+        }
+    }
+
+    /// <summary>Gives memory back once nobody reads into it any more.</summary>
+    private static async Task PutAwayAsync(Task reading, HeadReader reader, Transport transport)
+    {
+        await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        reader.Dispose();
+        if (!reading.IsCompletedSuccessfully)
+            await Refusals.CloseAsync(transport).ConfigureAwait(false);
+    }
+
+    private static UpgradeSettings Settings(WebSocketConnectionOptions? options)
+    {
+        options ??= WebSocketConnectionOptions.Default;
+        return new UpgradeSettings(options, options.LoggerFactory.CreateLogger("Sockeye.Server"));
+    }
+}
+

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Builds everything and runs the tests. Installs the real peers that the tests talk to, where they are missing and it may
+# (eng/peers.sh says what it did).
+#
+#   ./test.sh             what every change must pass
+#   ./test.sh --full      that, and what takes longer: exhaustive and repeated runs
+#   ./test.sh --figures   the timed figures alone, best of five
+#
+# Ends with a line "N passed, N failed"; the exit code is 0 when nothing failed.
+set -uo pipefail
+cd "$(dirname "$0")"
+
+mode=${1:-}
+case $mode in
+    "" | --full | --figures) ;;
+    *) echo "usage: ./test.sh [--full | --figures]" >&2; exit 64 ;;
+esac
+
+passed=0
+failed=0
+finish() {
+    echo "$passed passed, $failed failed"
+    exit $((failed > 0))
+}
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+if ! dotnet build Sockeye.slnx -c Release -v minimal -p:TreatWarningsAsErrors=true; then
+    echo "The build failed, or it warns."
+    failed=1
+    finish
+fi
+
+if ! eng/peers.sh; then
+    failed=1
+    finish
+fi
+
+[[ $mode == --full ]] && export SOCKEYE_TESTS=full
+
+# Each test project is a program of its own; its summary is the last line that it prints.
+run() { # project, arguments
+    local log=artifacts/$1.log
+    echo "== $1"
+    dotnet "artifacts/bin/$1/release/$1.dll" -noColor "${@:2}" > "$log" 2>&1
+    local code=$?
+    grep -vE '^(xUnit.net|  (Discover|Start|Finish))' "$log"
+    local total bad skipped
+    read -r total bad skipped < <(sed -nE \
+        's/.*Total: ([0-9]+), Errors: ([0-9]+), Failed: ([0-9]+), Skipped: ([0-9]+).*/\1 \2+\3 \4/p' "$log" | tail -n 1)
+    if [[ -z ${total:-} ]]; then
+        echo "$1 ended with code $code before it had run its tests"
+        failed=$((failed + 1))
+        return
+    fi
+    bad=$((bad))
+    ((bad == 0 && code != 0)) && bad=1
+    failed=$((failed + bad))
+    passed=$((passed + total - bad - skipped))
+}
+
+if [[ $mode == --figures ]]; then
+    run Sockeye.Tests -trait Category=Figures
+    finish
+fi
+
+for project in Sockeye.Protocol.Tests Sockeye.Tests Sockeye.Interop.Tests; do
+    run "$project" -trait- Category=Figures
+done
+finish

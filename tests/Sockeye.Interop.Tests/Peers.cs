@@ -1,0 +1,54 @@
+namespace Sockeye.Interop.Tests;
+
+/// <summary>The real peers, and how each is started.</summary>
+internal static class Peers
+{
+    private static readonly string[] Deno = ["run", "--quiet", "--allow-all", "--no-lock"];
+
+    public static TheoryData<string, string> Servers { get; } = Pairs("ws", "deno", "python");
+
+    public static TheoryData<string, string> Clients { get; } = Pairs("ws", "deno", "python", "browser");
+
+    public static PeerProcess StartServer(string peer, string scheme)
+    {
+        string[] arguments = scheme == "wss"
+            ? ["--port", "0", "--cert", Certificate("server.pem"), "--key", Certificate("server.key")]
+            : ["--port", "0"];
+        return peer switch
+        {
+            "ws" => PeerProcess.Start("node", ["ws-server.mjs", .. arguments]),
+            "deno" => PeerProcess.Start(Path.Combine(Repository.Peers, "node_modules", "deno", "deno"), [.. Deno, "deno-server.ts", .. arguments]),
+            _ => PeerProcess.Start("/usr/bin/python3", ["python_server.py", .. arguments]),
+        };
+    }
+
+    public static PeerProcess StartClient(string peer, string url, bool plain = false)
+    {
+        List<string> arguments = [url];
+        if (url.StartsWith("wss", StringComparison.Ordinal))
+            arguments.AddRange(["--ca", Certificate("ca.pem")]);
+        if (plain)
+            arguments.Add("--plain");
+        return peer switch
+        {
+            "ws" => PeerProcess.Start("node", ["ws-client.mjs", .. arguments]),
+            "deno" => PeerProcess.Start(Path.Combine(Repository.Peers, "node_modules", "deno", "deno"), [.. Deno, "deno-client.ts", .. arguments]),
+            "browser" => PeerProcess.Start("node", ["browser-client.mjs", .. arguments]),
+            _ => PeerProcess.Start("/usr/bin/python3", ["python_client.py", .. arguments]),
+        };
+    }
+
+    public static string Certificate(string name) => Path.Combine(Repository.Certificates, name);
+
+    private static TheoryData<string, string> Pairs(params string[] peers)
+    {
+        var pairs = new TheoryData<string, string>();
+        foreach (string peer in peers)
+        {
+            pairs.Add(peer, "ws");
+            pairs.Add(peer, "wss");
+        }
+
+        return pairs;
+    }
+}

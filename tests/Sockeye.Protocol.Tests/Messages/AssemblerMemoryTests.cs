@@ -1,0 +1,159 @@
+using Sockeye.Protocol.Tests.Framing;
+using Sockeye.Testing;
+
+namespace Sockeye.Protocol.Tests.Messages;
+
+/// <summary>What an assembler rents follows what it received, never what a header declares.</summary>
+public sealed class AssemblerMemoryTests
+{
+    private const int MiB = 1024 * 1024;
+    private const int DirectMinimum = 16 * 1024;
+    private static readonly byte[] Key = [1, 2, 3, 4];
+
+    private readonly CountingPool _pool = new(trace: false);
+
+    // V02
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(100)]
+    public void Header_that_declares_16_MiB_with_little_behind_it_rents_little(int received)
+    {
+        using var assembler = new MessageAssembler(Role.Server, null, _pool);
+        Read(assembler, [.. Wire.Header(0x82, 16 * MiB, Key), .. new byte[received]]);
+
+        Assert.Equal(0, assembler.GetDirectBuffer(DirectMinimum).Count);
+
+        Assert.InRange(_pool.PeakBytes, 0, 512);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(DirectMinimum)]
+    public void Large_frame_in_pieces_rents_at_most_four_times_what_came(int directMinimum)
+    {
+        using var assembler = new MessageAssembler(Role.Server, null, _pool);
+        Read(assembler, Wire.Header(0x82, 16 * MiB, Key));
+        int received = 0;
+        ReceivedEvent seen = default;
+        while (seen.Kind == ReceivedEventKind.None)
+        {
+            int piece = Math.Min(1460, (16 * MiB) - received);
+            ArraySegment<byte> direct = directMinimum > 0 ? assembler.GetDirectBuffer(directMinimum) : default;
+            if (direct.Count > 0)
+                assembler.ReadDirect(piece = Math.Min(direct.Count, 60_000), out seen);
+            else
+                seen = Read(assembler, new byte[piece]);
+            received += piece;
+            Assert.InRange(_pool.OutstandingBytes, 0, (4L * received) + 300);
+        }
+
+        Assert.Equal((ReceivedEventKind.Binary, 16 * MiB), (seen.Kind, seen.Length));
+        Assert.InRange(seen.Gathered!.Length, 16 * MiB, (16 * MiB) + 16);
+        _pool.Return(seen.Gathered);
+        Assert.Equal(0, _pool.Outstanding);
+    }
+
+    // V04
+    [Theory]
+    [InlineData(1)]
+    [InlineData(0)]
+    public void Message_of_131000_tiny_fragments_rents_at_most_twice_what_came(int size)
+    {
+        const int Fragments = 131_000;
+        using var assembler = new MessageAssembler(Role.Server, null, _pool);
+        Read(assembler, Wire.Frame(0x02, new byte[size], Key));
+        for (int i = 1; i < Fragments; i++)
+            Read(assembler, Wire.Frame(0x00, new byte[size], Key));
+
+        Assert.InRange(_pool.OutstandingBytes, 0, (2 * Fragments * size) + 300);
+        Assert.InRange(_pool.Rents, 0, 20);
+
+        ReceivedEvent seen = Read(assembler, Wire.Frame(0x80, new byte[size], Key));
+        Assert.Equal((Fragments + 1) * size, seen.Length);
+        if (size > 0)
+            _pool.Return(seen.Gathered!);
+        Assert.Equal(0, _pool.Outstanding);
+    }
+
+    [Fact]
+    public void Message_that_lies_whole_in_the_block_rents_nothing()
+    {
+        using var assembler = new MessageAssembler(Role.Server, null, _pool);
+        foreach (int size in (int[])[0, 1, 125, 126, 65_535, 65_536, MiB])
+        {
+            ReceivedEvent seen = Read(assembler, Wire.Frame(0x82, new byte[size], Key));
+            Assert.Equal((ReceivedEventKind.Binary, size), (seen.Kind, seen.Length));
+        }
+
+        Assert.Equal(ReceivedEventKind.Ping, Read(assembler, Wire.Frame(0x89, new byte[125], Key)).Kind);
+        Assert.Equal(0, _pool.Rents);
+    }
+
+    [Fact]
+    public void Message_within_a_small_limit_rents_no_more_than_the_limit()
+    {
+        using var assembler = new MessageAssembler(Role.Client, new ProtocolLimits { MaxMessageSize = 20 }, _pool);
+        Read(assembler, Wire.Frame(0x02, new byte[10], null));
+        Read(assembler, Wire.Frame(0x00, new byte[10], null));
+        Assert.Equal(1, _pool.Outstanding);
+        Assert.InRange(_pool.OutstandingBytes, 20, 23);
+    }
+
+    [Fact]
+    public void Gathered_message_belongs_to_the_caller_and_the_next_one_has_its_own()
+    {
+        using var assembler = new MessageAssembler(Role.Client, null, _pool);
+        byte[] wire = [.. Wire.Frame(0x01, "a"u8, null), .. Wire.Frame(0x80, "b"u8, null)];
+        ReceivedEvent first = Read(assembler, wire);
+        ReceivedEvent second = Read(assembler, wire);
+
+        Assert.NotSame(first.Gathered, second.Gathered);
+        assembler.Dispose();
+        Assert.Equal("ab"u8, first.Gathered.AsSpan(0, first.Length));
+        Assert.Equal("ab"u8, second.Gathered.AsSpan(0, second.Length));
+        Assert.Equal(2, _pool.Outstanding);
+    }
+
+    [Fact]
+    public void Control_frame_in_pieces_is_valid_until_the_next_read_and_then_returned()
+    {
+        using var assembler = new MessageAssembler(Role.Client, null, _pool);
+        Read(assembler, [0x89, 2, (byte)'h']);
+        ReceivedEvent ping = Read(assembler, [(byte)'i']);
+
+        Assert.Equal("hi"u8, ping.Gathered.AsSpan(ping.Start, ping.Length));
+        Assert.Equal(1, _pool.Outstanding);
+        Assert.False(assembler.Read([], out _, out _));
+        Assert.Equal(0, _pool.Outstanding);
+    }
+
+    [Fact]
+    public void Dispose_in_the_middle_of_anything_returns_all()
+    {
+        byte[] wire = [.. Wire.Frame(0x02, new byte[300], Key), .. Wire.Frame(0x89, new byte[9], Key), .. Wire.Frame(0x80, new byte[300], Key)];
+        for (int cut = 0; cut < wire.Length; cut++)
+        {
+            var assembler = new MessageAssembler(Role.Server, null, _pool);
+            Read(assembler, wire[..cut]);
+            assembler.Dispose();
+            assembler.Dispose();
+            Assert.Equal(0, _pool.Outstanding);
+        }
+    }
+
+    private static ReceivedEvent Read(MessageAssembler assembler, byte[] block)
+    {
+        ReceivedEvent last = default;
+        int position = 0;
+        while (assembler.Read(block.AsSpan(position), out int consumed, out ReceivedEvent received))
+        {
+            position += consumed;
+            last = received;
+            if (position == block.Length)
+                break;
+        }
+
+        return last;
+    }
+}

@@ -1,0 +1,54 @@
+namespace Sockeye.Protocol.Tests.Messages;
+
+/// <summary>A peer that stops is judged by what it sent: each rule is told with the first byte that shows it broken.</summary>
+public sealed class EarlyJudgementTests
+{
+    public static TheoryData<string, int, Rule> Server => new()
+    {
+        // The first two bytes.
+        { "91 80", 2, Rule.ReservedBitsMustBeClear },
+        { "c1 80", 2, Rule.Rsv1MustBeClear },
+        { "83 80", 2, Rule.OpcodeMustBeKnown },
+        { "81 05 48656c6c6f", 2, Rule.ClientFrameMustBeMasked },
+        { "09 80", 2, Rule.ControlFrameMustNotBeFragmented },
+        { "89 fe 0080", 2, Rule.ControlFrameMustBeShort },
+        { "80 85", 2, Rule.ContinuationMustFollowFragment },
+        { "01 81 00000000 61 81 81", 9, Rule.FragmentsMustNotInterleave },
+
+        // The length, before the mask key.
+        { "82 fe 007d 01020304", 4, Rule.LengthMustBeMinimal },
+        { "82 ff 000000000000ffff 01020304", 10, Rule.LengthMustBeMinimal },
+        { "82 ff 8000000000000000 01020304", 10, Rule.LengthMustBeBelow2To63 },
+        { "82 ff 0000000001000001 01020304", 10, Rule.MessageMustFitLimit },
+        { "02 81 00000000 61 80 ff 0000000001000000", 17, Rule.MessageMustFitLimit },
+
+        // The payload: 6.4.3 and 6.4.4 of Autobahn, and a Close.
+        { "81 fe 0100 00000000 cebae1bdb9cf83cebcceb5 f4908080 656469746564", 8 + 11 + 2, Rule.TextMustBeUtf8 },
+        { "81 fe 0100 00000000 6162636465666768696a6b6c6d6e6f70 ff", 8 + 17, Rule.TextMustBeUtf8 },
+        { "81 82 00000000 e282", 8, Rule.TextMustBeUtf8 },
+        { "01 82 00000000 e282 80 80 00000000", 8 + 6, Rule.TextMustBeUtf8 },
+        { "88 81 00000000 03", 7, Rule.ClosePayloadMustHoldCode },
+        { "88 84 00000000 03ed 6162", 10, Rule.CloseCodeMustBeValid },
+    };
+
+    [Theory]
+    [MemberData(nameof(Server))]
+    public void Rule_is_told_with_the_byte_that_breaks_it(string hex, int bytes, Rule rule)
+    {
+        byte[] wire = Utf8Samples.Bytes(hex);
+        for (int count = 0; count <= wire.Length; count++)
+        {
+            Seen[] expected = count < bytes ? [] : [Seen.Broken(rule)];
+            Assert.Equal(expected, Player.Play(Role.Server, wire, [count]));
+            Assert.Equal(expected, Player.Play(Role.Server, wire, [.. Enumerable.Range(1, count)]));
+        }
+    }
+
+    [Fact]
+    public void Header_that_breaks_no_rule_waits()
+    {
+        byte[] wire = Utf8Samples.Bytes("82 ff 0000000001000000 01020304");
+        for (int count = 0; count <= wire.Length; count++)
+            Assert.Empty(Player.Play(Role.Server, wire, [count]));
+    }
+}

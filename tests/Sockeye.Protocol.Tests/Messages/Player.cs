@@ -1,0 +1,157 @@
+using Sockeye.Testing;
+
+namespace Sockeye.Protocol.Tests.Messages;
+
+/// <summary>Feeds bytes to an assembler as a transport would, and checks on the way what holds for any bytes.</summary>
+internal sealed class Player : IDisposable
+{
+    private const byte Canary = 0xC3;
+    private const int Margin = 8;
+
+    private readonly MessageAssembler _assembler;
+    private readonly List<Seen> _events = [];
+    private byte[] _rest = [];
+    private long _fed;
+
+    public Player(Role receiver, ProtocolLimits? limits = null, CountingPool? pool = null)
+    {
+        Pool = pool ?? new CountingPool(trace: false);
+        _assembler = new MessageAssembler(receiver, limits, Pool);
+    }
+
+    public CountingPool Pool { get; }
+
+    public IReadOnlyList<Seen> Events => _events;
+
+    public bool HasEnded => _events.Count > 0 && _events[^1].IsEnd;
+
+    /// <summary>Gives the events of a session that arrives in pieces with the given ends, received directly into the assembler's
+    /// memory where it offers at least so many bytes (0: never).</summary>
+    public static IReadOnlyList<Seen> Play(
+        Role receiver,
+        ReadOnlySpan<byte> wire,
+        ReadOnlySpan<int> ends,
+        ProtocolLimits? limits = null,
+        int directMinimum = 0,
+        CountingPool? pool = null)
+    {
+        using var player = new Player(receiver, limits, pool);
+        int start = 0;
+        foreach (int end in ends)
+        {
+            player.Feed(wire[start..end], directMinimum);
+            start = end;
+        }
+
+        return player.Events;
+    }
+
+    public void Feed(ReadOnlySpan<byte> piece, int directMinimum = 0)
+    {
+        if (HasEnded)
+        {
+            CheckNothingIsRead(piece);
+            return;
+        }
+
+        while (directMinimum > 0 && !piece.IsEmpty && _rest.Length == 0)
+        {
+            ArraySegment<byte> direct = _assembler.GetDirectBuffer(directMinimum);
+            if (direct.Count == 0)
+                break;
+            Check(direct.Count >= directMinimum, "The direct buffer is smaller than asked for.");
+            int count = Math.Min(direct.Count, piece.Length);
+            piece[..count].CopyTo(direct);
+            piece = piece[count..];
+            _fed += count;
+            if (_assembler.ReadDirect(count, out ReceivedEvent received))
+                Note(received, default, count);
+            CheckMemory();
+        }
+
+        if (!HasEnded)
+            ReadAll(piece);
+        else
+            CheckNothingIsRead(piece);
+    }
+
+    public void Dispose()
+    {
+        _assembler.Dispose();
+        Check(Pool.Outstanding == 0, "Disposed, and something is still rented.");
+        CheckNothingIsRead([0x81, 0x80, 0, 0, 0, 0]);
+        _assembler.Dispose();
+    }
+
+    private void ReadAll(ReadOnlySpan<byte> piece)
+    {
+        _fed += piece.Length;
+        byte[] original = [.. _rest, .. piece];
+        byte[] array = new byte[original.Length + (2 * Margin)];
+        array.AsSpan().Fill(Canary);
+        Span<byte> block = array.AsSpan(Margin, original.Length);
+        original.CopyTo(block);
+
+        int position = 0;
+        bool isEvent;
+        do
+        {
+            isEvent = _assembler.Read(block[position..], out int consumed, out ReceivedEvent received);
+            Check(isEvent == (received.Kind != ReceivedEventKind.None), "What Read returns is not what it gives.");
+            if (isEvent)
+                Note(received, block[position..], consumed);
+            position += consumed;
+            Check(block[position..].SequenceEqual(original.AsSpan(position)), "Bytes that were not consumed were changed.");
+        }
+        while (isEvent && !HasEnded);
+
+        _rest = original[position..];
+        Check(_rest.Length < FrameHeader.MaxSize || HasEnded, "More than a part of a header was left.");
+        Check(!array.AsSpan(0, Margin).ContainsAnyExcept(Canary) && !array.AsSpan(Margin + block.Length).ContainsAnyExcept(Canary),
+            "Bytes outside of the block were changed.");
+        CheckMemory();
+        if (HasEnded)
+            CheckNothingIsRead(_rest);
+    }
+
+    private void Note(in ReceivedEvent received, ReadOnlySpan<byte> block, int consumed)
+    {
+        if (received.Violation is { } violation)
+        {
+            _events.Add(Seen.Broken(violation.Rule));
+            Check(Pool.Outstanding == 0, "A rule was broken, and something is still rented.");
+            return;
+        }
+
+        Check(received.Gathered is not null || received.Start + received.Length <= consumed, "The payload is not among what was consumed.");
+        ReadOnlySpan<byte> payload = received.Gathered ?? block;
+        _events.Add(Seen.Of(received.Kind, payload.Slice(received.Start, received.Length)));
+        if (received.Gathered is { } gathered && received.Kind is ReceivedEventKind.Text or ReceivedEventKind.Binary)
+            Pool.Return(gathered);
+    }
+
+    // Nothing is rented while nothing is half received, and never much more than what was received.
+    private void CheckMemory()
+    {
+        if (HasEnded)
+            return;
+        if (!_assembler.IsInsideMessage)
+            Check(Pool.Outstanding == 0, "Nothing is half received, and something is rented.");
+        Check(Pool.OutstandingBytes <= (4 * _fed) + 512, $"{Pool.OutstandingBytes} bytes are rented for {_fed} received.");
+    }
+
+    // V10
+    private void CheckNothingIsRead(ReadOnlySpan<byte> bytes)
+    {
+        byte[] block = bytes.ToArray();
+        Check(!_assembler.Read(block, out int consumed, out ReceivedEvent received), "Something was read after the end.");
+        Check(consumed == 0 && received.Kind == ReceivedEventKind.None && bytes.SequenceEqual(block), "Something was consumed after the end.");
+        Check(_assembler.GetDirectBuffer(1).Count == 0, "Memory was offered after the end.");
+    }
+
+    private static void Check(bool holds, string message)
+    {
+        if (!holds)
+            Assert.Fail(message);
+    }
+}
