@@ -176,16 +176,33 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     /// <summary>Accepts a message or refuses it, without ever waiting (rule S7).</summary>
     public SendResult TrySend(Opcode opcode, ReadOnlySpan<byte> payload)
     {
+        PooledArray? copy = null;
+        if (payload.Length > CopyLimit)
+        {
+            lock (_sync)
+            {
+                if (Refuses(payload.Length, out SendResult refusal))
+                    return refusal;
+            }
+
+            // Outside the lock: copying megabytes takes its time.
+            copy = PooledArray.Copy(payload, _buffers.Arrays);
+        }
+
         SendResult result;
         Wake wake;
         lock (_sync)
         {
-            if (_isClosed)
-                return SendResult.Closed;
-            if (_buffered + FramedSize(payload.Length) > _maxBuffered)
-                return SendResult.Full;
-            AppendMessage(opcode, payload);
-            result = SendResult.Accepted;
+            if (Refuses(payload.Length, out result))
+            {
+                copy?.Release();
+                return result;
+            }
+
+            if (copy is null)
+                AppendMessage(opcode, payload);
+            else
+                AppendLarge(opcode, copy.Array.AsMemory(0, payload.Length), copy);
             if (_buffered > _highWater)
             {
                 result = SendResult.AcceptedAboveHighWater;
@@ -303,7 +320,6 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
                 return default;
             OutputSegment marker = OutputSegment.Rent(OutputKind.Marker);
             waiter = marker.Waiter = SendWaiter.Rent();
-            waiter.Owner = this;
             _queue.Append(marker);
         }
 
@@ -328,7 +344,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
 
     private ValueTask SendLarge(Opcode opcode, ReadOnlyMemory<byte> payload, SharedMemory? hold, CancellationToken token)
     {
-        SendWaiter waiter;
+        ValueTask sent;
         lock (_sync)
         {
             if (_isClosed)
@@ -337,18 +353,29 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
                 return Refused();
             }
 
-            OutputSegment segment = AppendPayload(ref _queue, opcode, payload, endsMessage: true);
-            segment.Hold = hold;
-            segment.Messages = 1;
-            _unsentMessages++;
-            waiter = segment.Waiter = SendWaiter.Rent();
-            waiter.Owner = this;
+            SendWaiter waiter = AppendLarge(opcode, payload, hold).Waiter = SendWaiter.Rent();
+            sent = waiter.Task;
+            waiter.CancelBy(this, token);
         }
 
-        ValueTask sent = waiter.Task;
-        waiter.CancelBy(token);
         Flush();
         return sent;
+    }
+
+    private OutputSegment AppendLarge(Opcode opcode, ReadOnlyMemory<byte> payload, SharedMemory? hold)
+    {
+        OutputSegment segment = AppendPayload(ref _queue, opcode, payload, endsMessage: true);
+        segment.Hold = hold;
+        segment.Messages = 1;
+        _unsentMessages++;
+        return segment;
+    }
+
+    private bool Refuses(int length, out SendResult refusal)
+    {
+        bool isFull = _buffered + FramedSize(length) > _maxBuffered;
+        refusal = _isClosed ? SendResult.Closed : isFull ? SendResult.Full : SendResult.Accepted;
+        return _isClosed || isFull;
     }
 
     /// <summary>Takes back a large message of which no byte has been framed.</summary>
@@ -378,17 +405,6 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     /// <summary>Frames a message into the output, in fragments where it is longer than one may be.</summary>
     private void AppendMessage(Opcode opcode, ReadOnlySpan<byte> payload)
     {
-        if (payload.Length > CopyLimit)
-        {
-            // TrySend alone comes here: the caller's memory is not ours to keep.
-            PooledArray copy = PooledArray.Copy(payload, _buffers.Arrays);
-            OutputSegment segment = AppendPayload(ref _queue, opcode, copy.Array.AsMemory(0, payload.Length), endsMessage: true);
-            segment.Hold = copy;
-            segment.Messages = 1;
-            _unsentMessages++;
-            return;
-        }
-
         AppendFragments(ref _queue, opcode, payload, endsMessage: true);
         MessageAppended();
     }

@@ -16,11 +16,9 @@ internal sealed class SendWaiter : IValueTaskSource
 
     private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
     private CancellationTokenRegistration _registration;
+    private SendBuffer? _owner;
 
     public SendWaiter? Next { get; set; }
-
-    /// <summary>Gets or sets what the token withdraws.</summary>
-    public SendBuffer? Owner { get; set; }
 
     public ValueTask Task => new(this, _core.Version);
 
@@ -35,24 +33,35 @@ internal sealed class SendWaiter : IValueTaskSource
         return waiter;
     }
 
-    /// <summary>Lets a token withdraw what is waited for, if that is still possible when it fires.</summary>
-    public void CancelBy(CancellationToken token)
+    /// <summary>Lets a token withdraw what is waited for, if that is still possible when it fires. Called under the lock.</summary>
+    public void CancelBy(SendBuffer owner, CancellationToken token)
     {
-        if (token.CanBeCanceled)
-        {
-            _registration = token.UnsafeRegister(
-                static (state, token) =>
-                {
-                    var waiter = (SendWaiter)state!;
-                    waiter.Owner?.Withdraw(waiter, token);
-                },
-                this);
-        }
+        if (!token.CanBeCanceled)
+            return;
+        _owner = owner;
+        _registration = token.UnsafeRegister(
+            static (state, token) =>
+            {
+                var waiter = (SendWaiter)state!;
+                waiter._owner?.Withdraw(waiter, token);
+            },
+            this);
     }
 
-    public void Complete() => _core.SetResult(true);
+    /// <summary>Completes the wait. Called under the lock.</summary>
+    public void Complete()
+    {
+        // Here and not when the result is taken: it may never be, and the token may live as long as the process.
+        _registration.Unregister();
+        _core.SetResult(true);
+    }
 
-    public void Fail(Exception exception) => _core.SetException(exception);
+    /// <summary>Fails the wait. Called under the lock.</summary>
+    public void Fail(Exception exception)
+    {
+        _registration.Unregister();
+        _core.SetException(exception);
+    }
 
     void IValueTaskSource.GetResult(short token)
     {
@@ -69,7 +78,7 @@ internal sealed class SendWaiter : IValueTaskSource
         finally
         {
             _registration = default;
-            Owner = null;
+            _owner = null;
             _core.Reset();
             if (t_spares < MaxSpares)
             {

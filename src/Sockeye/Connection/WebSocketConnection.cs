@@ -12,6 +12,9 @@ namespace Sockeye;
 /// <see cref="ReadAllAsync"/>, <see cref="ReadEventsAsync"/>, <see cref="ReceiveAsync"/>.</para>
 /// <para>The engine receives from the moment of opening: it answers pings and notices the end while the application is busy, and
 /// reads ahead within <see cref="WebSocketConnectionOptions.ReadAhead"/>.</para>
+/// <para>What a handler sends while received input waits to be parsed leaves together, when it awaits something or asks for what has
+/// not arrived. A handler that blocks its thread instead holds back what it has sent, up to 64 KiB, until it returns or awaits;
+/// <see cref="DrainAsync"/> sends it at once. What other threads send waits for nothing of this.</para>
 /// <para>Cancellation never breaks a connection: a token ends the wait, or withdraws a message that has not begun to leave.</para>
 /// </remarks>
 public sealed partial class WebSocketConnection : IAsyncDisposable
