@@ -3,7 +3,8 @@
 # (eng/peers.sh says what it did).
 #
 #   ./test.sh             what every change must pass
-#   ./test.sh --full      that, and what takes longer: exhaustive and repeated runs
+#   ./test.sh --full      that, and what takes longer: debug builds (which poison memory that is given back), processors without
+#                         wide vectors, and the engine's tests ten times over
 #   ./test.sh --figures   the timed figures alone, best of five
 #
 # Ends with a line "N passed, N failed"; the exit code is 0 when nothing failed.
@@ -35,13 +36,11 @@ if ! eng/peers.sh; then
     finish
 fi
 
-[[ $mode == --full ]] && export SOCKEYE_TESTS=full
-
 # Each test project is a program of its own; its summary is the last line that it prints.
 run() { # project, arguments
     local log=artifacts/$1.log
-    echo "== $1"
-    dotnet "artifacts/bin/$1/release/$1.dll" -noColor "${@:2}" > "$log" 2>&1
+    echo "== $1 ${configuration:-}"
+    dotnet "artifacts/bin/$1/${configuration:-release}/$1.dll" -noColor "${@:2}" > "$log" 2>&1
     local code=$?
     grep -vE '^(xUnit.net|  (Discover|Start|Finish))' "$log"
     local total bad skipped
@@ -65,5 +64,23 @@ fi
 
 for project in Sockeye.Protocol.Tests Sockeye.Tests Sockeye.Interop.Tests; do
     run "$project" -trait- Category=Figures
+done
+[[ $mode == --full ]] || finish
+
+echo "== Debug builds"
+if dotnet build Sockeye.slnx -c Debug -v quiet; then
+    configuration=debug run Sockeye.Protocol.Tests -trait- Category=Figures
+    configuration=debug run Sockeye.Tests -trait- Category=Figures
+else
+    failed=$((failed + 1))
+fi
+for without in EnableAVX512F EnableAVX2 EnableHWIntrinsic; do
+    echo "== Without $without"
+    export "DOTNET_$without=0"
+    run Sockeye.Protocol.Tests
+    unset "DOTNET_$without"
+done
+for _ in {1..9}; do
+    run Sockeye.Tests -trait- Category=Figures
 done
 finish
