@@ -96,6 +96,7 @@ public sealed class WriteStallTests
         await peer.Connection.SendTextAsync("behind");
         peer.Gate().Release();
         await peer.ReadFirstAsync();
+        await Settle.UntilAsync(() => peer.Connection.BufferedBytes == 8); // the engine has been told that the first one was taken
         for (int i = 0; i < 5; i++)
         {
             peer.Time.Advance(Timeout);
