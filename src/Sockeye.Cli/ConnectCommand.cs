@@ -92,6 +92,7 @@ internal static class ConnectCommand
             {
                 while (await Console.In.ReadLineAsync() is { } line)
                     await socket.SendTextAsync(line);
+                await WaitForAnswersAsync(socket);
                 _ = socket.CloseAsync();
             }
             catch (WebSocketClosedException)
@@ -99,6 +100,20 @@ internal static class ConnectCommand
                 // How it ended is told once, at the end.
             }
         });
+    }
+
+    /// <summary>Lets the server answer what was sent: messages that come after our Close would be dropped.</summary>
+    private static async Task WaitForAnswersAsync(WebSocketConnection socket)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+        try
+        {
+            await socket.ConfirmAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // A server that does not answer pings is not waited for longer.
+        }
     }
 
     private static async Task PrintMessagesAsync(WebSocketConnection socket)

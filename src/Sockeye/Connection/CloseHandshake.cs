@@ -91,10 +91,11 @@ internal sealed class CloseHandshake
     {
         lock (_sync)
         {
-            if (_hasBegun || _isEnded)
+            // Where sending is broken, no Close can leave: the end is under way already.
+            if (_hasBegun || _isEnded || _isSendBroken)
                 return;
             BeginLocked(cause, CloseInitiator.Local, code, reason);
-            _exception = exception;
+            _exception ??= exception;
         }
 
         _connection.Send.Flush();
@@ -245,7 +246,7 @@ internal sealed class CloseHandshake
         {
             if (_isEnded)
                 return;
-            if (!_isCloseWritten && _exception is null)
+            if (!_isCloseWritten && !_isSendBroken)
             {
                 long sent = _transport.BytesSent;
                 bool isProgress = sent != _bytesSentAtPatience;
@@ -343,14 +344,21 @@ internal sealed class CloseHandshake
             closed = _closed;
         }
 
-        _connection.Deadlines.End();
-        _connection.Send.End(result);
-        if (abort)
-            _transport.Abort();
-        else
-            _ = DisposeTransport();
-        _connection.OnEnded(result);
-        closed?.TrySetResult(result);
+        try
+        {
+            _connection.Deadlines.End();
+            _connection.Send.End(result);
+            if (abort)
+                _transport.Abort();
+            else
+                _ = DisposeTransport();
+            _connection.OnEnded(result);
+        }
+        finally
+        {
+            // Whatever a foreign logger or context does: the end is told (rule C5).
+            closed?.TrySetResult(result);
+        }
     }
 
     private async Task DisposeTransport()

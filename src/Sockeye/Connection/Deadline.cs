@@ -12,6 +12,12 @@ internal abstract class Deadline
     /// <summary>Looks at what is due. Called by the sweep, on a thread of the pool, one call at a time for each deadline.</summary>
     /// <param name="now">The timestamp of the sweep.</param>
     internal abstract void OnDue(long now);
+
+    /// <summary>Takes note of an exception that <see cref="OnDue"/> let through. It must not throw.</summary>
+    /// <param name="exception">The exception.</param>
+    internal virtual void OnFailed(Exception exception)
+    {
+    }
 }
 
 /// <summary>Serves all deadlines of one clock with one timer, so that a connection costs no timer, token source or task
@@ -109,7 +115,15 @@ internal sealed class DeadlineSweep
                 Remove(due);
             }
 
-            due.OnDue(now);
+            try
+            {
+                due.OnDue(now);
+            }
+            catch (Exception e)
+            {
+                // Foreign code (a logger, a scheduling context) threw: the deadlines of all others are still served.
+                due.OnFailed(e);
+            }
         }
     }
 

@@ -94,7 +94,7 @@ public sealed partial class WebSocketConnection
     /// <summary>Tells whether a handler ended because its connection did.</summary>
     private bool IsOwnEnd(Exception exception) => exception switch
     {
-        WebSocketClosedException closed => ReferenceEquals(closed.Result, Close.Result) || Close.HasBegun,
+        WebSocketClosedException closed => ReferenceEquals(closed.Result, Close.Result) || !IsOpen,
         // Its token may have come back in another that was linked to it.
         OperationCanceledException => HandlerToken.IsCancellationRequested,
         _ => false,

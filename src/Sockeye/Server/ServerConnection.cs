@@ -76,13 +76,14 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
 
     private void OnDeadline()
     {
+        // The connection is known before the request is forgotten: without a request, it must be looked for again.
         if (Volatile.Read(ref _request) is { } request)
         {
             if (request.IsUndecided)
                 HandshakeLog.RequestUndecided(Logger, RemoteEndPoint);
             request.OnDeadline();
         }
-        else
+        else if (Connection is null)
         {
             _timedOut = true;
             Abort();

@@ -141,7 +141,14 @@ internal sealed class StreamTransport : Transport
             _socket.Dispose();
         }
 
-        _stream.Dispose();
+        try
+        {
+            _stream.Dispose();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // An abort has nobody to tell that a stream does not like to be disposed.
+        }
     }
 
     public override async ValueTask DisposeAsync()

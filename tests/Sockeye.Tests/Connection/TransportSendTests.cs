@@ -72,7 +72,9 @@ public sealed class TransportSendTests
         peer.LingerState = new LingerOption(enable: true, seconds: 0);
         peer.Dispose();
         WebSocketClosedException e = await Assert.ThrowsAsync<WebSocketClosedException>(() => large.Soon());
-        Assert.Equal(CloseCause.TransportFailed, e.Result.Cause);
+        // The kernel tells of the reset once: where the write took it, the read may see an end before the write has said so.
+        Assert.Contains(e.Result.Cause, (CloseCause[])[CloseCause.TransportFailed, CloseCause.TransportEnded]);
+        Assert.Equal((CloseCode.Abnormal, false, 1L), (e.Result.Code, e.Result.IsClean, e.Result.UnsentMessages));
         await EndAsync(connection, buffers);
     }
 
