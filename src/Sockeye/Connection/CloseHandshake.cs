@@ -203,23 +203,24 @@ internal sealed class CloseHandshake
         Finish(abort: true);
     }
 
-    /// <summary>Notes that sending failed. What has been received is still delivered: the loop reads on until it meets the end
+    /// <summary>Notes that sending has failed. Called under the lock, as sends begin to be refused, so that each is told why.</summary>
+    public void NoteSendBroken(Exception exception)
+    {
+        if (_isEnded)
+            return;
+        SetCause(CloseCause.TransportFailed, CloseInitiator.Peer);
+        _exception ??= exception;
+        _isSendBroken = true;
+        _connection.Deadlines.SetCloseTimeout(_options.CloseGrace);
+    }
+
+    /// <summary>Acts on a broken output. What has been received is still delivered: the loop reads on until it meets the end
     /// itself, for a while.</summary>
-    public void OnSendFailed(Exception exception)
+    public void OnSendBroken()
     {
         bool end;
         lock (_sync)
-        {
-            if (_isEnded)
-                return;
-            SetCause(CloseCause.TransportFailed, CloseInitiator.Peer);
-            _exception ??= exception;
-            _isSendBroken = true;
             end = IsPeerHeard;
-            if (!end)
-                _connection.Deadlines.SetCloseTimeout(_options.CloseGrace);
-        }
-
         if (end)
             Finish(abort: true);
     }

@@ -155,9 +155,10 @@ internal sealed partial class SendBuffer
             Landed();
             Interlocked.Exchange(ref _buffered, unsent - _lostBytes + (_isCloseWritten ? 0 : _closeFrameSize));
             _writing = false;
+            _connection.Close.NoteSendBroken(exception);
         }
 
-        _connection.Close.OnSendFailed(exception);
+        _connection.Close.OnSendBroken();
     }
 
     /// <summary>Chooses what leaves next: control frames wherever no frame is partly sent, then the output in order.</summary>

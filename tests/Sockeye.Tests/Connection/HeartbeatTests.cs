@@ -20,6 +20,7 @@ public sealed class HeartbeatTests
         peer.Time.Advance(Moment);
         ReceivedFrame ping = (await peer.ReadFrameAsync())!;
         Assert.Equal((Opcode.Ping, 0, role == Role.Client), (ping.Opcode, ping.Payload.Length, ping.IsMasked));
+        await Settle.UntilAsync(() => !peer.Connection.Send.IsWriting);
 
         peer.Time.Advance(Half - Moment);
         Assert.True(peer.Connection.IsOpen);

@@ -71,6 +71,8 @@ public sealed class TransportTests
         if (ending == Ending.IdleTimeout)
         {
             time.Advance(TimeSpan.FromSeconds(15));
+            Assert.NotEqual(0, await peerTls.ReadAsync(new byte[100])); // the ping
+            await Settle.UntilAsync(() => !connection.Send.IsWriting);
             time.Advance(TimeSpan.FromSeconds(15));
         }
 
