@@ -39,6 +39,7 @@ internal sealed class CloseHandshake
     private bool _isShutDown;
     private bool _isTransportShutDown;
     private bool _isEnded;
+    private bool _isTold;
     private CloseResult? _result;
     private TaskCompletionSource<CloseResult>? _closed;
 
@@ -70,8 +71,8 @@ internal sealed class CloseHandshake
                 if (_closed is null)
                 {
                     _closed = new TaskCompletionSource<CloseResult>(TaskCreationOptions.RunContinuationsAsynchronously);
-                    if (_result is not null)
-                        _closed.SetResult(_result);
+                    if (_isTold)
+                        _closed.SetResult(_result!);
                 }
 
                 return _closed.Task;
@@ -334,7 +335,6 @@ internal sealed class CloseHandshake
     private void Finish(bool abort)
     {
         CloseResult result;
-        TaskCompletionSource<CloseResult>? closed;
         lock (_sync)
         {
             if (_isEnded)
@@ -342,7 +342,6 @@ internal sealed class CloseHandshake
             _hasBegun = true;
             _isEnded = true;
             _result = result = MakeResult();
-            closed = _closed;
         }
 
         try
@@ -358,6 +357,13 @@ internal sealed class CloseHandshake
         finally
         {
             // Whatever a foreign logger or context does: the end is told (rule C5).
+            TaskCompletionSource<CloseResult>? closed;
+            lock (_sync)
+            {
+                _isTold = true;
+                closed = _closed;
+            }
+
             closed?.TrySetResult(result);
         }
     }
@@ -389,9 +395,10 @@ internal sealed class CloseHandshake
         SetCause(cause, initiator);
         _sentCode = code;
         _sentReason = reason;
-        _connection.Send.AppendClose(code, reason);
         _bytesSentAtPatience = _transport.BytesSent;
+        // Before the frame, whose mask may come from a source that throws: the end is bounded in any case.
         _connection.Deadlines.SetCloseTimeout(_options.CloseTimeout);
+        _connection.Send.AppendClose(code, reason);
     }
 
     /// <summary>The first event to end the connection is its cause.</summary>

@@ -13,12 +13,14 @@ internal sealed class ConnectionDeadlines : Deadline
     private readonly DeadlineSweep _sweep;
     private readonly Lock _sync;
     private readonly long _writeStall;
+    private readonly long _pongTimeout;
     private Heartbeat _heartbeat;
 
     private long _idleAt = Never;
     private long _stallAt = Never;
     private long _graceAt = Never;
     private long _closeAt = Never;
+    private long _pongAt = Never;
     private long _scheduledAt = Never;
     private long _bytesSentAtWatch;
     private bool _isEnded;
@@ -29,7 +31,8 @@ internal sealed class ConnectionDeadlines : Deadline
         _transport = transport;
         _sync = connection.Sync;
         _sweep = DeadlineSweep.For(options.TimeProvider);
-        _heartbeat = new Heartbeat(_sweep.Ticks(options.IdleTimeout));
+        _pongTimeout = _sweep.Ticks(options.IdleTimeout);
+        _heartbeat = new Heartbeat(_pongTimeout);
         _writeStall = _sweep.Ticks(options.WriteStallTimeout ?? options.IdleTimeout);
     }
 
@@ -49,7 +52,7 @@ internal sealed class ConnectionDeadlines : Deadline
         {
             long now = Now;
             _heartbeat.Received(now);
-            _heartbeat.Decide(now, out _idleAt);
+            _heartbeat.Decide(now, isListening: true, out _idleAt);
             Schedule();
         }
     }
@@ -75,7 +78,20 @@ internal sealed class ConnectionDeadlines : Deadline
     public void SuspendIdle()
     {
         lock (_sync)
+        {
             _heartbeat.Suspend();
+            WatchPings();
+        }
+    }
+
+    /// <summary>Watches the pings that wait, while this side does not receive: their pongs may lie behind what nobody reads.</summary>
+    public void WatchPings()
+    {
+        lock (_sync)
+        {
+            if (_heartbeat is { IsOn: true, IsSuspended: true } && _pongAt == Never && _connection.HasPings)
+                Set(ref _pongAt, Now + _pongTimeout);
+        }
     }
 
     /// <summary>Starts the idle clock again, with a ping.</summary>
@@ -86,6 +102,7 @@ internal sealed class ConnectionDeadlines : Deadline
             if (_isEnded || !_heartbeat.IsOn)
                 return;
             long now = Now;
+            _pongAt = Never;
             _heartbeat.Resume(now);
             _idleAt = now;
             Schedule();
@@ -129,6 +146,7 @@ internal sealed class ConnectionDeadlines : Deadline
         bool close;
         HeartbeatAction action = HeartbeatAction.None;
         bool stalled = false;
+        bool pong;
         lock (_sync)
         {
             if (_isEnded)
@@ -138,11 +156,14 @@ internal sealed class ConnectionDeadlines : Deadline
             if (Pass(ref _stallAt, now))
                 stalled = CheckWrite(now);
             if (Pass(ref _idleAt, now))
-                action = _heartbeat.Decide(now, out _idleAt);
+                action = _heartbeat.Decide(now, _connection.Receive.IsReceiving, out _idleAt);
+            pong = Pass(ref _pongAt, now);
             _scheduledAt = Never;
             Schedule();
         }
 
+        if (pong)
+            _connection.GiveUpPings(now - _pongTimeout);
         if (grace)
             _connection.Receive.ActOnEnd();
         if (close)
@@ -185,7 +206,7 @@ internal sealed class ConnectionDeadlines : Deadline
 
     private void Schedule()
     {
-        long next = Math.Min(Math.Min(_idleAt, _stallAt), Math.Min(_graceAt, _closeAt));
+        long next = Math.Min(Math.Min(Math.Min(_idleAt, _stallAt), Math.Min(_graceAt, _closeAt)), _pongAt);
         if (next >= _scheduledAt || _isEnded)
             return;
         _scheduledAt = next;

@@ -23,6 +23,9 @@ internal struct Heartbeat(long timeout)
     private long _pingedAt;
     private bool _isSuspended;
 
+    /// <summary>Gets whether the clock stands still.</summary>
+    public readonly bool IsSuspended => _isSuspended;
+
     /// <summary>Gets whether there is a timeout at all.</summary>
     public readonly bool IsOn => _half > 0;
 
@@ -45,8 +48,9 @@ internal struct Heartbeat(long timeout)
 
     /// <summary>Decides what to do now and when to ask again.</summary>
     /// <param name="now">The time.</param>
+    /// <param name="isListening">Whether this side waits for bytes: where it is at work, the silence may be its own.</param>
     /// <param name="next">When to ask again; <see cref="long.MaxValue"/> for never.</param>
-    public HeartbeatAction Decide(long now, out long next)
+    public HeartbeatAction Decide(long now, bool isListening, out long next)
     {
         next = long.MaxValue;
         if (!IsOn || _isSuspended)
@@ -61,7 +65,7 @@ internal struct Heartbeat(long timeout)
         }
 
         // A tick that comes late by more than half the timeout says that this machine slept, not that the peer did.
-        if (isPinged && now - due <= _half)
+        if (isPinged && isListening && now - due <= _half)
             return HeartbeatAction.Fail;
 
         _pingedAt = now;

@@ -12,6 +12,9 @@ internal struct PingTable
     private long _count;
     private long _writes;
 
+    /// <summary>Gets whether no ping waits.</summary>
+    public readonly bool IsEmpty => _first is null;
+
     /// <summary>Adds a ping.</summary>
     /// <param name="payload">The payload; empty for one of our own that no other ping has.</param>
     /// <param name="now">The time.</param>
@@ -50,20 +53,42 @@ internal struct PingTable
         if (match is null)
             return null;
 
-        PendingPing? answered = null;
+        bool isBeforeMatch = true; // within one write, pings left in the order in which they were added
+        return Take(ping =>
+        {
+            isBeforeMatch &= ping != match;
+            return ping == match
+                || (ping.LeftWith != 0 && (ping.LeftWith < match.LeftWith || (ping.LeftWith == match.LeftWith && isBeforeMatch)));
+        });
+    }
+
+    /// <summary>Takes out the pings that were sent at a moment or before it.</summary>
+    /// <returns>The pings, linked.</returns>
+    public PendingPing? TakeSentUntil(long moment) => Take(ping => ping.SentAt <= moment);
+
+    /// <summary>Takes out a ping for which nobody waits any more.</summary>
+    public void Remove(PendingPing unwanted) => Take(ping => ping == unwanted);
+
+    /// <summary>Takes out all pings, at the end of the connection.</summary>
+    public PendingPing? TakeAll()
+    {
+        PendingPing? all = _first;
+        _first = _last = null;
+        return all;
+    }
+
+    private PendingPing? Take(Func<PendingPing, bool> predicate)
+    {
+        PendingPing? taken = null;
         PendingPing? ping = _first;
         _first = _last = null;
-        bool isBeforeMatch = true; // within one write, pings left in the order in which they were added
         while (ping is not null)
         {
             PendingPing? next = ping.Next;
-            isBeforeMatch &= ping != match;
-            bool isAnswered = ping == match
-                || (ping.LeftWith != 0 && (ping.LeftWith < match.LeftWith || (ping.LeftWith == match.LeftWith && isBeforeMatch)));
-            if (isAnswered)
+            if (predicate(ping))
             {
-                ping.Next = answered;
-                answered = ping;
+                ping.Next = taken;
+                taken = ping;
             }
             else
             {
@@ -73,15 +98,7 @@ internal struct PingTable
             ping = next;
         }
 
-        return answered;
-    }
-
-    /// <summary>Takes out all pings, at the end of the connection.</summary>
-    public PendingPing? TakeAll()
-    {
-        PendingPing? all = _first;
-        _first = _last = null;
-        return all;
+        return taken;
     }
 
     private void Append(PendingPing ping)

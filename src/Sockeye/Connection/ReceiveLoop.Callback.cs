@@ -7,6 +7,7 @@ internal sealed partial class ReceiveLoop
     private Action? _onCalled;
     private ValueTask _call;
     private bool _isCalling;
+    private TaskCompletionSource? _called;
     private ExecutionContext? _upgradeContext;
 
     /// <summary>Begins to receive, with every message given to a callback.</summary>
@@ -22,9 +23,9 @@ internal sealed partial class ReceiveLoop
     /// <returns>False where it has not completed: dispatch and receiving pause, and the lease stays valid.</returns>
     private bool Call(Incoming item)
     {
-        if (Volatile.Read(ref _isCalling))
+        if (Volatile.Read(ref _isCalling) || Volatile.Read(ref _result) is not null)
         {
-            // It waits for the end of the connection that it has closed: nobody takes this any more (rule C2).
+            // The connection has ended, or the callback waits for the end that it began: nobody takes this any more (rule C2).
             item.Hold?.Release();
             return true;
         }
@@ -89,6 +90,32 @@ internal sealed partial class ReceiveLoop
 
         if (resume)
             Run();
+        else
+            TellCalled();
+    }
+
+    /// <summary>Waits until no callback runs any more. Called when the connection has ended.</summary>
+    public Task WhenCalledAsync()
+    {
+        lock (_sync)
+        {
+            if (!IsCallbackRunning)
+                return Task.CompletedTask;
+            _called ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _called.Task;
+        }
+    }
+
+    // It is incomplete, or a thread runs the loop and may be inside of it: that thread will find the end and leave.
+    private bool IsCallbackRunning => _isCalling || (_state == State.Active && !IsReceiving);
+
+    private void TellCalled()
+    {
+        lock (_sync)
+        {
+            if (!IsCallbackRunning)
+                _called?.TrySetResult();
+        }
     }
 
     /// <summary>Ends the connection of a callback that threw: it is not called again.</summary>

@@ -62,14 +62,21 @@ internal sealed partial class SendBuffer
     /// <summary>Ends a streamed message without its last fragment.</summary>
     public void EndStream(OutputSegment stream)
     {
+        SendWaiter? settled;
         lock (_sync)
+        {
             Abandon(stream);
+            settled = _settled.TakeAll();
+        }
+
+        SendWaiterList.Tell(settled);
         Flush();
     }
 
     /// <summary>Ends every streamed message that is still open, so that a Close frame can pass (rule S8).</summary>
     public void EndStreams()
     {
+        SendWaiter? settled;
         lock (_sync)
         {
             for (OutputSegment? segment = _queue.Head; segment is not null; segment = segment.Next)
@@ -77,8 +84,11 @@ internal sealed partial class SendBuffer
                 if (segment.Kind == OutputKind.Stream)
                     Abandon(segment);
             }
+
+            settled = _settled.TakeAll();
         }
 
+        SendWaiterList.Tell(settled);
         Flush();
     }
 
@@ -101,7 +111,7 @@ internal sealed partial class SendBuffer
         _lostBytes += dropped - _closeFrameSize;
         if (_closeFrameSize > 0)
             AppendClose(_closeCode, _closeReason);
-        _room.Complete();
+        _room.Settle(ref _settled);
     }
 
     /// <summary>Counts the bytes of a segment of which nothing has been handed over.</summary>
@@ -118,7 +128,7 @@ internal sealed partial class SendBuffer
     {
         stream.Pending -= taken;
         if (stream.Pending <= _lowWater)
-            stream.Room.Complete();
+            stream.Room.Settle(ref _settled);
     }
 
     private void EndStreamLocked(OutputSegment stream)

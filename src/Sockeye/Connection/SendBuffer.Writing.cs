@@ -13,7 +13,9 @@ internal sealed partial class SendBuffer
     // work by what others send meanwhile.
     private const int WritesInARow = 16;
 
-    private bool HasOutput => _queue.Head is not null || _laneLength > 0 || _pongLength >= 0;
+    private bool HasControl => _laneLength > 0 || _pongLength >= 0;
+
+    private bool HasOutput => _queue.Head is not null || HasControl;
 
     /// <summary>Gets whether the transport is at work on a write. Called under the lock.</summary>
     public bool IsWriting => _inFlightBytes > 0;
@@ -43,31 +45,6 @@ internal sealed partial class SendBuffer
         lock (_sync)
             _flushQueued = false;
         Flush();
-    }
-
-    /// <summary>Ends all sending: whoever waits gets an exception, what is rented goes back. What the transport is still reading
-    /// follows when it has let go.</summary>
-    public void End(CloseResult result)
-    {
-        lock (_sync)
-        {
-            if (_isEnded)
-                return;
-            _isEnded = _isClosed = true;
-            _endedWith = result;
-            _room.Fail(result);
-            Discard(_queue.TakeAll(), result);
-            ReturnLane();
-        }
-    }
-
-    /// <summary>Counts what was accepted and has not been handed over. Called under the lock, before <see cref="End"/>.</summary>
-    public (long Messages, long Bytes) CountUnsent()
-    {
-        // The transport may have taken a part of the write that is under way.
-        long taken = Math.Clamp(_transport.BytesSent - _bytesSentBefore, 0, _inFlightBytes);
-        int messages = taken > 0 && taken == _inFlightBytes ? _inFlightMessages : 0;
-        return (_unsentMessages - messages, Math.Max(0, _buffered + _lostBytes - taken - (_isCloseWritten ? 0 : _closeFrameSize)));
     }
 
     /// <summary>Says after a send that there is output: the receive loop flushes when it has parsed its input; any other thread
@@ -145,58 +122,51 @@ internal sealed partial class SendBuffer
             WriteAll();
     }
 
-    private void Broke(Exception exception)
-    {
-        lock (_sync)
-        {
-            (_, long unsent) = CountUnsent();
-            _isClosed = true;
-            _isBroken = true;
-            Landed();
-            Interlocked.Exchange(ref _buffered, unsent - _lostBytes + (_isCloseWritten ? 0 : _closeFrameSize));
-            _writing = false;
-            _connection.Close.NoteSendBroken(exception);
-        }
-
-        _connection.Close.OnSendBroken();
-    }
-
     /// <summary>Chooses what leaves next: control frames wherever no frame is partly sent, then the output in order.</summary>
     /// <returns>False where there is nothing; this thread no longer writes.</returns>
     private bool TakeNext(out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second)
     {
         first = second = default;
+        bool isTaken = false;
         bool closeWritten = false;
+        SendWaiter? settled;
         lock (_sync)
         {
             if (!_isBroken && !_isEnded)
             {
-                OutputSegment? segment = Current();
-                if ((_laneLength > 0 || _pongLength >= 0) && segment is null or { IsAtBoundary: true })
-                {
-                    first = TakeLane();
-                    Leave(first.Length);
-                    return true;
-                }
-
-                if (segment is not null)
-                {
-                    _inFlight = segment;
-                    (first, second) = segment.Kind == OutputKind.Frames ? TakeFrames(segment) : TakePayload(segment);
-                    Leave(first.Length + second.Length);
-                    return true;
-                }
-
-                if (_closeFrameSize > 0 && _queue.Head is null && !_isCloseWritten)
-                    closeWritten = _isCloseWritten = true;
+                isTaken = TryTakeLocked(out first, out second);
+                closeWritten = !isTaken && _closeFrameSize > 0 && _queue.Head is null && !_isCloseWritten;
+                _isCloseWritten |= closeWritten;
             }
 
-            _writing = false;
+            if (isTaken)
+                Leave(first.Length + second.Length);
+            else
+                _writing = false;
+            settled = _settled.TakeAll();
         }
 
+        SendWaiterList.Tell(settled);
         if (closeWritten)
             _connection.Close.OnCloseWritten();
-        return false;
+        return isTaken;
+    }
+
+    private bool TryTakeLocked(out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second)
+    {
+        first = second = default;
+        OutputSegment? segment = Current();
+        if (HasControl && segment is null or { IsAtBoundary: true })
+        {
+            first = TakeLane();
+            return true;
+        }
+
+        if (segment is null)
+            return false;
+        _inFlight = segment;
+        (first, second) = segment.Kind == OutputKind.Frames ? TakeFrames(segment) : TakePayload(segment);
+        return true;
     }
 
     private void Leave(int bytes)
@@ -212,8 +182,12 @@ internal sealed partial class SendBuffer
         {
             switch (head.Kind)
             {
+                case OutputKind.Marker when HasControl && !head.IsCommitted:
+                    // What waits in the lane was accepted before this, most of it: it leaves first, once.
+                    head.IsCommitted = true;
+                    return null;
                 case OutputKind.Marker:
-                    head.Waiter!.Complete();
+                    _settled.Settle(head.Waiter!, failure: null);
                     break;
                 case OutputKind.Stream when head.Inner.Head is { } inner:
                     return inner;
@@ -314,6 +288,8 @@ internal sealed partial class SendBuffer
     private bool Written()
     {
         bool fireWritable = false;
+        bool goesOn;
+        SendWaiter? settled;
         lock (_sync)
         {
             _unsentMessages -= _inFlightMessages;
@@ -321,18 +297,18 @@ internal sealed partial class SendBuffer
             if (!_isEnded && _inFlight is not null && _queue.Head is { Kind: OutputKind.Stream } stream)
                 MakeRoom(stream, _inFlightBytes);
             Landed();
-            if (_isEnded)
-            {
+            goesOn = !_isEnded;
+            if (goesOn)
+                fireWritable = MakeRoom();
+            else
                 _writing = false;
-                return false;
-            }
-
-            fireWritable = MakeRoom();
+            settled = _settled.TakeAll();
         }
 
+        SendWaiterList.Tell(settled);
         if (fireWritable)
             _connection.FireWritable();
-        return true;
+        return goesOn;
     }
 
     /// <summary>Lets go of what the transport was reading.</summary>
@@ -374,54 +350,10 @@ internal sealed partial class SendBuffer
     {
         if (_buffered > _lowWater)
             return false;
-        _room.Complete();
+        _room.Settle(ref _settled);
         bool owed = _isWritableOwed;
         _isWritableOwed = false;
         return owed;
-    }
-
-    /// <summary>Drops segments that will not leave, and fails whoever waits for them.</summary>
-    private void Discard(OutputSegment? segment, CloseResult result)
-    {
-        while (segment is not null)
-        {
-            OutputSegment? next = segment.Next;
-            if (segment.Kind == OutputKind.Stream)
-            {
-                EndStreamLocked(segment);
-                segment.Room.Fail(result);
-                Discard(segment.Inner.TakeAll(), result);
-            }
-
-            // What the transport reads is released when it has let go.
-            if (segment != _inFlight)
-                Release(segment, result);
-            segment = next;
-        }
-    }
-
-    /// <summary>Puts back what a segment held; completes whoever waits for it, or fails them where the connection has ended.</summary>
-    private void Release(OutputSegment segment, CloseResult? result)
-    {
-        if (segment.Array is not null)
-            _buffers.Arrays.Return(segment.Array);
-        segment.Hold?.Release();
-        if (result is null)
-            segment.Waiter?.Complete();
-        else
-            segment.Waiter?.Fail(new WebSocketClosedException(result));
-        segment.Return();
-    }
-
-    private void ReturnLane()
-    {
-        if (_lane is not null)
-            _buffers.Arrays.Return(_lane);
-        if (_pong is not null)
-            _buffers.Arrays.Return(_pong);
-        _lane = _pong = null;
-        _laneLength = 0;
-        _pongLength = -1;
     }
 
     private enum Wake : byte

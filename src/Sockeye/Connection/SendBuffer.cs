@@ -55,6 +55,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
 
     // Those who wait.
     private SendWaiterList _room;
+    private SendWaiterList _settled;
     private bool _isWritableOwed;
 
     // The write under way.
@@ -316,7 +317,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         {
             if (_connection.Close.IsEnded)
                 return _unsentMessages == 0 ? default : Refused();
-            if (_queue.Head is null)
+            if (_buffered == 0 && _pongLength < 0)
                 return default;
             OutputSegment marker = OutputSegment.Rent(OutputKind.Marker);
             waiter = marker.Waiter = SendWaiter.Rent();
@@ -382,6 +383,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     public void Withdraw(SendWaiter waiter, CancellationToken token)
     {
         bool fireWritable;
+        SendWaiter? settled;
         lock (_sync)
         {
             OutputSegment? segment = _queue.Head;
@@ -394,137 +396,14 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
             segment.Hold?.Release();
             _queue.Remove(segment);
             segment.Return();
-            waiter.Fail(new OperationCanceledException(token));
+            _settled.Settle(waiter, new OperationCanceledException(token));
             fireWritable = MakeRoom();
+            settled = _settled.TakeAll();
         }
 
+        SendWaiterList.Tell(settled);
         if (fireWritable)
             _connection.FireWritable();
-    }
-
-    /// <summary>Frames a message into the output, in fragments where it is longer than one may be.</summary>
-    private void AppendMessage(Opcode opcode, ReadOnlySpan<byte> payload)
-    {
-        AppendFragments(ref _queue, opcode, payload, endsMessage: true);
-        MessageAppended();
-    }
-
-    private void AppendFragments(ref OutputQueue queue, Opcode opcode, ReadOnlySpan<byte> payload, bool endsMessage)
-    {
-        while (payload.Length > _fragmentSize)
-        {
-            AppendFrame(ref queue, opcode, payload[.._fragmentSize], isFinal: false);
-            payload = payload[_fragmentSize..];
-            opcode = Opcode.Continuation;
-        }
-
-        AppendFrame(ref queue, opcode, payload, endsMessage);
-    }
-
-    private void MessageAppended()
-    {
-        _queue.Tail!.Messages++;
-        _unsentMessages++;
-    }
-
-    private void AppendControl(Opcode opcode, ReadOnlySpan<byte> payload)
-    {
-        if (IsLaneNeeded)
-            AppendToLane(opcode, payload);
-        else
-            AppendFrame(opcode, payload, isFinal: true);
-    }
-
-    private void AppendToLane(Opcode opcode, ReadOnlySpan<byte> payload)
-    {
-        const int Size = FrameHeader.MaxSize + FrameHeader.MaxControlPayload;
-        if (_lane is null)
-        {
-            _lane = _buffers.Arrays.Rent(Size);
-        }
-        else if (_lane.Length - _laneLength < Size)
-        {
-            byte[] larger = _buffers.Arrays.Rent(Math.Max(_lane.Length * 2, _laneLength + Size));
-            _lane.AsSpan(0, _laneLength).CopyTo(larger);
-            _buffers.Arrays.Return(_lane);
-            _lane = larger;
-        }
-
-        int length = WriteControl(_lane.AsSpan(_laneLength), opcode, payload);
-        _laneLength += length;
-        Interlocked.Add(ref _buffered, length);
-    }
-
-    private int WriteControl(Span<byte> destination, Opcode opcode, ReadOnlySpan<byte> payload)
-    {
-        if (_isClient)
-        {
-            uint key = MaskKeys.Next(_maskSource);
-            int size = FrameWriter.WriteMaskedHeader(destination, opcode, isFinal: true, payload.Length, key);
-            Masking.Apply(payload, destination[size..], key);
-            return size + payload.Length;
-        }
-        else
-        {
-            int size = FrameWriter.WriteHeader(destination, opcode, isFinal: true, payload.Length);
-            payload.CopyTo(destination[size..]);
-            return size + payload.Length;
-        }
-    }
-
-    private void AppendFrame(Opcode opcode, ReadOnlySpan<byte> payload, bool isFinal) =>
-        AppendFrame(ref _queue, opcode, payload, isFinal);
-
-    private void AppendFrame(ref OutputQueue queue, Opcode opcode, ReadOnlySpan<byte> payload, bool isFinal)
-    {
-        Span<byte> framed = AppendHeader(ref queue, opcode, isFinal, payload.Length, out uint key);
-        if (_isClient)
-            Masking.Apply(payload, framed, key);
-        else
-            payload.CopyTo(framed);
-    }
-
-    /// <summary>Writes a header into the last chunk of the output and gives the room for the payload behind it.</summary>
-    private Span<byte> AppendHeader(ref OutputQueue queue, Opcode opcode, bool isFinal, int length, out uint key)
-    {
-        // First of all: a source of keys that throws leaves the output as it was.
-        key = _isClient ? MaskKeys.Next(_maskSource) : 0;
-        int size = FrameWriter.GetHeaderSize(length, _isClient) + length;
-        OutputSegment? chunk = queue.Tail;
-        if (chunk is null || chunk.Kind != OutputKind.Frames || chunk.Array!.Length - chunk.End < size)
-        {
-            chunk = OutputSegment.Rent(OutputKind.Frames);
-            chunk.Array = _buffers.Arrays.Rent(Math.Max(ChunkSize, size));
-            queue.Append(chunk);
-        }
-
-        Span<byte> frame = chunk.Array.AsSpan(chunk.End, size);
-        chunk.End += size;
-        Interlocked.Exchange(ref _buffered, _buffered + size);
-        return _isClient
-            ? frame[FrameWriter.WriteMaskedHeader(frame, opcode, isFinal, length, key)..]
-            : frame[FrameWriter.WriteHeader(frame, opcode, isFinal, length)..];
-    }
-
-    private OutputSegment AppendPayload(ref OutputQueue queue, Opcode opcode, ReadOnlyMemory<byte> payload, bool endsMessage)
-    {
-        OutputSegment segment = OutputSegment.Rent(OutputKind.Payload);
-        segment.Opcode = opcode;
-        segment.Payload = payload;
-        segment.EndsMessage = endsMessage;
-        queue.Append(segment);
-        Interlocked.Add(ref _buffered, FramedSize(payload.Length));
-        return segment;
-    }
-
-    /// <summary>Tells how many bytes a message takes on the wire.</summary>
-    private long FramedSize(int length)
-    {
-        int whole = length > _fragmentSize ? (length - 1) / _fragmentSize : 0;
-        int last = length - (whole * _fragmentSize);
-        return length
-            + ((long)whole * FrameWriter.GetHeaderSize(_fragmentSize, _isClient))
-            + FrameWriter.GetHeaderSize(last, _isClient);
     }
 
     /// <summary>Makes the answer to a send that comes too late. It need not be awaited, so nobody is told that it was not.</summary>

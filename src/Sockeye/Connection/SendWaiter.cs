@@ -17,6 +17,7 @@ internal sealed class SendWaiter : IValueTaskSource
     private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
     private CancellationTokenRegistration _registration;
     private SendBuffer? _owner;
+    private Exception? _failure;
 
     public SendWaiter? Next { get; set; }
 
@@ -48,19 +49,22 @@ internal sealed class SendWaiter : IValueTaskSource
             this);
     }
 
-    /// <summary>Completes the wait. Called under the lock.</summary>
-    public void Complete()
+    /// <summary>Settles the wait: nothing can withdraw it any more. Called under the lock; <see cref="Tell"/> follows outside it.</summary>
+    /// <param name="failure">Why it fails; null where it succeeds.</param>
+    public void Settle(Exception? failure)
     {
         // Here and not when the result is taken: it may never be, and the token may live as long as the process.
         _registration.Unregister();
-        _core.SetResult(true);
+        _failure = failure;
     }
 
-    /// <summary>Fails the wait. Called under the lock.</summary>
-    public void Fail(Exception exception)
+    /// <summary>Tells whoever waits. Never called under a lock: a context that it was captured in may run foreign code.</summary>
+    public void Tell()
     {
-        _registration.Unregister();
-        _core.SetException(exception);
+        if (_failure is null)
+            _core.SetResult(true);
+        else
+            _core.SetException(_failure);
     }
 
     void IValueTaskSource.GetResult(short token)
@@ -79,6 +83,7 @@ internal sealed class SendWaiter : IValueTaskSource
         {
             _registration = default;
             _owner = null;
+            _failure = null;
             _core.Reset();
             if (t_spares < MaxSpares)
             {
@@ -95,43 +100,63 @@ internal sealed class SendWaiter : IValueTaskSource
         _core.OnCompleted(continuation, state, token, flags);
 }
 
-/// <summary>Senders that wait for room, first come first.</summary>
+/// <summary>Senders that wait, first come first.</summary>
 internal struct SendWaiterList
 {
     private SendWaiter? _first;
     private SendWaiter? _last;
 
-    public SendWaiter Add()
+    public SendWaiter Add() => Append(SendWaiter.Rent());
+
+    /// <summary>Settles those who wait and moves them to the end of a list of those who are to be told.</summary>
+    /// <param name="told">The list.</param>
+    /// <param name="end">The end of the connection, where they fail for it; null where they succeed.</param>
+    public void Settle(ref SendWaiterList told, CloseResult? end = null)
     {
-        var waiter = SendWaiter.Rent();
+        for (SendWaiter? waiter = TakeAll(); waiter is not null;)
+        {
+            SendWaiter? next = waiter.Next;
+            told.Settle(waiter, end is null ? null : new WebSocketClosedException(end));
+            waiter = next;
+        }
+    }
+
+    /// <summary>Settles one that waits in no list, and appends it to this list of those who are to be told.</summary>
+    public void Settle(SendWaiter waiter, Exception? failure)
+    {
+        waiter.Settle(failure);
+        Append(waiter);
+    }
+
+    /// <summary>Takes all out.</summary>
+    /// <returns>The first one, linked to the others; null where there are none.</returns>
+    public SendWaiter? TakeAll()
+    {
+        SendWaiter? all = _first;
+        _first = _last = null;
+        return all;
+    }
+
+    /// <summary>Tells those who were taken out. Never called under a lock.</summary>
+    public static void Tell(SendWaiter? settled)
+    {
+        while (settled is not null)
+        {
+            // Once it has been told, it may be in use again.
+            SendWaiter? next = settled.Next;
+            settled.Next = null;
+            settled.Tell();
+            settled = next;
+        }
+    }
+
+    private SendWaiter Append(SendWaiter waiter)
+    {
+        waiter.Next = null;
         if (_last is null)
             _first = waiter;
         else
             _last.Next = waiter;
         return _last = waiter;
-    }
-
-    public void Complete()
-    {
-        while (Take() is { } waiter)
-            waiter.Complete();
-    }
-
-    public void Fail(CloseResult result)
-    {
-        while (Take() is { } waiter)
-            waiter.Fail(new WebSocketClosedException(result));
-    }
-
-    private SendWaiter? Take()
-    {
-        SendWaiter? waiter = _first;
-        if (waiter is null)
-            return null;
-        _first = waiter.Next;
-        waiter.Next = null;
-        if (_first is null)
-            _last = null;
-        return waiter;
     }
 }

@@ -48,6 +48,7 @@ public sealed partial class WebSocketConnection
         }
 
         CloseResult result = await Closed.ConfigureAwait(false);
+        await Receive.WhenCalledAsync().ConfigureAwait(false);
         try
         {
             handler.Closed?.Invoke(this, result);

@@ -213,6 +213,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// awaited.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The time from the call to the pong.</returns>
+    /// <exception cref="TimeoutException">See <see cref="PingAsync(ReadOnlyMemory{byte}, CancellationToken)"/>.</exception>
     /// <exception cref="WebSocketClosedException">The connection ended before that.</exception>
     public Task<TimeSpan> ConfirmAsync(CancellationToken cancellationToken = default) =>
         PingAsync([], inOrder: true, cancellationToken);
@@ -221,7 +222,11 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <param name="payload">The payload, at most 125 bytes; empty (the default) for one that no other ping has.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The round-trip time.</returns>
+    /// <remarks>A pong is seen when this connection receives. It does not while <see cref="WebSocketConnectionOptions.ReadAhead"/> is
+    /// full of messages that nobody reads, nor while a <see cref="MessageCallback"/> is incomplete: a callback must not await a pong.</remarks>
     /// <exception cref="ArgumentException">The payload is longer than 125 bytes.</exception>
+    /// <exception cref="TimeoutException">For as long as <see cref="WebSocketConnectionOptions.IdleTimeout"/> (or up to twice as long)
+    /// no pong came because this side does not receive: read the messages that wait. The connection stays as it is.</exception>
     /// <exception cref="WebSocketClosedException">The connection is closing, or ended before the pong.</exception>
     public Task<TimeSpan> PingAsync(ReadOnlyMemory<byte> payload = default, CancellationToken cancellationToken = default)
     {
@@ -324,13 +329,35 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         PendingPing? unanswered;
         lock (Sync)
             unanswered = _pings.TakeAll();
-        for (; unanswered is not null; unanswered = unanswered.Next)
+        FailPings(unanswered, new WebSocketClosedException(result));
+        _logger.Closed(result.Code, result.Cause, result.IsClean);
+    }
+
+    /// <summary>Gets whether pings wait for their pongs. Called under the lock.</summary>
+    internal bool HasPings => !_pings.IsEmpty;
+
+    /// <summary>Fails the pings that were sent until a moment: this side does not receive, and may wait for them itself.</summary>
+    internal void GiveUpPings(long sentUntil)
+    {
+        PendingPing? overdue;
+        lock (Sync)
         {
-            unanswered.Pong.TrySetException(new WebSocketClosedException(result));
-            _ = unanswered.Pong.Task.Exception; // observed, whether anybody awaits it or not
+            overdue = _pings.TakeSentUntil(sentUntil);
+            Deadlines.WatchPings();
         }
 
-        _logger.Closed(result.Code, result.Cause, result.IsClean);
+        FailPings(overdue, new TimeoutException(
+            $"No pong was seen for {_options.IdleTimeout}, because nothing is received: messages wait and nobody reads them, or a "
+            + "MessageCallback is incomplete. Read them, or do not await a ping inside the callback."));
+    }
+
+    private static void FailPings(PendingPing? pings, Exception exception)
+    {
+        for (; pings is not null; pings = pings.Next)
+        {
+            pings.Pong.TrySetException(exception);
+            _ = pings.Pong.Task.Exception; // observed, whether anybody awaits it or not
+        }
     }
 
     internal void LogTransportDisposeFailed(Exception exception) => _logger.TransportDisposeFailed(exception);
@@ -346,13 +373,26 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
             if (Close.HasBegun)
                 return Task.FromException<TimeSpan>(ClosedException()).Observed();
             ping = _pings.Add(payload, Deadlines.Now);
+            Deadlines.WatchPings();
         }
-
-        Task<TimeSpan> pong = ping.Pong.Task.Observed();
 
         // Where it is refused, the connection is ending, and the end answers the ping.
         Send.TrySendPing(ping, inOrder);
-        return cancellationToken.CanBeCanceled ? pong.WaitAsync(cancellationToken).Observed() : pong;
+        return (cancellationToken.CanBeCanceled ? AwaitPong(ping, cancellationToken) : ping.Pong.Task).Observed();
+    }
+
+    private async Task<TimeSpan> AwaitPong(PendingPing ping, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ping.Pong.Task.Observed().WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            lock (Sync)
+                _pings.Remove(ping);
+            throw;
+        }
     }
 
     private Opcode OpcodeOf(WebSocketMessageKind kind, ReadOnlySpan<byte> payload)

@@ -44,6 +44,39 @@ public sealed class CallbackTests
         await handled.Soon();
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task T4_Closed_is_not_called_before_a_callback_has_completed(bool blocks)
+    {
+        await using RawPeer peer = GatedPeer.Create();
+        using var called = new SemaphoreSlim(0);
+        using var go = new SemaphoreSlim(0);
+        bool isDone = false;
+        bool wasDoneAtClosed = false;
+        Task handled = peer.Connection.RunAsync(new WebSocketHandler
+        {
+            Message = async (_, _) =>
+            {
+                called.Release();
+                if (blocks)
+                    go.Wait(TimeSpan.FromSeconds(20));
+                else
+                    await go.WaitAsync();
+                Volatile.Write(ref isDone, true);
+            },
+            Closed = (_, _) => wasDoneAtClosed = Volatile.Read(ref isDone),
+        });
+        await peer.SendTextAsync("x");
+        await called.WaitAsync().Soon();
+        peer.Connection.Abort();
+        await peer.Connection.Closed.Soon();
+        Assert.False(handled.IsCompleted);
+        go.Release();
+        await handled.Soon();
+        Assert.True(wasDoneAtClosed);
+    }
+
     [Fact]
     public async Task T4_Callback_is_never_reentered_by_what_it_does()
     {
@@ -161,9 +194,9 @@ public sealed class CallbackTests
         await peer.SendAsync(peer.Frame(Opcode.Binary, GatedPeer.Bytes(500)));
         await called.Task.Soon();
         peer.Connection.Abort();
-        await handled.Soon();
+        await peer.Connection.Closed.Soon();
         go.SetResult();
-        await Settle.UntilAsync(() => seen is not null);
+        await handled.Soon();
         Assert.Equal(GatedPeer.Bytes(500), seen);
     }
 

@@ -363,4 +363,16 @@ public sealed class ControlLaneTests
         Assert.IsType<InvalidOperationException>(result.Exception);
         await Assert.ThrowsAsync<WebSocketClosedException>(() => large.Soon());
     }
+
+    [Fact]
+    public async Task Mask_source_that_throws_at_the_Close_frame_does_not_keep_the_connection()
+    {
+        await using RawPeer peer = GatedPeer.Open(Role.Client, options => options with
+        {
+            MaskSource = _ => throw new InvalidOperationException("No randomness."),
+        });
+        Assert.Throws<InvalidOperationException>(() => { _ = peer.Connection.CloseAsync(); });
+        peer.Time.Advance(WebSocketConnectionOptions.Default.CloseTimeout);
+        Assert.Null((await peer.Connection.Closed.Soon()).SentCode);
+    }
 }

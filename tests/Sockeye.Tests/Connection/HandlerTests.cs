@@ -410,9 +410,10 @@ public sealed class HandlerTests
         await peer.SendAsync([.. peer.TextFrame("0"), .. peer.TextFrame("1")]);
         await entered.Task.Soon();
         peer.Connection.Abort();
-        await handling.Soon();
+        await peer.Connection.Closed.Soon();
         go.SetResult();
-        await Settle.UntilAsync(() => seen is not null && peer.Buffers.SlabsHeld == 0);
+        await handling.Soon();
+        await Settle.UntilAsync(() => peer.Buffers.SlabsHeld == 0);
         Assert.Equal("0", seen);
     }
 }

@@ -36,6 +36,41 @@ public sealed class SendLevelTests
     }
 
     [Fact]
+    public async Task S1_DrainAsync_waits_for_what_is_in_the_control_lane()
+    {
+        await using RawPeer peer = GatedPeer.Open();
+        await using StreamedMessage open = peer.Connection.OpenMessage();
+        peer.Gate().Hold();
+        await open.WriteAsync(new byte[10]);
+        await peer.Gate().WriteAsync();
+        _ = peer.Connection.PingAsync(new byte[3]); // passes in the lane, because a message is open
+        Task drainedBehind = peer.Connection.DrainAsync().AsTask();
+        await open.CompleteAsync();
+        peer.Gate().ReleaseOne();
+        await peer.Gate().WriteAsync();
+        Assert.False(drainedBehind.IsCompleted);
+        peer.Gate().Release();
+        await drainedBehind.Soon();
+        Assert.Equal(0, peer.Connection.BufferedBytes);
+    }
+
+    [Fact]
+    public async Task S1_DrainAsync_waits_for_a_write_of_the_control_lane_alone()
+    {
+        await using RawPeer peer = GatedPeer.Open();
+        StreamedMessage open = peer.Connection.OpenMessage();
+        peer.Gate().Hold();
+        _ = peer.Connection.PingAsync(new byte[3]);
+        await open.DisposeAsync(); // not begun: it vanishes, and the lane alone is under way
+        await peer.Gate().WriteAsync();
+        Task drained = peer.Connection.DrainAsync().AsTask();
+        Assert.False(drained.IsCompleted);
+        peer.Gate().Release();
+        await drained.Soon();
+        Assert.Equal([5], peer.Gate().Writes);
+    }
+
+    [Fact]
     public async Task S1_DrainAsync_does_not_wait_for_what_is_sent_after_it()
     {
         await using RawPeer peer = await GatedPeer.OpenHeldAsync();

@@ -291,6 +291,64 @@ public sealed class ThreadTests
         return await apart.Task;
     }
 
+    [Fact]
+    public async Task T2_Those_who_wait_to_send_are_told_outside_the_lock()
+    {
+        await using RawPeer peer = await GatedPeer.OpenHeldAsync(configure: o => o with { HighWaterMark = 100, LowWaterMark = 10 });
+        var context = new LockWatch(peer.Connection.Sync);
+        using var cancel = new CancellationTokenSource();
+        context.Await(peer.Connection.SendAsync(new byte[20_000]));
+        context.Await(peer.Connection.SendAsync(new byte[20_000], cancellationToken: cancel.Token));
+        context.Await(peer.Connection.SendAsync(new byte[200]));
+        context.Await(peer.Connection.DrainAsync());
+        await cancel.CancelAsync();
+        await Settle.UntilAsync(() => context.Posts == 1);
+        peer.Gate().Release();
+        await Settle.UntilAsync(() => context.Posts == 4);
+
+        peer.Gate().Hold();
+        _ = peer.Connection.SendAsync(new byte[1]);
+        await peer.Gate().WriteAsync();
+        StreamedMessage streamed = peer.Connection.OpenMessage();
+        context.Await(streamed.WriteAsync(new byte[20_000]));
+        context.Await(streamed.WriteAsync(new byte[200]));
+        context.Await(peer.Connection.SendAsync(new byte[20_000]));
+        context.Await(peer.Connection.SendAsync(new byte[20_000]));
+        await streamed.DisposeAsync(); // drops what queued behind it
+        await Settle.UntilAsync(() => context.Posts == 6);
+        peer.Connection.Abort();
+        await Settle.UntilAsync(() => context.Posts == 8);
+        Assert.Equal(0, context.PostsUnderLock);
+    }
+
+    /// <summary>A synchronization context that runs what is posted at once, as some do, and notices a lock that is held.</summary>
+    private sealed class LockWatch(Lock watched) : SynchronizationContext
+    {
+        private int _posts;
+        private int _postsUnderLock;
+
+        public int Posts => Volatile.Read(ref _posts);
+
+        public int PostsUnderLock => Volatile.Read(ref _postsUnderLock);
+
+        public void Await(ValueTask task)
+        {
+            Assert.False(task.IsCompleted);
+            SynchronizationContext? outer = Current;
+            SetSynchronizationContext(this);
+            task.GetAwaiter().OnCompleted(() => { });
+            SetSynchronizationContext(outer);
+        }
+
+        public override void Post(SendOrPostCallback d, object? state)
+        {
+            if (watched.IsHeldByCurrentThread)
+                Interlocked.Increment(ref _postsUnderLock);
+            d(state);
+            Interlocked.Increment(ref _posts);
+        }
+    }
+
     /// <summary>A synchronization context with a thread of its own, as a user interface has.</summary>
     private sealed class OneThread : SynchronizationContext, IDisposable
     {

@@ -1,0 +1,152 @@
+namespace Sockeye;
+
+/// <content>The end of the input: what ended it acts when its turn in the stream has come, and the loop is left.</content>
+internal sealed partial class ReceiveLoop
+{
+    /// <summary>Lets what ended the input act: its time in the queue is over.</summary>
+    public void ActOnEnd()
+    {
+        lock (_sync)
+        {
+            if (_state != State.Stopped || !_isStopped || _hasActed)
+                return;
+            _hasActed = true;
+        }
+
+        Act();
+    }
+
+    /// <summary>Notes that the handler has returned: nobody will read.</summary>
+    public void OnHandlerReturned()
+    {
+        lock (_sync)
+            _hasHandlerReturned = true;
+        ActOnEnd();
+    }
+
+    /// <summary>Notes that our Close is queued: reading ahead no longer limits (rule C2).</summary>
+    public void OnCloseBegun()
+    {
+        ActOnEnd();
+        bool resume;
+        lock (_sync)
+        {
+            resume = TryResume();
+        }
+
+        if (resume)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    /// <summary>Discards what still comes, until the peer ends its side of the transport.</summary>
+    public void DrainToEnd()
+    {
+        bool run;
+        lock (_sync)
+        {
+            _isDraining = true;
+            run = _state is State.Stopped or State.Paused && _result is null;
+            if (run)
+                _state = State.Active;
+        }
+
+        if (run)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    /// <summary>Notes that the connection has ended. What was read ahead can still be read.</summary>
+    public void OnEnded(CloseResult result)
+    {
+        bool cleanUp;
+        lock (_sync)
+        {
+            _result = result;
+            cleanUp = _state is State.Stopped or State.Paused;
+            if (cleanUp)
+                _state = State.Ended;
+        }
+
+        if (cleanUp)
+            CleanUp();
+        // Where the loop still runs, it does this when it leaves; but nobody waits for that.
+        if (cleanUp || IsReaderWaiting)
+            EndReading();
+    }
+
+    /// <summary>Waits with what ended the input until its turn has come.</summary>
+    private bool Stop()
+    {
+        bool act;
+        lock (_sync)
+        {
+            act = !_hasActed
+                && ((IsAsking && !HasAhead) || _callback is not null || _isIgnoring || _hasHandlerReturned || _connection.Close.HasBegun);
+            _hasActed |= act;
+            if (!act)
+            {
+                _connection.Deadlines.SuspendIdle();
+                _connection.Deadlines.SetGrace(_grace);
+                _state = State.Stopped;
+            }
+        }
+
+        _connection.Send.Flush();
+        if (act)
+        {
+            Act();
+            lock (_sync)
+            {
+                if (_isDraining)
+                    return true;
+                _state = _result is null ? State.Stopped : State.Active;
+                if (_result is null)
+                    return false;
+            }
+
+            return Leave();
+        }
+
+        return false;
+    }
+
+    private void Act()
+    {
+        if (_violation is not null)
+            _connection.Close.OnViolation(_violation);
+        else
+            _connection.Close.OnPeerClose(_peerCode, _peerReason);
+    }
+
+    /// <summary>Leaves the loop: for good where the connection has ended, else until it does.</summary>
+    private bool Leave()
+    {
+        bool hasEnded;
+        bool cleanUp;
+        lock (_sync)
+        {
+            hasEnded = _result is not null;
+            cleanUp = hasEnded && _state != State.Ended;
+            _state = hasEnded ? State.Ended : State.Stopped;
+        }
+
+        if (cleanUp)
+            CleanUp();
+        if (hasEnded)
+        {
+            EndReading();
+            TellCalled();
+        }
+
+        return false;
+    }
+
+    private void CleanUp()
+    {
+        _assembler.Dispose();
+        lock (_sync)
+            KeepLease();
+        _transport.ReleaseBlock();
+        _block = [];
+        _position = _end = _blockStart = 0;
+    }
+}
