@@ -9,6 +9,8 @@ internal struct OutputArray(ArrayPool<byte> pool, int capacity)
 
     public int Length { get; private set; }
 
+    public readonly ReadOnlySpan<byte> Written => Array.AsSpan(0, Length);
+
     public readonly Span<byte> Room => Array.AsSpan(Length);
 
     public void Advance(int count) => Length += count;

@@ -35,6 +35,10 @@ public enum CloseCause
     /// <summary>A streamed message was disposed before it was complete.</summary>
     MessageUnfinished,
 
+    /// <summary>A message could not be compressed or decompressed for a reason of this machine, such as a lack of memory;
+    /// <see cref="CloseResult.Exception"/> tells which.</summary>
+    CompressionFailed,
+
     /// <summary>This side called <see cref="WebSocketConnection.Abort"/>, or a deadline did.</summary>
     Aborted,
 }

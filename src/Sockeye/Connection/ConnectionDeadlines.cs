@@ -21,6 +21,8 @@ internal sealed class ConnectionDeadlines : Deadline
     private long _graceAt = Never;
     private long _closeAt = Never;
     private long _pongAt = Never;
+    private long _deflaterAt = Never;
+    private long _deflaterPatience;
     private long _scheduledAt = Never;
     private long _bytesSentAtWatch;
     private bool _isEnded;
@@ -121,6 +123,15 @@ internal sealed class ConnectionDeadlines : Deadline
         }
     }
 
+    /// <summary>Watches a compressor that may fall idle. Called under the lock.</summary>
+    public void WatchDeflater(TimeSpan patience)
+    {
+        if (_deflaterAt != Never || patience == TimeSpan.Zero)
+            return;
+        _deflaterPatience = Ticks(patience);
+        Set(ref _deflaterAt, Now + _deflaterPatience);
+    }
+
     /// <summary>Sets how long what ended the input waits for the application (rule C1).</summary>
     public void SetGrace(TimeSpan grace)
     {
@@ -158,6 +169,8 @@ internal sealed class ConnectionDeadlines : Deadline
             if (Pass(ref _idleAt, now))
                 action = _heartbeat.Decide(now, _connection.Receive.IsReceiving, out _idleAt);
             pong = Pass(ref _pongAt, now);
+            if (Pass(ref _deflaterAt, now))
+                _deflaterAt = _connection.Send.ReleaseIdleDeflater(now, _deflaterPatience);
             _scheduledAt = Never;
             Schedule();
         }
@@ -206,7 +219,8 @@ internal sealed class ConnectionDeadlines : Deadline
 
     private void Schedule()
     {
-        long next = Math.Min(Math.Min(Math.Min(_idleAt, _stallAt), Math.Min(_graceAt, _closeAt)), _pongAt);
+        long next = Math.Min(Math.Min(_idleAt, _stallAt), Math.Min(_graceAt, _closeAt));
+        next = Math.Min(next, Math.Min(_pongAt, _deflaterAt));
         if (next >= _scheduledAt || _isEnded)
             return;
         _scheduledAt = next;

@@ -9,7 +9,8 @@ internal sealed record ConnectionDetails
 
     public string? Subprotocol { get; init; }
 
-    public string? Extensions { get; init; }
+    /// <summary>Gets what was agreed on for compression; null for none.</summary>
+    public Compression.DeflateAgreement? Deflate { get; init; }
 
     /// <summary>Gets the request to upgrade, received or sent.</summary>
     public RequestHead? Request { get; init; }

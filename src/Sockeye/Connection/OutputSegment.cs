@@ -12,6 +12,9 @@ internal enum OutputKind : byte
     /// <summary>A large payload that leaves from the memory of its sender.</summary>
     Payload,
 
+    /// <summary>A payload that is compressed when its turn comes: its sender's memory, or a copy of it.</summary>
+    Deflate,
+
     /// <summary>A streamed message: its own segments, and more to come until it is ended.</summary>
     Stream,
 
@@ -71,6 +74,9 @@ internal sealed class OutputSegment
     public OutputQueue Inner;
 
     public bool IsEnded { get; set; }
+
+    /// <summary>Gets or sets whether the streamed message is compressed, as its first fragment decided.</summary>
+    public bool IsDeflated { get; set; }
 
     /// <summary>Gets or sets whether a fragment has been accepted: without its end, nothing but Close may follow it.</summary>
     public bool HasBegun { get; set; }

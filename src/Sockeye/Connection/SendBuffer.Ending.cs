@@ -15,8 +15,11 @@ internal sealed partial class SendBuffer
             _isEnded = _isClosed = true;
             _endedWith = result;
             _room.Settle(ref _settled, result);
+            Discard(_deflated.TakeAll(), result);
             Discard(_queue.TakeAll(), result);
             ReturnLane();
+            if (_deflating is null)
+                _deflater?.Dispose();
             settled = _settled.TakeAll();
         }
 
@@ -65,8 +68,8 @@ internal sealed partial class SendBuffer
                 Discard(segment.Inner.TakeAll(), result);
             }
 
-            // What the transport reads is released when it has let go.
-            if (segment != _inFlight)
+            // What the transport reads, or is being compressed, is released when it has been let go.
+            if (segment != _inFlight && segment != _deflating)
                 Release(segment, result);
             segment = next;
         }

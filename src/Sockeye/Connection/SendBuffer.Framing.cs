@@ -12,16 +12,17 @@ internal sealed partial class SendBuffer
         MessageAppended();
     }
 
-    private void AppendFragments(ref OutputQueue queue, Opcode opcode, ReadOnlySpan<byte> payload, bool endsMessage)
+    private void AppendFragments(
+        ref OutputQueue queue, Opcode opcode, ReadOnlySpan<byte> payload, bool endsMessage, bool isDeflated = false)
     {
         while (payload.Length > _fragmentSize)
         {
-            AppendFrame(ref queue, opcode, payload[.._fragmentSize], isFinal: false);
+            AppendFrame(ref queue, opcode, payload[.._fragmentSize], isFinal: false, isDeflated);
             payload = payload[_fragmentSize..];
             opcode = Opcode.Continuation;
         }
 
-        AppendFrame(ref queue, opcode, payload, endsMessage);
+        AppendFrame(ref queue, opcode, payload, endsMessage, isDeflated);
     }
 
     private void MessageAppended()
@@ -78,9 +79,11 @@ internal sealed partial class SendBuffer
     private void AppendFrame(Opcode opcode, ReadOnlySpan<byte> payload, bool isFinal) =>
         AppendFrame(ref _queue, opcode, payload, isFinal);
 
-    private void AppendFrame(ref OutputQueue queue, Opcode opcode, ReadOnlySpan<byte> payload, bool isFinal)
+    private void AppendFrame(ref OutputQueue queue, Opcode opcode, ReadOnlySpan<byte> payload, bool isFinal, bool isDeflated = false)
     {
-        Span<byte> framed = AppendHeader(ref queue, opcode, isFinal, payload.Length, out uint key);
+        // RSV1 marks a compressed message, on its first frame alone (RFC 7692, section 6).
+        bool rsv1 = isDeflated && opcode != Opcode.Continuation;
+        Span<byte> framed = AppendHeader(ref queue, opcode, isFinal, payload.Length, rsv1, out uint key);
         if (_isClient)
             Masking.Apply(payload, framed, key);
         else
@@ -88,7 +91,7 @@ internal sealed partial class SendBuffer
     }
 
     /// <summary>Writes a header into the last chunk of the output and gives the room for the payload behind it.</summary>
-    private Span<byte> AppendHeader(ref OutputQueue queue, Opcode opcode, bool isFinal, int length, out uint key)
+    private Span<byte> AppendHeader(ref OutputQueue queue, Opcode opcode, bool isFinal, int length, bool rsv1, out uint key)
     {
         // First of all: a source of keys that throws leaves the output as it was.
         key = _isClient ? MaskKeys.Next(_maskSource) : 0;
@@ -105,13 +108,14 @@ internal sealed partial class SendBuffer
         chunk.End += size;
         Interlocked.Exchange(ref _buffered, _buffered + size);
         return _isClient
-            ? frame[FrameWriter.WriteMaskedHeader(frame, opcode, isFinal, length, key)..]
-            : frame[FrameWriter.WriteHeader(frame, opcode, isFinal, length)..];
+            ? frame[FrameWriter.WriteMaskedHeader(frame, opcode, isFinal, length, key, rsv1)..]
+            : frame[FrameWriter.WriteHeader(frame, opcode, isFinal, length, rsv1)..];
     }
 
-    private OutputSegment AppendPayload(ref OutputQueue queue, Opcode opcode, ReadOnlyMemory<byte> payload, bool endsMessage)
+    private OutputSegment AppendPayload(
+        ref OutputQueue queue, OutputKind kind, Opcode opcode, ReadOnlyMemory<byte> payload, bool endsMessage)
     {
-        OutputSegment segment = OutputSegment.Rent(OutputKind.Payload);
+        OutputSegment segment = OutputSegment.Rent(kind);
         segment.Opcode = opcode;
         segment.Payload = payload;
         segment.EndsMessage = endsMessage;

@@ -1,4 +1,5 @@
 using Sockeye.Protocol;
+using Sockeye.Transports;
 
 namespace Sockeye;
 
@@ -24,19 +25,30 @@ internal sealed partial class SendBuffer
     /// <param name="opcode">The kind of the message for its first fragment, <see cref="Opcode.Continuation"/> after that.</param>
     /// <param name="payload">The fragment; above <see cref="CopyLimit"/> it leaves from this memory.</param>
     /// <param name="isFinal">Whether it is the last one, which ends the stream.</param>
-    public ValueTask AppendFragment(OutputSegment stream, Opcode opcode, ReadOnlyMemory<byte> payload, bool isFinal)
+    /// <param name="options">Whether the message may be compressed: the first fragment decides.</param>
+    public ValueTask AppendFragment(OutputSegment stream, Opcode opcode, ReadOnlyMemory<byte> payload, bool isFinal, SendOptions options)
     {
         SendWaiter? waiter;
         lock (_sync)
         {
             if (_isEnded || _isBroken || stream.IsEnded)
                 return Refused();
+            // How long it becomes is known of a message that ends with its first fragment alone.
+            if (!stream.HasBegun)
+                stream.IsDeflated = Deflates(isFinal ? payload.Length : int.MaxValue, options);
             stream.HasBegun = true;
             long before = _buffered;
+            OutputKind kind = stream.IsDeflated ? OutputKind.Deflate : OutputKind.Payload;
             if (payload.Length > CopyLimit)
             {
-                OutputSegment segment = AppendPayload(ref stream.Inner, opcode, payload, isFinal);
+                OutputSegment segment = AppendPayload(ref stream.Inner, kind, opcode, payload, isFinal);
                 waiter = segment.Waiter = SendWaiter.Rent();
+            }
+            else if (stream.IsDeflated)
+            {
+                PooledArray copy = PooledArray.Copy(payload.Span, _buffers.Arrays);
+                AppendPayload(ref stream.Inner, kind, opcode, copy.Array.AsMemory(0, payload.Length), isFinal).Hold = copy;
+                waiter = null;
             }
             else
             {
@@ -102,7 +114,12 @@ internal sealed partial class SendBuffer
         if (!stream.HasBegun || stream.Next is null)
             return;
 
-        OutputSegment? rest = _queue.CutBehind(stream);
+        Drop(_queue.CutBehind(stream));
+    }
+
+    /// <summary>Drops accepted output that can no longer leave; a Close frame among it is queued again.</summary>
+    private void Drop(OutputSegment? rest)
+    {
         long dropped = 0;
         for (OutputSegment? segment = rest; segment is not null; segment = segment.Next)
             dropped += WaitingBytes(segment);
@@ -119,12 +136,13 @@ internal sealed partial class SendBuffer
     {
         OutputKind.Frames => segment.End - segment.Start,
         OutputKind.Payload => FramedSize(segment.Payload.Length),
+        OutputKind.Deflate => FramedSize(segment.Payload.Length) - segment.Sent,
         OutputKind.Stream => segment.Pending,
         _ => 0,
     };
 
     /// <summary>Notes that bytes of a streamed message have left, and lets its writer go on at the low-water mark.</summary>
-    private void MakeRoom(OutputSegment stream, int taken)
+    private void MakeRoom(OutputSegment stream, long taken)
     {
         stream.Pending -= taken;
         if (stream.Pending <= _lowWater)

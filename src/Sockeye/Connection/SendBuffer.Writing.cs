@@ -15,7 +15,7 @@ internal sealed partial class SendBuffer
 
     private bool HasControl => _laneLength > 0 || _pongLength >= 0;
 
-    private bool HasOutput => _queue.Head is not null || HasControl;
+    private bool HasOutput => _queue.Head is not null || _deflated.Head is not null || HasControl;
 
     /// <summary>Gets whether the transport is at work on a write. Called under the lock.</summary>
     public bool IsWriting => _inFlightBytes > 0;
@@ -127,29 +127,38 @@ internal sealed partial class SendBuffer
     private bool TakeNext(out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second)
     {
         first = second = default;
-        bool isTaken = false;
-        bool closeWritten = false;
-        SendWaiter? settled;
-        lock (_sync)
+        while (true)
         {
-            if (!_isBroken && !_isEnded)
+            bool isTaken = false;
+            bool closeWritten = false;
+            SendWaiter? settled;
+            lock (_sync)
             {
-                isTaken = TryTakeLocked(out first, out second);
-                closeWritten = !isTaken && _closeFrameSize > 0 && _queue.Head is null && !_isCloseWritten;
-                _isCloseWritten |= closeWritten;
+                if (!_isBroken && !_isEnded)
+                {
+                    isTaken = TryTakeLocked(out first, out second);
+                    closeWritten = !isTaken && _closeFrameSize > 0 && !HasOutput && !_isCloseWritten;
+                    _isCloseWritten |= closeWritten;
+                }
+
+                if (isTaken)
+                    Leave(first.Length + second.Length);
+                else if (_deflating is null)
+                    _writing = false;
+                settled = _settled.TakeAll();
             }
 
-            if (isTaken)
-                Leave(first.Length + second.Length);
-            else
-                _writing = false;
-            settled = _settled.TakeAll();
-        }
+            SendWaiterList.Tell(settled);
+            if (_deflating is { } segment)
+            {
+                Deflate(segment);
+                continue;
+            }
 
-        SendWaiterList.Tell(settled);
-        if (closeWritten)
-            _connection.Close.OnCloseWritten();
-        return isTaken;
+            if (closeWritten)
+                _connection.Close.OnCloseWritten();
+            return isTaken;
+        }
     }
 
     private bool TryTakeLocked(out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second)
@@ -162,7 +171,7 @@ internal sealed partial class SendBuffer
             return true;
         }
 
-        if (segment is null)
+        if (segment is null || BeginDeflating())
             return false;
         _inFlight = segment;
         (first, second) = segment.Kind == OutputKind.Frames ? TakeFrames(segment) : TakePayload(segment);
@@ -178,6 +187,8 @@ internal sealed partial class SendBuffer
     /// <summary>Finds the segment whose turn it is, and drops what needs no bytes.</summary>
     private OutputSegment? Current()
     {
+        if (_deflated.Head is { } deflated)
+            return deflated;
         while (_queue.Head is { } head)
         {
             switch (head.Kind)
@@ -294,7 +305,7 @@ internal sealed partial class SendBuffer
         {
             _unsentMessages -= _inFlightMessages;
             Interlocked.Add(ref _buffered, -_inFlightBytes);
-            if (!_isEnded && _inFlight is not null && _queue.Head is { Kind: OutputKind.Stream } stream)
+            if (!_isEnded && _inFlight is not null && _inFlight != _deflated.Head && _queue.Head is { Kind: OutputKind.Stream } stream)
                 MakeRoom(stream, _inFlightBytes);
             Landed();
             goesOn = !_isEnded;
@@ -335,6 +346,13 @@ internal sealed partial class SendBuffer
         bool isDone = segment.Kind == OutputKind.Frames ? segment.Start == segment.End : segment.Sent == segment.Payload.Length;
         if (!isDone || _isBroken)
             return;
+
+        if (_deflated.Head == segment)
+        {
+            _deflated.RemoveHead();
+            Release(segment, result: null);
+            return;
+        }
 
         OutputSegment head = _queue.Head!;
         if (head.Kind == OutputKind.Stream)

@@ -1,4 +1,5 @@
 using System.Text;
+using Sockeye.Compression;
 using Sockeye.Protocol;
 using Sockeye.Transports;
 
@@ -69,7 +70,8 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     private long _bytesSentBefore;
     private ValueTask _write;
 
-    public SendBuffer(WebSocketConnection connection, Transport transport, Role role, WebSocketConnectionOptions options)
+    public SendBuffer(
+        WebSocketConnection connection, Transport transport, Role role, WebSocketConnectionOptions options, DeflateAgreement? deflate)
     {
         _connection = connection;
         _transport = transport;
@@ -81,6 +83,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         _highWater = options.HighWaterMark;
         _lowWater = Math.Min(options.LowWaterMark, options.HighWaterMark);
         _maxBuffered = options.MaxBufferedBytes;
+        _deflater = deflate is null ? null : new MessageDeflater(deflate, role);
         _onWritten = OnWritten;
     }
 
@@ -106,8 +109,10 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     /// <param name="opcode">Text or binary.</param>
     /// <param name="payload">The payload.</param>
     /// <param name="hold">What keeps the payload valid, released when it is no longer needed; null where the caller does.</param>
+    /// <param name="options">Whether it may be compressed.</param>
     /// <param name="token">Withdraws the message before its first byte is framed.</param>
-    public ValueTask SendAsync(Opcode opcode, ReadOnlyMemory<byte> payload, SharedMemory? hold, CancellationToken token)
+    public ValueTask SendAsync(
+        Opcode opcode, ReadOnlyMemory<byte> payload, SharedMemory? hold, SendOptions options, CancellationToken token)
     {
         if (token.IsCancellationRequested)
         {
@@ -116,16 +121,19 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         }
 
         if (payload.Length > CopyLimit)
-            return SendLarge(opcode, payload, hold, token);
+            return SendLarge(opcode, payload, hold, options, token);
 
-        ValueTask sent = SendSmall(opcode, payload.Span);
+        ValueTask sent = SendSmall(opcode, payload.Span, options);
         hold?.Release();
         return sent;
     }
 
     /// <summary>Frames a small message at once; completes when there is room below the high-water mark.</summary>
-    public ValueTask SendSmall(Opcode opcode, ReadOnlySpan<byte> payload)
+    public ValueTask SendSmall(Opcode opcode, ReadOnlySpan<byte> payload, SendOptions options)
     {
+        if (Deflates(payload.Length, options))
+            return SendDeflated(opcode, PooledArray.Copy(payload, _buffers.Arrays), payload.Length);
+
         SendWaiter? waiter;
         Wake wake;
         lock (_sync)
@@ -142,17 +150,21 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     }
 
     /// <summary>Encodes and sends a text; lone surrogates become U+FFFD, as in browsers.</summary>
-    public ValueTask SendText(string text, CancellationToken token)
+    public ValueTask SendText(string text, SendOptions options, CancellationToken token)
     {
         if (token.IsCancellationRequested)
             return ValueTask.FromCanceled(token);
 
         int length = Encoding.UTF8.GetByteCount(text);
-        if (length > CopyLimit || length > _fragmentSize)
+        bool deflates = Deflates(length, options);
+        if (length > CopyLimit || length > _fragmentSize || deflates)
         {
-            byte[] encoded = _buffers.Arrays.Rent(length);
+            byte[] encoded = _buffers.Arrays.Rent(Math.Max(1, length));
             Encoding.UTF8.GetBytes(text, encoded);
-            return SendAsync(Opcode.Text, encoded.AsMemory(0, length), PooledArray.Wrap(encoded, _buffers.Arrays), token);
+            PooledArray hold = PooledArray.Wrap(encoded, _buffers.Arrays);
+            return deflates && length <= CopyLimit
+                ? SendDeflated(Opcode.Text, hold, length)
+                : SendAsync(Opcode.Text, encoded.AsMemory(0, length), hold, options, token);
         }
 
         SendWaiter? waiter;
@@ -161,7 +173,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         {
             if (_isClosed)
                 return Refused();
-            Span<byte> payload = AppendHeader(ref _queue, Opcode.Text, isFinal: true, length, out uint key);
+            Span<byte> payload = AppendHeader(ref _queue, Opcode.Text, isFinal: true, length, rsv1: false, out uint key);
             Encoding.UTF8.GetBytes(text, payload);
             if (_isClient)
                 Masking.Apply(payload, key);
@@ -175,10 +187,11 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     }
 
     /// <summary>Accepts a message or refuses it, without ever waiting (rule S7).</summary>
-    public SendResult TrySend(Opcode opcode, ReadOnlySpan<byte> payload)
+    public SendResult TrySend(Opcode opcode, ReadOnlySpan<byte> payload, SendOptions options)
     {
         PooledArray? copy = null;
-        if (payload.Length > CopyLimit)
+        bool deflates = Deflates(payload.Length, options);
+        if (payload.Length > CopyLimit || deflates)
         {
             lock (_sync)
             {
@@ -203,7 +216,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
             if (copy is null)
                 AppendMessage(opcode, payload);
             else
-                AppendLarge(opcode, copy.Array.AsMemory(0, payload.Length), copy);
+                AppendLarge(deflates, opcode, copy.Array.AsMemory(0, payload.Length), copy);
             if (_buffered > _highWater)
             {
                 result = SendResult.AcceptedAboveHighWater;
@@ -343,8 +356,10 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
 
     private bool IsLaneNeeded => _buffered >= _highWater || _openStreams > 0;
 
-    private ValueTask SendLarge(Opcode opcode, ReadOnlyMemory<byte> payload, SharedMemory? hold, CancellationToken token)
+    private ValueTask SendLarge(
+        Opcode opcode, ReadOnlyMemory<byte> payload, SharedMemory? hold, SendOptions options, CancellationToken token)
     {
+        bool deflates = Deflates(payload.Length, options);
         ValueTask sent;
         lock (_sync)
         {
@@ -354,7 +369,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
                 return Refused();
             }
 
-            SendWaiter waiter = AppendLarge(opcode, payload, hold).Waiter = SendWaiter.Rent();
+            SendWaiter waiter = AppendLarge(deflates, opcode, payload, hold).Waiter = SendWaiter.Rent();
             sent = waiter.Task;
             waiter.CancelBy(this, token);
         }
@@ -363,9 +378,10 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         return sent;
     }
 
-    private OutputSegment AppendLarge(Opcode opcode, ReadOnlyMemory<byte> payload, SharedMemory? hold)
+    private OutputSegment AppendLarge(bool deflates, Opcode opcode, ReadOnlyMemory<byte> payload, SharedMemory? hold)
     {
-        OutputSegment segment = AppendPayload(ref _queue, opcode, payload, endsMessage: true);
+        OutputKind kind = deflates ? OutputKind.Deflate : OutputKind.Payload;
+        OutputSegment segment = AppendPayload(ref _queue, kind, opcode, payload, endsMessage: true);
         segment.Hold = hold;
         segment.Messages = 1;
         _unsentMessages++;

@@ -1,6 +1,6 @@
 namespace Sockeye;
 
-/// <summary>Says what became of a message that was given to <see cref="WebSocketConnection.TrySend(ReadOnlySpan{byte}, WebSocketMessageKind)"/>.</summary>
+/// <summary>Says what became of a message that was given to <see cref="WebSocketConnection.TrySend"/>.</summary>
 public enum SendResult
 {
     /// <summary>The message is in the output.</summary>

@@ -11,12 +11,14 @@ public sealed class StreamedMessage : IAsyncDisposable
     private readonly WebSocketConnection _connection;
     private readonly OutputSegment _place;
     private readonly Opcode _opcode;
+    private readonly SendOptions _options;
     private Utf8Validator _utf8;
     private bool _hasBegun;
     private bool _isDone;
 
-    internal StreamedMessage(WebSocketConnection connection, WebSocketMessageKind kind, Opcode opcode, OutputSegment place)
+    internal StreamedMessage(WebSocketConnection connection, WebSocketMessageKind kind, Opcode opcode, SendOptions options, OutputSegment place)
     {
+        _options = options;
         _connection = connection;
         _opcode = opcode;
         _place = place;
@@ -76,6 +78,6 @@ public sealed class StreamedMessage : IAsyncDisposable
         Opcode opcode = _hasBegun ? Opcode.Continuation : _opcode;
         _hasBegun = true;
         _isDone = isFinal;
-        return _connection.Send.AppendFragment(_place, opcode, piece, isFinal);
+        return _connection.Send.AppendFragment(_place, opcode, piece, isFinal, _options);
     }
 }

@@ -35,12 +35,12 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         Details = details;
         Deadlines = new ConnectionDeadlines(this, transport, options);
         Close = new CloseHandshake(this, transport, role, options);
-        Send = new SendBuffer(this, transport, role, options);
+        Send = new SendBuffer(this, transport, role, options, details.Deflate);
         Receive = new ReceiveLoop(this, transport, role, options);
         transport.Unread(received);
     }
 
-    /// <summary>Raised once after each time that <see cref="TrySend(ReadOnlySpan{byte}, WebSocketMessageKind)"/> returned
+    /// <summary>Raised once after each time that <see cref="TrySend"/> returned
     /// <see cref="SendResult.AcceptedAboveHighWater"/>: there is room again. Raised on a thread of the pool.</summary>
     public event Action<WebSocketConnection>? Writable;
 
@@ -128,19 +128,26 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <param name="cancellationToken">Withdraws the message if its first byte has not been framed; no effect after that.</param>
     /// <returns>See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</returns>
     /// <exception cref="InvalidOperationException">The lease has ended, or the message is the end of its connection.</exception>
-    public ValueTask SendAsync(WebSocketMessage message, CancellationToken cancellationToken = default)
+    public ValueTask SendAsync(WebSocketMessage message, CancellationToken cancellationToken = default) =>
+        SendAsync(message, SendOptions.None, cancellationToken);
+
+    /// <inheritdoc cref="SendAsync(WebSocketMessage, CancellationToken)"/>
+    /// <param name="message">The message.</param>
+    /// <param name="options">Whether it may be compressed.</param>
+    /// <param name="cancellationToken">Withdraws the message if its first byte has not been framed; no effect after that.</param>
+    public ValueTask SendAsync(WebSocketMessage message, SendOptions options, CancellationToken cancellationToken = default)
     {
         Incoming leased = message.Source.Leased(message.Version);
         var opcode = (Opcode)leased.Kind;
         if (leased.Length > SendBuffer.CopyLimit)
         {
             SharedMemory hold = message.Source.HoldLease(message.Version);
-            return Send.SendAsync(opcode, leased.Array.AsMemory(leased.Start, leased.Length), hold, cancellationToken);
+            return Send.SendAsync(opcode, leased.Array.AsMemory(leased.Start, leased.Length), hold, options, cancellationToken);
         }
 
         return cancellationToken.IsCancellationRequested
             ? ValueTask.FromCanceled(cancellationToken)
-            : Send.SendSmall(opcode, leased.Payload);
+            : Send.SendSmall(opcode, leased.Payload, options);
     }
 
     /// <summary>Sends a message.</summary>
@@ -157,17 +164,34 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
     public ValueTask SendAsync(
         ReadOnlyMemory<byte> payload, WebSocketMessageKind kind = WebSocketMessageKind.Binary, CancellationToken cancellationToken = default) =>
-        Send.SendAsync(OpcodeOf(kind, payload.Span), payload, hold: null, cancellationToken);
+        Send.SendAsync(OpcodeOf(kind, payload.Span), payload, hold: null, SendOptions.None, cancellationToken);
+
+    /// <inheritdoc cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>
+    /// <param name="payload">The payload. Up to 16 KiB it is copied at the call; a larger one is sent from this memory, which must
+    /// not change until the task completes.</param>
+    /// <param name="kind">What the message carries; the payload of text must be valid UTF-8.</param>
+    /// <param name="options">Whether it may be compressed.</param>
+    /// <param name="cancellationToken">Withdraws the message if its first byte has not been framed; no effect after that.</param>
+    public ValueTask SendAsync(
+        ReadOnlyMemory<byte> payload, WebSocketMessageKind kind, SendOptions options, CancellationToken cancellationToken = default) =>
+        Send.SendAsync(OpcodeOf(kind, payload.Span), payload, hold: null, options, cancellationToken);
 
     /// <summary>Sends a text message.</summary>
     /// <param name="text">The text; a lone surrogate is sent as U+FFFD.</param>
     /// <param name="cancellationToken">See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</param>
     /// <returns>See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</returns>
     /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
-    public ValueTask SendTextAsync(string text, CancellationToken cancellationToken = default)
+    public ValueTask SendTextAsync(string text, CancellationToken cancellationToken = default) =>
+        SendTextAsync(text, SendOptions.None, cancellationToken);
+
+    /// <inheritdoc cref="SendTextAsync(string, CancellationToken)"/>
+    /// <param name="text">The text; a lone surrogate is sent as U+FFFD.</param>
+    /// <param name="options">Whether it may be compressed.</param>
+    /// <param name="cancellationToken">See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</param>
+    public ValueTask SendTextAsync(string text, SendOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(text);
-        return Send.SendText(text, cancellationToken);
+        return Send.SendText(text, options, cancellationToken);
     }
 
     /// <summary>Sends the memory of values as a binary message, in the byte order of this machine.</summary>
@@ -184,25 +208,29 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
 
         ReadOnlySpan<byte> bytes = System.Runtime.InteropServices.MemoryMarshal.AsBytes(values);
         if (bytes.Length <= SendBuffer.CopyLimit)
-            return Send.SendSmall(Opcode.Binary, bytes);
+            return Send.SendSmall(Opcode.Binary, bytes, SendOptions.None);
         PooledArray copy = PooledArray.Copy(bytes, _options.Buffers.Arrays);
-        return Send.SendAsync(Opcode.Binary, copy.Array.AsMemory(0, bytes.Length), copy, cancellationToken);
+        return Send.SendAsync(Opcode.Binary, copy.Array.AsMemory(0, bytes.Length), copy, SendOptions.None, cancellationToken);
     }
 
     /// <summary>Sends a message or refuses it, at once: never waits, never throws for the state of the connection.</summary>
     /// <param name="payload">The payload, copied at the call.</param>
     /// <param name="kind">What the message carries; the payload of text must be valid UTF-8.</param>
+    /// <param name="options">Whether it may be compressed.</param>
     /// <returns>What became of the message.</returns>
     /// <exception cref="ArgumentException">The kind is none, or the text is not UTF-8.</exception>
-    public SendResult TrySend(ReadOnlySpan<byte> payload, WebSocketMessageKind kind = WebSocketMessageKind.Binary) =>
-        Send.TrySend(OpcodeOf(kind, payload), payload);
+    public SendResult TrySend(
+        ReadOnlySpan<byte> payload, WebSocketMessageKind kind = WebSocketMessageKind.Binary, SendOptions options = SendOptions.None) =>
+        Send.TrySend(OpcodeOf(kind, payload), payload, options);
 
     /// <summary>Begins a message that is sent in pieces, each as a fragment. Other messages queue behind it; control frames pass.</summary>
     /// <param name="kind">What the message carries.</param>
+    /// <param name="options">Whether it may be compressed: it is decided with the first piece.</param>
     /// <returns>The message: write to it, then <see cref="StreamedMessage.CompleteAsync"/>, then dispose it.</returns>
     /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
-    public StreamedMessage OpenMessage(WebSocketMessageKind kind = WebSocketMessageKind.Binary) =>
-        new(this, kind, OpcodeOf(kind, []), Send.OpenStream());
+    public StreamedMessage OpenMessage(
+        WebSocketMessageKind kind = WebSocketMessageKind.Binary, SendOptions options = SendOptions.None) =>
+        new(this, kind, OpcodeOf(kind, []), options, Send.OpenStream());
 
     /// <summary>Waits until everything accepted so far has been taken by the operating system.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>

@@ -57,7 +57,7 @@ public sealed record WebSocketConnectionOptions
         init => field = (int)AtLeast(value, 0);
     } = 16 * 1024;
 
-    /// <summary>Gets the number of waiting bytes above which <see cref="WebSocketConnection.TrySend(ReadOnlySpan{byte}, WebSocketMessageKind)"/>
+    /// <summary>Gets the number of waiting bytes above which <see cref="WebSocketConnection.TrySend"/>
     /// refuses a message; 16 MiB by default.</summary>
     public int MaxBufferedBytes
     {

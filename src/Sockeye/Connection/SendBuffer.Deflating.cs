@@ -1,0 +1,139 @@
+using Sockeye.Compression;
+using Sockeye.Protocol;
+using Sockeye.Transports;
+
+namespace Sockeye;
+
+/// <content>Compression (RFC 7692): messages wait as they are, in their order, and are compressed when their turn comes, by the thread that
+/// writes and outside the lock. Their frames wait in <see cref="_deflated"/>, which leaves before the rest.</content>
+internal sealed partial class SendBuffer
+{
+    // How much is compressed at a time: pings and pongs pass between two pieces. Larger ones would hardly compress better.
+    private const int DeflatePiece = 128 * 1024;
+
+    private readonly MessageDeflater? _deflater;
+    private OutputQueue _deflated;
+    private OutputSegment? _deflating;
+    private long _deflatedAt;
+
+    /// <summary>Lets go of a compressor that has not been used for long.</summary>
+    /// <returns>When to look again; <see cref="long.MaxValue"/> for not before the next compressed message. Called under the lock.</returns>
+    public long ReleaseIdleDeflater(long now, long patience)
+    {
+        if (_deflating is not null || now - _deflatedAt < patience)
+            return _deflatedAt + patience;
+        _deflater!.Release();
+        return long.MaxValue;
+    }
+
+    private bool Deflates(int length, SendOptions options) => _deflater is not null && _deflater.Compresses(length, options);
+
+    /// <summary>Accepts a small message that is compressed; completes when there is room below the high-water mark.</summary>
+    private ValueTask SendDeflated(Opcode opcode, PooledArray copy, int length)
+    {
+        SendWaiter? waiter;
+        Wake wake;
+        lock (_sync)
+        {
+            if (_isClosed)
+            {
+                copy.Release();
+                return Refused();
+            }
+
+            AppendLarge(deflates: true, opcode, copy.Array.AsMemory(0, length), copy);
+            waiter = WaitForRoom();
+            wake = NeedsFlush();
+        }
+
+        Started(wake);
+        return waiter is null ? default : waiter.Task;
+    }
+
+    /// <summary>Chooses what is compressed next, if it is the turn of something: small messages together, until there is enough to
+    /// write. Called under the lock.</summary>
+    private bool BeginDeflating()
+    {
+        if (_deflater is null || (_deflated.Tail is { } framed && framed.End - framed.Start >= ChunkSize / 2))
+            return false;
+        OutputSegment? next = _queue.Head is { Kind: OutputKind.Stream } stream ? stream.Inner.Head : _queue.Head;
+        if (next is not { Kind: OutputKind.Deflate })
+            return false;
+        next.IsCommitted = true;
+        _deflating = next;
+        return true;
+    }
+
+    private void Deflate(OutputSegment segment)
+    {
+        ReadOnlySpan<byte> piece = segment.Payload.Span[segment.Sent..];
+        if (_fragmentSize != int.MaxValue && piece.Length > DeflatePiece)
+            piece = piece[..DeflatePiece];
+        bool isLast = segment.Sent + piece.Length == segment.Payload.Length;
+        var output = new OutputArray(_buffers.Arrays, Math.Max(256, piece.Length / 2));
+        Exception? fault = null;
+        try
+        {
+            _deflater!.Compress(piece, ref output, endsMessage: isLast && segment.EndsMessage);
+        }
+        catch (Exception e)
+        {
+            fault = e;
+        }
+
+        SendWaiter? settled;
+        lock (_sync)
+        {
+            _deflating = null;
+            if (_isEnded)
+            {
+                _deflater!.Dispose();
+                Release(segment, _endedWith);
+            }
+            else if (fault is null)
+            {
+                Deflated(segment, piece.Length, isLast, output.Written);
+            }
+            else
+            {
+                // What the peer's window holds is not known any more, and this message cannot be sent (rule Z1).
+                _deflater!.Release();
+                Drop(_queue.TakeAll());
+            }
+
+            settled = _settled.TakeAll();
+        }
+
+        output.Return();
+        SendWaiterList.Tell(settled);
+        if (fault is not null)
+            _connection.Close.Begin(CloseCode.InternalError, "", CloseCause.CompressionFailed, fault);
+    }
+
+    /// <summary>Frames what came out of a piece, and lets go of the message when all of it has been compressed.</summary>
+    private void Deflated(OutputSegment segment, int length, bool isLast, ReadOnlySpan<byte> compressed)
+    {
+        Opcode opcode = segment.Sent == 0 ? segment.Opcode : Opcode.Continuation;
+        AppendFragments(ref _deflated, opcode, compressed, isLast && segment.EndsMessage, isDeflated: true);
+        long counted = isLast ? WaitingBytes(segment) : length;
+        Interlocked.Add(ref _buffered, -counted);
+        segment.Sent += length;
+        if (_deflater!.IsHolding)
+        {
+            _deflatedAt = _connection.Deadlines.Now;
+            _connection.Deadlines.WatchDeflater(_deflater.IdleRelease);
+        }
+
+        OutputSegment? stream = _queue.Head is { Kind: OutputKind.Stream } open ? open : null;
+        if (stream is not null)
+            MakeRoom(stream, counted);
+        if (!isLast)
+            return;
+        _deflated.Tail!.Messages += segment.Messages;
+        if (stream is not null)
+            stream.Inner.RemoveHead();
+        else
+            _queue.RemoveHead();
+        Release(segment, result: null);
+    }
+}
