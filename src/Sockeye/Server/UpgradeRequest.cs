@@ -7,7 +7,8 @@ using Sockeye.Transports;
 namespace Sockeye;
 
 /// <summary>Holds a client's request to upgrade, which the application accepts or rejects; nothing has been sent yet.</summary>
-/// <remarks>Any thread may decide; the first decision stands.</remarks>
+/// <remarks>Any thread may decide; the first decision stands. Where deciding throws, because an argument or a selector is wrong or a
+/// token was cancelled, the request is decided as well: its connection has been aborted.</remarks>
 public sealed class UpgradeRequest
 {
     private const int Undecided = 0;
@@ -104,6 +105,11 @@ public sealed class UpgradeRequest
         {
             return MakeEnded(options);
         }
+        catch (Exception)
+        {
+            await BreakOffAsync().ConfigureAwait(false);
+            throw;
+        }
 
         connection.Start();
         _ended.TrySetResult(connection);
@@ -120,7 +126,17 @@ public sealed class UpgradeRequest
     /// <exception cref="InvalidOperationException">The request has been accepted or rejected before.</exception>
     public async Task RejectAsync(int statusCode, HttpHeaders? headers = null, string? body = null)
     {
-        var refusal = new HandshakeRefusal(statusCode, headers, body);
+        HandshakeRefusal refusal;
+        try
+        {
+            refusal = new HandshakeRefusal(statusCode, headers, body);
+        }
+        catch (ArgumentException)
+        {
+            await BreakOffAsync().ConfigureAwait(false);
+            throw;
+        }
+
         int state = Interlocked.CompareExchange(ref _state, Rejected, Undecided);
         if (state == Undecided)
             await SendAsync(refusal, "the application rejected it").ConfigureAwait(false);
@@ -143,16 +159,24 @@ public sealed class UpgradeRequest
         string? subprotocol = options.Select(this);
         ResponseHead response = _offer!.Accept(subprotocol, extensions: null, options.Headers);
         Decide(Accepting);
-        await SendAsync(response, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await SendAsync(response, cancellationToken).ConfigureAwait(false);
 
-        WebSocketConnectionOptions settings = options.Connection ?? _settings.Connection;
-        HandshakeLog.Opened(_settings.Logger, RemoteEndPoint, PeerText.Escape(Path), subprotocol);
-        return new WebSocketConnection(
-            _transport,
-            Role.Server,
-            settings,
-            new ConnectionDetails { Subprotocol = subprotocol, Request = Head },
-            _received.Span);
+            WebSocketConnectionOptions settings = options.Connection ?? _settings.Connection;
+            HandshakeLog.Opened(_settings.Logger, RemoteEndPoint, PeerText.Escape(Path), subprotocol);
+            return new WebSocketConnection(
+                _transport,
+                Role.Server,
+                settings,
+                new ConnectionDetails { Subprotocol = subprotocol, Request = Head },
+                _received.Span);
+        }
+        catch (Exception)
+        {
+            await CloseAsync().ConfigureAwait(false);
+            throw;
+        }
     }
 
     /// <summary>Answers 503 where the application has not decided.</summary>
@@ -185,9 +209,15 @@ public sealed class UpgradeRequest
     /// <summary>Sends a refusal; completes when it has been written, and closes the connection behind that.</summary>
     private async Task SendAsync(HandshakeRefusal refusal, string reason)
     {
-        HandshakeLog.Refused(_settings.Logger, RemoteEndPoint, refusal.StatusCode, reason);
-        await Refusals.WriteAsync(_transport, refusal, omitBody: Method == "HEAD").ConfigureAwait(false);
-        _ = FinishAsync();
+        try
+        {
+            HandshakeLog.Refused(_settings.Logger, RemoteEndPoint, refusal.StatusCode, reason);
+            await Refusals.WriteAsync(_transport, refusal, omitBody: Method == "HEAD").ConfigureAwait(false);
+        }
+        finally
+        {
+            _ = FinishAsync();
+        }
 
         async Task FinishAsync()
         {
@@ -225,11 +255,14 @@ public sealed class UpgradeRequest
         }
 
         Interlocked.CompareExchange(ref _state, Accepted, Accepting);
-        if (cancellationToken.IsCancellationRequested)
-        {
+        cancellationToken.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>Ends the connection where nobody has decided: whoever was about to has failed, and nobody else would end it.</summary>
+    private async Task BreakOffAsync()
+    {
+        if (Interlocked.CompareExchange(ref _state, Rejected, Undecided) == Undecided)
             await CloseAsync().ConfigureAwait(false);
-            cancellationToken.ThrowIfCancellationRequested();
-        }
     }
 
     private async Task CloseAsync()

@@ -41,6 +41,7 @@ public static class WebSocketUpgrade
     /// <param name="options">How to accept it; <see cref="WebSocketAcceptOptions.Default"/> where null.</param>
     /// <param name="cancellationToken">Breaks off the handshake and disposes the stream.</param>
     /// <returns>The connection, which receives from now on.</returns>
+    /// <exception cref="ArgumentException"><paramref name="bytesAfterHead"/> is longer than 64 KiB.</exception>
     /// <exception cref="WebSocketHandshakeException">The request was refused.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public static Task<WebSocketConnection> AcceptAsync(
@@ -55,7 +56,8 @@ public static class WebSocketUpgrade
     /// comes is no request of HTTP: that is refused.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="limits">The limits of the head; <see cref="HandshakeLimits.Default"/> where null.</param>
-    /// <param name="timeout">How long the request may take to come; 10 s where null.</param>
+    /// <param name="timeout">How long the request may take to come; 10 s where null, <see cref="Timeout.InfiniteTimeSpan"/> for no
+    /// limit.</param>
     /// <param name="cancellationToken">Breaks off the handshake and disposes the stream.</param>
     /// <returns>The request; its <see cref="UpgradeRequest.Fault"/> tells where it is none to upgrade. Its origin is checked when it
     /// is accepted. There is no deadline for the decision.</returns>
@@ -74,6 +76,7 @@ public static class WebSocketUpgrade
     /// <param name="request">The request.</param>
     /// <param name="bytesAfterHead">What has been read beyond the head, at most 64 KiB; it is copied.</param>
     /// <returns>The request; its <see cref="UpgradeRequest.Fault"/> tells where it is none to upgrade.</returns>
+    /// <exception cref="ArgumentException"><paramref name="bytesAfterHead"/> is longer than 64 KiB.</exception>
     public static UpgradeRequest FromRequest(Stream stream, RequestHead request, ReadOnlyMemory<byte> bytesAfterHead = default) =>
         Make(stream, request, bytesAfterHead, null);
 
@@ -81,16 +84,25 @@ public static class WebSocketUpgrade
         Stream stream, RequestHead request, ReadOnlyMemory<byte> bytesAfterHead, WebSocketConnectionOptions? options)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        ArgumentNullException.ThrowIfNull(request);
-        if (bytesAfterHead.Length > MaxBytesAfterHead)
+        options ??= WebSocketConnectionOptions.Default;
+        var transport = new StreamTransport(stream, options.Buffers);
+        try
         {
-            throw new ArgumentException(
-                $"{bytesAfterHead.Length} bytes were read beyond the head: at most {MaxBytesAfterHead} can be handed over.",
-                nameof(bytesAfterHead));
-        }
+            ArgumentNullException.ThrowIfNull(request);
+            if (bytesAfterHead.Length > MaxBytesAfterHead)
+            {
+                throw new ArgumentException(
+                    $"{bytesAfterHead.Length} bytes were read beyond the head: at most {MaxBytesAfterHead} can be handed over.",
+                    nameof(bytesAfterHead));
+            }
 
-        UpgradeSettings settings = Settings(options);
-        return new UpgradeRequest(new StreamTransport(stream, settings.Connection.Buffers), request, bytesAfterHead.ToArray(), settings);
+            return new UpgradeRequest(transport, request, bytesAfterHead.ToArray(), Settings(options));
+        }
+        catch (Exception)
+        {
+            transport.Abort();
+            throw;
+        }
     }
 
     private static async Task<UpgradeRequest> ReadAsync(
@@ -101,9 +113,23 @@ public static class WebSocketUpgrade
         CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        UpgradeSettings settings = Settings(options);
-        var transport = new StreamTransport(stream, settings.Connection.Buffers);
-        using var deadline = new HandshakeDeadline(timeout, settings.Time, cancellationToken);
+        options ??= WebSocketConnectionOptions.Default;
+        var transport = new StreamTransport(stream, options.Buffers);
+        try
+        {
+            using var deadline = new HandshakeDeadline(timeout, options.TimeProvider, cancellationToken);
+            return await ReadAsync(transport, limits, Settings(options), deadline).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not WebSocketHandshakeException { Cause: HandshakeFailure.Refused })
+        {
+            transport.Abort();
+            throw;
+        }
+    }
+
+    private static async Task<UpgradeRequest> ReadAsync(
+        Transport transport, HandshakeLimits limits, UpgradeSettings settings, HandshakeDeadline deadline)
+    {
         var reader = new HeadReader(transport, limits, settings.Connection.Buffers);
         Task<HandshakeFault?> reading = reader.ReadAsync().AsTask();
         try
@@ -119,7 +145,6 @@ public static class WebSocketUpgrade
         }
         catch (Exception e) when (e is not WebSocketHandshakeException)
         {
-            transport.Abort();
             throw e is OperationCanceledException or IOException or ObjectDisposedException
                 ? deadline.Explain(e, "the client's request")
                 : new WebSocketHandshakeException(HandshakeFailure.Ended, $"The stream failed during the handshake: {e.Message}", e);
@@ -136,13 +161,10 @@ public static class WebSocketUpgrade
         await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         reader.Dispose();
         if (!reading.IsCompletedSuccessfully)
-            await Refusals.CloseAsync(transport).ConfigureAwait(false);
+            transport.ReleaseBlock();
     }
 
-    private static UpgradeSettings Settings(WebSocketConnectionOptions? options)
-    {
-        options ??= WebSocketConnectionOptions.Default;
-        return new UpgradeSettings(options, options.LoggerFactory.CreateLogger("Sockeye.Server"));
-    }
+    private static UpgradeSettings Settings(WebSocketConnectionOptions options) =>
+        new(options, options.LoggerFactory.CreateLogger("Sockeye.Server"));
 }
 

@@ -155,8 +155,14 @@ internal sealed class StreamTransport : Transport
     {
         if (Interlocked.Exchange(ref _ended, 1) != 0)
             return;
-        await _stream.DisposeAsync().ConfigureAwait(false);
-        _socket?.Dispose();
+        try
+        {
+            await _stream.DisposeAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _socket?.Dispose();
+        }
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]

@@ -55,7 +55,8 @@ internal abstract class Transport : IAsyncDisposable
     /// <summary>Says that nothing more will be sent: TLS close_notify, then TCP FIN. Receiving goes on.</summary>
     public abstract ValueTask ShutdownAsync();
 
-    /// <summary>Ends the connection at once, with RST where there is such a thing; a pending receive or send fails.</summary>
+    /// <summary>Ends the connection at once, with RST where there is such a thing; a pending receive or send fails. Never throws, not
+    /// even where what is below does: timers and cancelled tokens call it, and nobody above them would catch that.</summary>
     public abstract void Abort();
 
     /// <summary>Closes the connection in the ordinary way. A pending receive or send fails; the current block stays valid until

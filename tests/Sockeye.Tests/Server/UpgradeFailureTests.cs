@@ -1,0 +1,348 @@
+using System.Text;
+using Microsoft.Extensions.Logging;
+using Sockeye.Protocol;
+using Sockeye.Testing;
+using Sockeye.Transports;
+
+namespace Sockeye.Tests.Server;
+
+/// <summary>Rule H4 where something fails: whatever throws before a connection is open ends the stream, once, and gives all memory
+/// back.</summary>
+public sealed class UpgradeFailureTests
+{
+    private const string Request =
+        "GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        + "Sec-WebSocket-Key: " + RawClient.Key + "\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: v1\r\n\r\n";
+
+    private readonly CountingPool _pool = new();
+    private readonly BufferPool _buffers;
+    private readonly ManualTime _time = new();
+    private readonly WatchedStream _stream = new(Request);
+
+    public UpgradeFailureTests()
+    {
+        _buffers = new BufferPool(_pool);
+        Connection = new WebSocketConnectionOptions { Buffers = _buffers, TimeProvider = _time };
+    }
+
+    private WebSocketConnectionOptions Connection { get; }
+
+    [Fact]
+    public async Task AcceptAsync_with_a_token_that_is_cancelled_already_disposes_the_stream()
+    {
+        var cancelled = new CancellationToken(canceled: true);
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => WebSocketUpgrade.AcceptAsync(_stream, new() { Connection = Connection }, cancelled));
+        await AssertNothingIsLeftAsync(_stream);
+
+        var other = new WatchedStream(Request);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => WebSocketUpgrade.AcceptAsync(other, Head(), default, new() { Connection = Connection }, cancelled));
+        await AssertNothingIsLeftAsync(other);
+
+        other = new WatchedStream(Request);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => WebSocketUpgrade.ReadRequestAsync(other, cancellationToken: cancelled));
+        await AssertNothingIsLeftAsync(other);
+    }
+
+    [Fact]
+    public async Task AcceptAsync_with_a_token_that_fires_between_the_request_and_the_answer_disposes_the_stream()
+    {
+        using var cancel = new CancellationTokenSource();
+        var options = new WebSocketAcceptOptions
+        {
+            Connection = Connection,
+            SubprotocolSelector = _ =>
+            {
+                cancel.Cancel();
+                return null;
+            },
+        };
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => WebSocketUpgrade.AcceptAsync(_stream, options, cancel.Token));
+
+        await AssertNothingIsLeftAsync(_stream);
+    }
+
+    [Fact]
+    public async Task AcceptAsync_with_a_token_that_fires_before_an_inspected_request_is_accepted_disposes_the_stream()
+    {
+        UpgradeRequest request = await WebSocketUpgrade.ReadRequestAsync(_stream);
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => request.AcceptAsync(new() { Connection = Connection }, new CancellationToken(canceled: true)));
+
+        await AssertNothingIsLeftAsync(_stream);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => request.AcceptAsync());
+        await Assert.ThrowsAsync<InvalidOperationException>(() => request.RejectAsync(403));
+        Assert.Equal(1, _stream.Disposals);
+    }
+
+    [Fact]
+    public async Task AcceptAsync_whose_selector_throws_or_makes_something_up_disposes_the_stream()
+    {
+        var throws = new WebSocketAcceptOptions { Connection = Connection, SubprotocolSelector = _ => throw new FormatException("no") };
+        await Assert.ThrowsAsync<FormatException>(() => WebSocketUpgrade.AcceptAsync(_stream, throws));
+        await AssertNothingIsLeftAsync(_stream);
+
+        var other = new WatchedStream(Request);
+        var invents = new WebSocketAcceptOptions { Connection = Connection, SubprotocolSelector = _ => "v9" };
+        await Assert.ThrowsAsync<ArgumentException>("subprotocol", () => WebSocketUpgrade.AcceptAsync(other, invents));
+        await AssertNothingIsLeftAsync(other);
+
+        Assert.Equal("", _stream.Sent + other.Sent);
+    }
+
+    [Fact]
+    public async Task AcceptAsync_whose_logger_throws_disposes_the_stream_wherever_it_throws()
+    {
+        int calls = 0;
+        for (int failing = 1; ; failing++)
+        {
+            int left = failing;
+            var logs = new CallbackLogs(() =>
+            {
+                calls++;
+                if (--left == 0)
+                    throw new FormatException("no");
+            });
+            var stream = new WatchedStream(Request);
+            Task<WebSocketConnection> accepting = WebSocketUpgrade.AcceptAsync(
+                stream, new() { Connection = Connection with { LoggerFactory = logs } });
+            if (await Record.ExceptionAsync(() => accepting) is not FormatException)
+            {
+                left = 0; // what the open connection logs is its own affair
+                (await accepting).Abort();
+                break;
+            }
+
+            await AssertNothingIsLeftAsync(stream);
+        }
+
+        Assert.InRange(calls, 3, 100);
+    }
+
+    [Fact]
+    public async Task Refusal_whose_logger_throws_closes_the_stream()
+    {
+        var logs = new CallbackLogs(() => { }, () => throw new FormatException("no"));
+        var stream = new WatchedStream(Request.Replace("Upgrade: websocket\r\n", "", StringComparison.Ordinal));
+        Task<WebSocketConnection> accepting = WebSocketUpgrade.AcceptAsync(
+            stream, new() { Connection = Connection with { LoggerFactory = logs } });
+
+        await Assert.ThrowsAsync<FormatException>(() => accepting);
+        _time.Advance(TimeSpan.FromSeconds(2));
+
+        await AssertNothingIsLeftAsync(stream);
+    }
+
+    [Fact]
+    public async Task Too_many_bytes_behind_the_head_dispose_the_stream()
+    {
+        byte[] beyond = new byte[64 * 1024 + 1];
+
+        Assert.Throws<ArgumentException>("bytesAfterHead", () => WebSocketUpgrade.FromRequest(_stream, Head(), beyond));
+        await AssertNothingIsLeftAsync(_stream);
+
+        var other = new WatchedStream(Request);
+        await Assert.ThrowsAsync<ArgumentException>(
+            "bytesAfterHead", () => WebSocketUpgrade.AcceptAsync(other, Head(), beyond, new() { Connection = Connection }));
+        await AssertNothingIsLeftAsync(other);
+    }
+
+    [Fact]
+    public async Task RejectAsync_with_what_cannot_stand_in_an_answer_disposes_the_stream()
+    {
+        UpgradeRequest request = WebSocketUpgrade.FromRequest(_stream, Head());
+
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>("statusCode", () => request.RejectAsync(199));
+
+        await AssertNothingIsLeftAsync(_stream);
+    }
+
+    [Fact]
+    public async Task ReadRequestAsync_with_a_timeout_that_cannot_be_disposes_the_stream()
+    {
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(
+            () => WebSocketUpgrade.ReadRequestAsync(_stream, timeout: TimeSpan.FromSeconds(-5)));
+
+        await AssertNothingIsLeftAsync(_stream);
+    }
+
+    [Fact]
+    public async Task Decision_that_fails_behind_another_one_leaves_the_connection_alone()
+    {
+        UpgradeRequest request = await WebSocketUpgrade.ReadRequestAsync(_stream);
+        WebSocketConnection socket = await request.AcceptAsync(new() { Connection = Connection });
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => request.AcceptAsync(null, new CancellationToken(canceled: true)));
+        await Assert.ThrowsAsync<FormatException>(
+            () => request.AcceptAsync(new() { SubprotocolSelector = _ => throw new FormatException("no") }));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>("statusCode", () => request.RejectAsync(600));
+
+        Assert.Equal(0, _stream.Disposals);
+        Assert.True(socket.IsOpen);
+        socket.Abort();
+        await socket.Closed.WaitAsync(RawClient.Patience);
+        await AssertNothingIsLeftAsync(_stream);
+    }
+
+    [Fact]
+    public async Task Request_of_a_server_whose_decision_fails_is_ended_and_the_server_goes_on()
+    {
+        await using var test = new ServerTest();
+        test.Server.Map("/any", ServerTest.EchoAsync);
+        var failed = new TaskCompletionSource<Exception?>();
+        _ = ServeAsync();
+        await test.Server.Listening;
+
+        using (RawClient client = await RawClient.ConnectAsync(test.Server))
+        {
+            await client.SendAsync(RawClient.Request(test.Server));
+            Assert.Equal("", await client.ReadToAnyEndAsync());
+        }
+
+        Assert.IsType<FormatException>(await failed.Task.WaitAsync(RawClient.Patience));
+        await test.AssertServesAsync();
+        await test.AssertNothingIsLeftAsync();
+
+        async Task ServeAsync()
+        {
+            await foreach (UpgradeRequest request in test.Server.UpgradeRequestsAsync())
+            {
+                failed.SetResult(await Record.ExceptionAsync(
+                    () => request.AcceptAsync(new() { SubprotocolSelector = _ => throw new FormatException("no") })));
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Stream_that_throws_when_it_is_disposed_does_not_harm_the_timer_that_ends_a_refusal()
+    {
+        var stream = new WatchedStream(Request) { ThrowsOnDispose = true };
+        var transport = new StreamTransport(stream, _buffers);
+
+        Task finishing = Refusals.FinishAsync(transport, _time);
+        _time.Advance(TimeSpan.FromSeconds(2)); // on this thread: what the timer's callback throws comes out here
+        await finishing.WaitAsync(RawClient.Patience);
+
+        Assert.Equal(1, stream.Disposals);
+        await AssertNothingIsLeftAsync(stream);
+    }
+
+    private static RequestHead Head()
+    {
+        Assert.True(RequestHead.TryParse(Encoding.ASCII.GetBytes(Request), out RequestHead? head, out _));
+        return head;
+    }
+
+    private async Task AssertNothingIsLeftAsync(WatchedStream stream)
+    {
+        await stream.Disposed.WaitAsync(RawClient.Patience);
+        long start = Environment.TickCount64;
+        while ((_pool.Outstanding > 0 || _buffers.SlabsHeld > 0) && Environment.TickCount64 - start < RawClient.Patience.TotalMilliseconds)
+            await Task.Yield();
+        Assert.Equal("", string.Join("\n\n", _pool.Traces));
+        Assert.Equal(0, _buffers.SlabsHeld);
+        Assert.Equal(1, stream.Disposals);
+    }
+
+    /// <summary>A stream that holds a request and then stays silent, and counts how often it is disposed.</summary>
+    private sealed class WatchedStream(string request) : Stream
+    {
+        private readonly TaskCompletionSource _disposed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly MemoryStream _sent = new();
+        private ReadOnlyMemory<byte> _left = Encoding.ASCII.GetBytes(request);
+        private int _disposals;
+
+        public Task Disposed => _disposed.Task;
+
+        public int Disposals => Volatile.Read(ref _disposals);
+
+        public bool ThrowsOnDispose { get; init; }
+
+        public string Sent => Encoding.Latin1.GetString(_sent.ToArray());
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => true;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (_left.IsEmpty)
+            {
+                await _disposed.Task;
+                throw new ObjectDisposedException(nameof(WatchedStream));
+            }
+
+            int count = Math.Min(buffer.Length, _left.Length);
+            _left[..count].CopyTo(buffer);
+            _left = _left[count..];
+            return count;
+        }
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+            _sent.WriteAsync(buffer, cancellationToken);
+
+        public override void Flush()
+        {
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+            Interlocked.Increment(ref _disposals);
+            _disposed.TrySetResult();
+            base.Dispose(disposing);
+            if (ThrowsOnDispose)
+                throw new FormatException("a stream may throw anything");
+        }
+    }
+
+    /// <summary>Logs whose calls run code of the test.</summary>
+    private sealed class CallbackLogs(Action onCreate, Action? onLog = null) : ILoggerFactory, ILogger
+    {
+        private readonly Action _onLog = onLog ?? onCreate;
+
+        public ILogger CreateLogger(string categoryName)
+        {
+            onCreate();
+            return this;
+        }
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => _onLog();
+
+        public void Dispose()
+        {
+        }
+    }
+}
