@@ -13,19 +13,36 @@ internal static class EchoCommand
         var host = new Option<string>("--host") { Description = "The address to listen on.", DefaultValueFactory = _ => "127.0.0.1" };
         var certificate = new Option<FileInfo?>("--cert") { Description = "A certificate with its key, PFX or PEM: serves wss." };
         var origins = new Option<string[]>("--allow-origin") { Description = "An origin to accept from browsers; any where none is given." };
+        var deflate = new Option<bool>("--deflate") { Description = "Compresses messages with clients that offer permessage-deflate." };
+        var maxMessage = new Option<long>("--max-message")
+        {
+            Description = "The largest message that is received, in bytes; 0 is unlimited.",
+            DefaultValueFactory = _ => WebSocketConnectionOptions.Default.MaxMessageSize,
+        };
+        maxMessage.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<long>() < 0)
+                result.AddError("--max-message is a number of bytes, or 0 for no limit.");
+        });
         var verbose = new Option<bool>("--verbose") { Description = "Prints every event." };
-        var command = new Command("echo", "Runs an echo server.") { port, host, certificate, origins, verbose };
+        var command = new Command("echo", "Runs an echo server.") { port, host, certificate, origins, deflate, maxMessage, verbose };
         command.SetAction((parsed, cancel) => RunAsync(
             ServerOptions.Create(parsed.GetValue(host)!, parsed.GetValue(port), parsed.GetValue(certificate), parsed.GetValue(origins)),
+            new WebSocketAcceptOptions
+            {
+                PerMessageDeflate = parsed.GetValue(deflate) ? PerMessageDeflateOptions.Default : null,
+                Connection = new WebSocketConnectionOptions { MaxMessageSize = parsed.GetValue(maxMessage) },
+            },
             parsed.GetValue(verbose),
             cancel));
         return command;
     }
 
-    private static async Task<int> RunAsync(WebSocketServerOptions options, bool verbose, CancellationToken cancel)
+    private static async Task<int> RunAsync(
+        WebSocketServerOptions options, WebSocketAcceptOptions accept, bool verbose, CancellationToken cancel)
     {
         await using var server = new WebSocketServer(options);
-        server.Map("/*", verbose ? EchoEventsAsync : EchoAsync);
+        server.Map("/*", verbose ? EchoEventsAsync : EchoAsync, accept);
         return await ServerOptions.RunAsync(server, options, cancel);
     }
 

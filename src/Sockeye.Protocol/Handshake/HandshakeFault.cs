@@ -50,6 +50,8 @@ public sealed class HandshakeFault
             "the header Sec-WebSocket-Accept does not answer the key"),
         new(HandshakeRule.ExtensionMustBeOffered, "RFC 6455, section 4.1", null,
             "the server accepted an extension that was not offered"),
+        new(HandshakeRule.DeflateMustAnswerOffer, "RFC 7692, section 7.1", null,
+            "the server accepted permessage-deflate with parameters that do not answer the offer"),
         new(HandshakeRule.SubprotocolMustBeOffered, "RFC 6455, section 4.1", null,
             "the server selected a subprotocol that was not offered"),
         new(HandshakeRule.SubprotocolMustBeSingle, "RFC 6455, section 4.2.2", null, "the server selected several subprotocols"),

@@ -100,6 +100,9 @@ public enum HandshakeRule : byte
     /// <summary>A server accepts only extensions that were offered (RFC 6455, section 4.1).</summary>
     ExtensionMustBeOffered,
 
+    /// <summary>A server accepts permessage-deflate once, with parameters that answer the offer (RFC 7692, sections 5 and 7.1).</summary>
+    DeflateMustAnswerOffer,
+
     /// <summary>A server selects only a subprotocol that was offered (RFC 6455, section 4.1).</summary>
     SubprotocolMustBeOffered,
 

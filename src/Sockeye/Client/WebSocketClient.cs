@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
+using Sockeye.Compression;
 using Sockeye.Diagnostics;
 using Sockeye.Protocol;
 using Sockeye.Transports;
@@ -76,8 +77,7 @@ public static class WebSocketClient
             Origin = options.Origin,
             Headers = headers,
 
-            // No extension is offered yet: the offer of permessage-deflate goes here.
-            Extensions = [],
+            Extensions = options.PerMessageDeflate is { } deflate ? [DeflateAgreement.Offer(deflate)] : [],
         };
     }
 
@@ -95,6 +95,8 @@ public static class WebSocketClient
                 throw await StatusFailureAsync(reader, response, deadline).ConfigureAwait(false);
             if (!handshake.TryAccept(response, out HandshakeAgreement? agreement, out HandshakeFault? fault))
                 throw new WebSocketHandshakeException(HandshakeFailure.Protocol, fault) { Response = response };
+            if (!DeflateAgreement.TryAgree(agreement.Extensions, options.PerMessageDeflate, out DeflateAgreement? deflate, out fault))
+                throw new WebSocketHandshakeException(HandshakeFailure.Protocol, fault) { Response = response };
 
             // From here on the deadline must not touch the transport.
             await registration.DisposeAsync().ConfigureAwait(false);
@@ -105,6 +107,7 @@ public static class WebSocketClient
                 Subprotocol = agreement.Subprotocol,
                 Request = request,
                 ResponseHeaders = response.Headers,
+                Deflate = deflate,
             };
             return new WebSocketConnection(transport, Role.Client, options.Connection, details, reader.Beyond);
         }

@@ -40,6 +40,10 @@ public sealed record WebSocketClientOptions
         }
     } = [];
 
+    /// <summary>Gets how messages are compressed where the server accepts it: permessage-deflate (RFC 7692), which is offered with
+    /// <see cref="PerMessageDeflateOptions.Default"/> by default; null offers nothing.</summary>
+    public PerMessageDeflateOptions? PerMessageDeflate { get; init; } = PerMessageDeflateOptions.Default;
+
     /// <summary>Gets the value of <c>Origin</c>, such as <c>https://example.com</c>; null (the default) sends none.</summary>
     /// <exception cref="ArgumentException">The value cannot stand in a header.</exception>
     public string? Origin

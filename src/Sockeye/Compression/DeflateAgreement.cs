@@ -1,6 +1,52 @@
+using System.Diagnostics.CodeAnalysis;
 using Sockeye.Protocol;
 
 namespace Sockeye.Compression;
 
 /// <summary>What both sides agreed on for permessage-deflate, and how this side goes about it.</summary>
-internal sealed record DeflateAgreement(DeflateParameters Parameters, PerMessageDeflateOptions Options);
+internal sealed record DeflateAgreement(DeflateParameters Parameters, PerMessageDeflateOptions Options)
+{
+    /// <summary>Makes the offer of a client.</summary>
+    public static ExtensionOffer Offer(PerMessageDeflateOptions options) =>
+        DeflateNegotiation.Offer(options.Wishes, NativeZLib.IsAvailable);
+
+    /// <summary>Accepts the first offer of a client that the options of a server fit; null where there is none, which is no failure.</summary>
+    public static DeflateAgreement? Accept(
+        IReadOnlyList<ExtensionOffer> offers, PerMessageDeflateOptions? options, out ExtensionOffer? response)
+    {
+        response = null;
+        return options is not null
+            && DeflateNegotiation.TryAccept(offers, options.Wishes, out DeflateParameters? agreed, out response, NativeZLib.IsAvailable)
+            ? new DeflateAgreement(agreed, options)
+            : null;
+    }
+
+    /// <summary>Takes what a server accepted.</summary>
+    /// <param name="accepted">The extensions of the response, all of which were offered.</param>
+    /// <param name="options">What was offered.</param>
+    /// <param name="agreement">What is agreed; null where the server declined.</param>
+    /// <param name="fault">What is wrong, where the method returns false: the client fails the connection.</param>
+    public static bool TryAgree(
+        IReadOnlyList<ExtensionOffer> accepted,
+        PerMessageDeflateOptions? options,
+        out DeflateAgreement? agreement,
+        [NotNullWhen(false)] out HandshakeFault? fault)
+    {
+        agreement = null;
+        fault = null;
+        if (options is null || accepted.Count == 0)
+            return true;
+
+        string? reason = "it was accepted twice";
+        DeflateParameters? agreed = null;
+        if (accepted.Count > 1
+            || !DeflateNegotiation.TryAgree(accepted[0], options.Wishes, out agreed, out reason, NativeZLib.IsAvailable))
+        {
+            fault = HandshakeFault.Of(HandshakeRule.DeflateMustAnswerOffer, reason);
+            return false;
+        }
+
+        agreement = new DeflateAgreement(agreed, options);
+        return true;
+    }
+}

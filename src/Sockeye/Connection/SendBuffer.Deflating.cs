@@ -16,6 +16,16 @@ internal sealed partial class SendBuffer
     private OutputSegment? _deflating;
     private long _deflatedAt;
 
+    /// <summary>Gets whether a compressor is held.</summary>
+    public bool IsHoldingDeflater
+    {
+        get
+        {
+            lock (_sync)
+                return _deflater is { IsHolding: true };
+        }
+    }
+
     /// <summary>Lets go of a compressor that has not been used for long.</summary>
     /// <returns>When to look again; <see cref="long.MaxValue"/> for not before the next compressed message. Called under the lock.</returns>
     public long ReleaseIdleDeflater(long now, long patience)

@@ -50,6 +50,9 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <summary>Gets the subprotocol that was agreed on; null where none was.</summary>
     public string? Subprotocol => Details.Subprotocol;
 
+    /// <summary>Gets what was agreed on for compression (permessage-deflate); null where messages are not compressed.</summary>
+    public DeflateParameters? PerMessageDeflate => Details.Deflate?.Parameters;
+
     /// <summary>Gets the request that opened the connection: its path, query and headers; null where it was upgraded elsewhere.</summary>
     public RequestHead? Request => Details.Request;
 

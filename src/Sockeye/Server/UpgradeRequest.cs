@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
+using Sockeye.Compression;
 using Sockeye.Diagnostics;
 using Sockeye.Protocol;
 using Sockeye.Transports;
@@ -155,9 +156,9 @@ public sealed class UpgradeRequest
             throw new WebSocketHandshakeException(HandshakeFailure.Refused, fault);
         }
 
-        // No extension is accepted yet: permessage-deflate negotiates here, from _offer.Extensions.
         string? subprotocol = options.Select(this);
-        ResponseHead response = _offer!.Accept(subprotocol, extensions: null, options.Headers);
+        DeflateAgreement? deflate = DeflateAgreement.Accept(_offer!.Extensions, options.PerMessageDeflate, out ExtensionOffer? extension);
+        ResponseHead response = _offer.Accept(subprotocol, extension is null ? null : [extension], options.Headers);
         Decide(Accepting);
         try
         {
@@ -169,7 +170,7 @@ public sealed class UpgradeRequest
                 _transport,
                 Role.Server,
                 settings,
-                new ConnectionDetails { Subprotocol = subprotocol, Request = Head },
+                new ConnectionDetails { Subprotocol = subprotocol, Request = Head, Deflate = deflate },
                 _received.Span);
         }
         catch (Exception)

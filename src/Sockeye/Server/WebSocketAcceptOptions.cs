@@ -79,6 +79,11 @@ public sealed record WebSocketAcceptOptions
         }
     } = [];
 
+    /// <summary>Gets how messages are compressed where the client offers it: permessage-deflate (RFC 7692); null (the default) declines it.
+    /// Read there about secrets before switching it on. An offer that these options do not fit is declined too, and the connection
+    /// opens without compression.</summary>
+    public PerMessageDeflateOptions? PerMessageDeflate { get; init; }
+
     /// <summary>Gets the options of the connection; null (the default) for those of the server, or the default ones.</summary>
     public WebSocketConnectionOptions? Connection { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Sockeye.Compression;
 using Sockeye.Protocol;
 using Sockeye.Testing;
 using Sockeye.Transports;
@@ -16,14 +17,19 @@ internal sealed class RawPeer : IAsyncDisposable
     private int _end;
 
     private RawPeer(
-        Role role, Func<WebSocketConnectionOptions, WebSocketConnectionOptions>? configure, BufferPool buffers, Transport own, Transport peer)
+        Role role,
+        Func<WebSocketConnectionOptions, WebSocketConnectionOptions>? configure,
+        BufferPool buffers,
+        Transport own,
+        Transport peer,
+        DeflateAgreement? deflate = null)
     {
         Buffers = buffers;
         Own = own;
         Transport = peer;
         var options = new WebSocketConnectionOptions { TimeProvider = Time, Buffers = Buffers };
         options = configure?.Invoke(options) ?? options;
-        Connection = new WebSocketConnection(own, role, options, ConnectionDetails.None, []);
+        Connection = new WebSocketConnection(own, role, options, new ConnectionDetails { Deflate = deflate }, []);
     }
 
     public ManualTime Time { get; } = new();
@@ -56,15 +62,17 @@ internal sealed class RawPeer : IAsyncDisposable
     /// <param name="configure">Sets options.</param>
     /// <param name="capacity">How many bytes each direction holds before a send waits.</param>
     /// <param name="wrap">Puts something between the connection and its transport.</param>
+    /// <param name="deflate">What was agreed on for compression.</param>
     public static RawPeer Create(
         Role role = Role.Server,
         Func<WebSocketConnectionOptions, WebSocketConnectionOptions>? configure = null,
         int capacity = 1 << 20,
-        Func<Transport, Transport>? wrap = null)
+        Func<Transport, Transport>? wrap = null,
+        DeflateAgreement? deflate = null)
     {
         var buffers = new BufferPool(new CountingPool());
         (InMemoryTransport own, InMemoryTransport peer) = InMemoryTransport.CreatePair(buffers, BufferPool.Shared, capacity);
-        return new RawPeer(role, configure, buffers, wrap is null ? own : wrap(own), peer);
+        return new RawPeer(role, configure, buffers, wrap is null ? own : wrap(own), peer, deflate);
     }
 
     /// <summary>Makes a connection over a carrier; it has not been started.</summary>
@@ -121,7 +129,11 @@ internal sealed class RawPeer : IAsyncDisposable
                 if (header.IsMasked)
                     Masking.Apply(data, header.MaskKey);
                 _parsed += header.Size + data.Length;
-                return new ReceivedFrame(header.Opcode, header.IsFinal, header.IsMasked, data) { MaskKey = header.MaskKey };
+                return new ReceivedFrame(header.Opcode, header.IsFinal, header.IsMasked, data)
+                {
+                    MaskKey = header.MaskKey,
+                    IsCompressed = header.IsRsv1Set,
+                };
             }
 
             if (!await ReceiveAsync())
@@ -176,6 +188,9 @@ internal sealed class RawPeer : IAsyncDisposable
 internal sealed record ReceivedFrame(Opcode Opcode, bool IsFinal, bool IsMasked, byte[] Payload)
 {
     public uint MaskKey { get; init; }
+
+    /// <summary>Gets whether RSV1 is set.</summary>
+    public bool IsCompressed { get; init; }
 
     public string Text => System.Text.Encoding.UTF8.GetString(Payload);
 
