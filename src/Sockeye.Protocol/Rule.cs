@@ -54,4 +54,7 @@ public enum Rule : byte
 
     /// <summary>A message has no more fragments than the receiver's limit (RFC 6455, section 10.4).</summary>
     FragmentsMustFitLimit,
+
+    /// <summary>The data of a compressed message is valid DEFLATE, and ends where the message ends (RFC 7692, section 7.2.2).</summary>
+    CompressedDataMustBeValid,
 }

@@ -24,11 +24,13 @@ public sealed class Violation
         new(Rule.CloseReasonMustBeUtf8, "5.5.1", CloseCode.InvalidPayload, "close reason is not valid UTF-8"),
         new(Rule.MessageMustFitLimit, "10.4", CloseCode.MessageTooBig, "message is too big"),
         new(Rule.FragmentsMustFitLimit, "10.4", CloseCode.PolicyViolation, "message has too many fragments"),
+        new(Rule.CompressedDataMustBeValid, "7.2.2", CloseCode.InvalidPayload, "compressed data is not valid", rfc: 7692),
     ];
 
-    private Violation(Rule rule, string section, CloseCode closeCode, string message)
+    private Violation(Rule rule, string section, CloseCode closeCode, string message, int rfc = 6455)
     {
         Rule = rule;
+        Rfc = rfc;
         Section = section;
         CloseCode = closeCode;
         Message = message;
@@ -37,7 +39,10 @@ public sealed class Violation
     /// <summary>Gets the rule that was broken.</summary>
     public Rule Rule { get; }
 
-    /// <summary>Gets the section of RFC 6455 that states the rule, such as <c>5.4</c>.</summary>
+    /// <summary>Gets the number of the RFC that states the rule: 6455, or 7692 for what concerns compression.</summary>
+    public int Rfc { get; }
+
+    /// <summary>Gets the section of <see cref="Rfc"/> that states the rule, such as <c>5.4</c>.</summary>
     public string Section { get; }
 
     /// <summary>Gets the code with which the connection fails.</summary>
@@ -51,5 +56,5 @@ public sealed class Violation
     public static Violation Of(Rule rule) => Table[(int)rule];
 
     /// <inheritdoc/>
-    public override string ToString() => $"{Message} (RFC 6455, section {Section}; close code {(int)CloseCode})";
+    public override string ToString() => $"{Message} (RFC {Rfc}, section {Section}; close code {(int)CloseCode})";
 }

@@ -12,9 +12,11 @@ namespace Sockeye.Protocol;
 /// <para>Bytes are unmasked in place, validated and counted once, as they arrive. A message that lies whole in the block is handed
 /// out where it lies; only one that is not whole yet is gathered in a rented array, which grows with the bytes that arrive and
 /// never with the length that a header declares. Control frames between fragments disturb nothing.</para>
+/// <para>A compressed message (RFC 7692) is inflated as its bytes arrive, from where they lie into such an array. The limit holds for
+/// what is inflated, and while it is inflated: one byte beyond it ends the connection. The array grows with what is inflated.</para>
 /// <para>Not safe for concurrent use. After a Close frame or a violation nothing more is read.</para>
 /// </remarks>
-public sealed class MessageAssembler : IDisposable
+public sealed partial class MessageAssembler : IDisposable
 {
     // A frame whose header declares much may make the array grow by this factor at a time, so that a large message is not
     // copied again at every doubling.
@@ -58,12 +60,15 @@ public sealed class MessageAssembler : IDisposable
     /// <param name="role">The role of the side that receives: a server demands masks, a client forbids them.</param>
     /// <param name="limits">The limits; <see cref="ProtocolLimits.Default"/> where null.</param>
     /// <param name="pool">Where arrays are rented; the shared pool where null.</param>
-    public MessageAssembler(Role role, ProtocolLimits? limits = null, ArrayPool<byte>? pool = null)
+    /// <param name="inflater">Inflates compressed messages, where permessage-deflate was negotiated; without one, RSV1 is a violation.
+    /// The assembler disposes it: with itself, or when the peer broke a rule.</param>
+    public MessageAssembler(Role role, ProtocolLimits? limits = null, ArrayPool<byte>? pool = null, IMessageInflater? inflater = null)
     {
         limits ??= ProtocolLimits.Default;
         _role = role;
         (_maskBit, _maskSize) = role == Role.Server ? (FrameHeader.MaskBit, 4) : (0, 0);
         _pool = pool ?? ArrayPool<byte>.Shared;
+        _inflater = inflater;
         _checkUtf8 = !limits.SkipUtf8Validation;
         _maxMessageSize = limits.MaxMessageSize is 0 ? Array.MaxLength : Math.Min(limits.MaxMessageSize, Array.MaxLength);
         _maxFragments = limits.MaxFragments is 0 ? int.MaxValue : limits.MaxFragments;
@@ -152,7 +157,7 @@ public sealed class MessageAssembler : IDisposable
     public ArraySegment<byte> GetDirectBuffer(int minimum)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(minimum, 1);
-        if (_ended || !_inFrame || _inControl || _frameRemaining < minimum || 2L * _gatheredLength < minimum)
+        if (_ended || !_inFrame || _inControl || _isCompressed || _frameRemaining < minimum || 2L * _gatheredLength < minimum)
             return default;
 
         if (DirectRoom < minimum)
@@ -178,10 +183,11 @@ public sealed class MessageAssembler : IDisposable
         _ended = true;
         Drop(ref _gathered);
         Drop(ref _control);
+        _inflater?.Dispose();
     }
 
     private int DirectRoom =>
-        !_inFrame || _inControl || _gathered is null ? 0 : (int)Math.Min(_frameRemaining, _gathered.Length - _gatheredLength);
+        !_inFrame || _inControl || _isCompressed || _gathered is null ? 0 : (int)Math.Min(_frameRemaining, _gathered.Length - _gatheredLength);
 
     /// <summary>Parses a header, judges it, and settles a frame that lies whole in the block.</summary>
     /// <returns>False where the header is not whole, with the event of a violation that shows already.</returns>
@@ -223,6 +229,7 @@ public sealed class MessageAssembler : IDisposable
             if (header.Opcode != Opcode.Continuation)
             {
                 _message = header.Opcode;
+                _isCompressed = header.IsRsv1Set;
                 _fragments = 0;
                 _utf8 = default;
             }
@@ -237,7 +244,7 @@ public sealed class MessageAssembler : IDisposable
     /// <summary>Hands out a frame that needs no gathering where it lies; none where it does.</summary>
     private ReceivedEvent TakeWhole(Span<byte> block, ref int consumed)
     {
-        if (_frameRemaining > block.Length - consumed || !_isFinal || (!_inControl && _gatheredLength > 0))
+        if (_frameRemaining > block.Length - consumed || !_isFinal || (!_inControl && (_gatheredLength > 0 || _isCompressed)))
             return default;
 
         int start = consumed;
@@ -276,7 +283,7 @@ public sealed class MessageAssembler : IDisposable
 
     // In the order in which the bytes come, so that the first rule broken is the same however they were cut.
     private Violation? Judge(in FrameHeader header, bool lengthKnown) =>
-        FrameRules.CheckFirstBytes(header, _role, rsv1Allowed: false)
+        FrameRules.CheckFirstBytes(header, _role, rsv1Allowed: _inflater is not null)
         ?? JudgeSequence(header)
         ?? (lengthKnown ? FrameRules.CheckLength(header) ?? JudgeLimits(header) : null);
 
@@ -289,7 +296,8 @@ public sealed class MessageAssembler : IDisposable
         return _message != Opcode.Continuation ? Violation.Of(Rule.FragmentsMustNotInterleave) : null;
     }
 
-    /// <summary>Holds the limits at the header, over all fragments, before any of the payload is taken.</summary>
+    /// <summary>Holds the limits at the header, over all fragments, before any of the payload is taken. How large a compressed message is
+    /// shows only as it is inflated.</summary>
     private Violation? JudgeLimits(in FrameHeader header)
     {
         if (header.IsControl)
@@ -297,7 +305,8 @@ public sealed class MessageAssembler : IDisposable
 
         bool continues = header.Opcode == Opcode.Continuation;
         long soFar = continues ? _gatheredLength : 0;
-        if (header.PayloadLength > (ulong)(_maxMessageSize - soFar))
+        bool isCompressed = continues ? _isCompressed : header.IsRsv1Set;
+        if (!isCompressed && header.PayloadLength > (ulong)(_maxMessageSize - soFar))
             return Violation.Of(Rule.MessageMustFitLimit);
         if ((continues ? _fragments : 0) >= _maxFragments)
             return Violation.Of(Rule.FragmentsMustFitLimit);
@@ -333,12 +342,32 @@ public sealed class MessageAssembler : IDisposable
         _frameRemaining -= piece.Length;
         bool frameEnds = _frameRemaining == 0;
         bool messageEnds = frameEnds && _isFinal;
-        if (!IsValidText(piece, messageEnds))
+        Rule? broken = _isCompressed ? Inflate(piece) : Gather(piece, inPlace, messageEnds);
+        if (messageEnds && _isCompressed)
+            broken ??= EndInflating();
+        if (broken is { } rule)
         {
-            received = Fail(Rule.TextMustBeUtf8);
+            received = Fail(rule);
             return true;
         }
 
+        _inFrame = !frameEnds;
+        if (!messageEnds)
+            return false;
+
+        // Only a compressed message that is empty has gathered nothing: any other empty one was taken whole.
+        received = _gathered is null
+            ? new ReceivedEvent((ReceivedEventKind)_message, 0, 0)
+            : new ReceivedEvent((ReceivedEventKind)_message, _gathered, _gatheredLength);
+        _gathered = null;
+        EndMessage();
+        return true;
+    }
+
+    private Rule? Gather(Span<byte> piece, bool inPlace, bool isLast)
+    {
+        if (!IsValidText(piece, isLast))
+            return Rule.TextMustBeUtf8;
         if (!inPlace && piece.Length > 0)
         {
             if (_gathered is null || _gathered.Length - _gatheredLength < piece.Length)
@@ -347,15 +376,7 @@ public sealed class MessageAssembler : IDisposable
         }
 
         _gatheredLength += piece.Length;
-        _inFrame = !frameEnds;
-        if (!messageEnds)
-            return false;
-
-        // An empty message was taken whole: what ends here has gathered something.
-        received = new ReceivedEvent((ReceivedEventKind)_message, _gathered!, _gatheredLength);
-        _gathered = null;
-        EndMessage();
-        return true;
+        return null;
     }
 
     private ReceivedEvent ControlEvent(ReadOnlySpan<byte> payload, ReceivedEvent received)
@@ -400,8 +421,12 @@ public sealed class MessageAssembler : IDisposable
         long declared = needed + _frameRemaining;
         long wanted = Math.Max(needed, Math.Max(SmallestGather, 2L * _gatheredLength));
         wanted = Math.Max(wanted, Math.Min(declared, (long)LargeFrameGrowth * needed));
-        wanted = Math.Min(wanted, _maxMessageSize);
-        byte[] larger = _pool.Rent((int)wanted);
+        Resize((int)Math.Min(wanted, _maxMessageSize));
+    }
+
+    private void Resize(int size)
+    {
+        byte[] larger = _pool.Rent(size);
         if (_gathered is not null)
         {
             _gathered.AsSpan(0, _gatheredLength).CopyTo(larger);

@@ -23,6 +23,7 @@ public sealed class ViolationTests
         { Rule.CloseReasonMustBeUtf8, "5.5.1", 1007 },
         { Rule.MessageMustFitLimit, "10.4", 1009 },
         { Rule.FragmentsMustFitLimit, "10.4", 1008 },
+        { Rule.CompressedDataMustBeValid, "7.2.2", 1007 },
     };
 
     [Theory]
@@ -31,9 +32,10 @@ public sealed class ViolationTests
     {
         var violation = Violation.Of(rule);
 
-        Assert.Equal((rule, section, (CloseCode)closeCode), (violation.Rule, violation.Section, violation.CloseCode));
+        int rfc = rule == Rule.CompressedDataMustBeValid ? 7692 : 6455;
+        Assert.Equal((rule, rfc, section, (CloseCode)closeCode), (violation.Rule, violation.Rfc, violation.Section, violation.CloseCode));
         Assert.Same(violation, Violation.Of(rule));
-        Assert.Equal($"{violation.Message} (RFC 6455, section {section}; close code {closeCode})", violation.ToString());
+        Assert.Equal($"{violation.Message} (RFC {rfc}, section {section}; close code {closeCode})", violation.ToString());
     }
 
     [Fact]

@@ -142,6 +142,68 @@ public sealed class AssemblerMemoryTests
         }
     }
 
+    // V13: a bomb costs what is inflated up to the limit, and a byte more that has no place.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(100)]
+    [InlineData(1024)]
+    public void Message_of_1_KiB_that_inflates_to_1_MiB_and_more_stops_a_byte_beyond_the_limit(int piece)
+    {
+        var inflater = new ZerosInflater(perByte: 1032);
+        using var assembler = new MessageAssembler(Role.Server, new() { MaxMessageSize = MiB }, _pool, inflater);
+        Read(assembler, Wire.Header(0xC2, 1024, Key));
+        ReceivedEvent seen = default;
+        foreach (byte[] bytes in new byte[1024].Chunk(piece))
+        {
+            seen = Read(assembler, bytes);
+            Assert.InRange(_pool.OutstandingBytes, 0, (4 * (inflater.Inflated + piece)) + 1_100);
+            if (seen.Kind != ReceivedEventKind.None)
+                break;
+        }
+
+        Assert.Equal(Rule.MessageMustFitLimit, seen.Violation?.Rule);
+        Assert.Equal(MiB + 1, inflater.Inflated);
+        Assert.InRange(_pool.PeakBytes, MiB, MiB + (256 * 1024) + 16);
+        Assert.Equal(0, _pool.Outstanding);
+        Assert.True(inflater.IsDisposed);
+    }
+
+    [Theory]
+    [InlineData(255)]
+    [InlineData(256)]
+    [InlineData(257)]
+    [InlineData(16 * 1024)]
+    [InlineData(MiB)]
+    public void Compressed_message_that_fills_its_array_exactly_rents_no_more(int size)
+    {
+        var inflater = new ZerosInflater(perByte: size / 16) { First = size % 16 };
+        using var assembler = new MessageAssembler(Role.Client, null, _pool, inflater);
+        ReceivedEvent seen = Read(assembler, Wire.Frame(0xC2, new byte[16], null));
+
+        Assert.Equal((ReceivedEventKind.Binary, size), (seen.Kind, seen.Length));
+        Assert.InRange(seen.Gathered!.Length, size, Math.Max(1024, size <= 257 ? 1024 : size) + 3);
+        _pool.Return(seen.Gathered);
+        Assert.Equal(0, _pool.Outstanding);
+    }
+
+    [Fact]
+    public void Compressed_message_that_is_empty_rents_nothing()
+    {
+        using var assembler = new MessageAssembler(Role.Client, null, _pool, new NaiveMessageInflater(takesOver: true));
+        ReceivedEvent seen = Read(assembler, Wire.Frame(0xC1, [0], null));
+        Assert.Equal((ReceivedEventKind.Text, 0), (seen.Kind, seen.Length));
+        Assert.Equal(0, _pool.Rents);
+    }
+
+    [Fact]
+    public void Compressed_frame_is_received_into_the_block_and_never_directly()
+    {
+        using var assembler = new MessageAssembler(Role.Client, null, _pool, new ZerosInflater(perByte: 100));
+        Read(assembler, [.. Wire.Header(0xC2, 5000, null), .. new byte[1000]]);
+        Assert.Equal(0, assembler.GetDirectBuffer(1).Count);
+        Assert.Throws<ArgumentOutOfRangeException>("count", () => assembler.ReadDirect(1, out _));
+    }
+
     private static ReceivedEvent Read(MessageAssembler assembler, byte[] block)
     {
         ReceivedEvent last = default;
@@ -155,5 +217,45 @@ public sealed class AssemblerMemoryTests
         }
 
         return last;
+    }
+
+    /// <summary>Inflates each byte to so many zeros, and notes how many.</summary>
+    private sealed class ZerosInflater(int perByte) : IMessageInflater
+    {
+        private int _pending;
+
+        public int First { get; init; }
+
+        public long Inflated { get; private set; }
+
+        public bool IsDisposed { get; private set; }
+
+        public bool TryInflate(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
+        {
+            consumed = 0;
+            written = 0;
+            while (written < destination.Length)
+            {
+                if (_pending == 0 && consumed == source.Length)
+                    break;
+                if (_pending == 0)
+                {
+                    consumed++;
+                    _pending = perByte + (Inflated == 0 && written == 0 ? First : 0);
+                }
+
+                int count = Math.Min(_pending, destination.Length - written);
+                destination.Slice(written, count).Clear();
+                written += count;
+                _pending -= count;
+            }
+
+            Inflated += written;
+            return true;
+        }
+
+        public bool TryEndMessage() => _pending == 0;
+
+        public void Dispose() => IsDisposed = true;
     }
 }

@@ -53,11 +53,25 @@ public sealed class AssemblerPropertyTests
             return bytes;
         });
 
+    [Theory]
+    [InlineData(Role.Server, false)]
+    [InlineData(Role.Client, true)]
+    public void Compressed_session_however_cut_agrees_with_the_letter_of_the_RFC(Role receiver, bool takesOver) =>
+        Run(receiver, 1_000, random => RandomSession(random, receiver, takesOver), takesOver);
+
+    [Theory]
+    [InlineData(Role.Server, true)]
+    [InlineData(Role.Client, false)]
+    public void Mutated_compressed_session_however_cut_agrees_with_the_letter_of_the_RFC(Role receiver, bool takesOver) =>
+        Run(receiver, 3_000, random => Mutate(random, RandomSession(random, receiver, takesOver)), takesOver);
+
     // Whatever the first two bytes are, they are judged the same alone and with all that may follow them.
     [Theory]
-    [InlineData(Role.Server)]
-    [InlineData(Role.Client)]
-    public void Each_first_two_bytes_alone_or_inside_a_message_are_judged_at_once(Role receiver)
+    [InlineData(Role.Server, null)]
+    [InlineData(Role.Client, null)]
+    [InlineData(Role.Server, true)]
+    [InlineData(Role.Client, true)]
+    public void Each_first_two_bytes_alone_or_inside_a_message_are_judged_at_once(Role receiver, bool? takesOver)
     {
         byte[]? key = receiver == Role.Server ? [1, 2, 3, 4] : null;
         foreach (byte[] before in (byte[][])[[], Wire.Frame(0x01, "a"u8, key), Wire.Frame(0x02, [], key)])
@@ -65,22 +79,24 @@ public sealed class AssemblerPropertyTests
             for (int pair = 0; pair < 65_536; pair++)
             {
                 byte[] wire = [.. before, (byte)(pair >> 8), (byte)pair];
-                IReadOnlyList<Seen> expected = NaiveReceiver.Read(receiver, wire, ProtocolLimits.Default);
-                IReadOnlyList<Seen> seen = Player.Play(receiver, wire, [wire.Length], pool: _pool);
+                IReadOnlyList<Seen> expected = NaiveReceiver.Read(receiver, wire, ProtocolLimits.Default, takesOver);
+                IReadOnlyList<Seen> seen = Player.Play(receiver, wire, [wire.Length], pool: _pool, inflater: Inflater(takesOver));
                 if (!expected.SequenceEqual(seen))
                     Assert.Fail($"{Convert.ToHexStringLower(wire)}: {string.Join("; ", seen)} instead of {string.Join("; ", expected)}");
             }
         }
     }
 
-    private void Run(Role receiver, int rounds, Func<Random, byte[]> make)
+    private static NaiveMessageInflater? Inflater(bool? takesOver) => takesOver is { } keeps ? new(keeps) : null;
+
+    private void Run(Role receiver, int rounds, Func<Random, byte[]> make, bool? takesOver = null)
     {
         for (int round = 0; round < rounds; round++)
         {
             var random = new Random(Seed + round);
             byte[] wire = make(random);
             ProtocolLimits limits = Limits[random.Next(4) == 0 ? random.Next(Limits.Length) : 0];
-            IReadOnlyList<Seen> expected = NaiveReceiver.Read(receiver, wire, limits);
+            IReadOnlyList<Seen> expected = NaiveReceiver.Read(receiver, wire, limits, takesOver);
             Check([wire.Length], 0);
             Check([.. Enumerable.Range(1, wire.Length)], 0);
             for (int i = 0; i < 3; i++)
@@ -97,7 +113,7 @@ public sealed class AssemblerPropertyTests
                 IReadOnlyList<Seen> seen = [];
                 try
                 {
-                    seen = Player.Play(receiver, wire, ends, limits, directMinimum, _pool);
+                    seen = Player.Play(receiver, wire, ends, limits, directMinimum, _pool, Inflater(takesOver));
                 }
                 catch (Exception e) when (e is not Xunit.Sdk.XunitException)
                 {
@@ -114,21 +130,25 @@ public sealed class AssemblerPropertyTests
         }
     }
 
-    private static byte[] RandomSession(Random random, Role receiver)
+    private static byte[] RandomSession(Random random, Role receiver, bool? takesOver = null)
     {
+        using var context = new SampleDeflater();
         List<byte> wire = [];
         int messages = random.Next(1, 5);
         for (int i = 0; i < messages; i++)
         {
             bool isText = random.Next(2) == 0;
             byte[] payload = isText ? RandomText(random) : RandomBytes(random, Length(random));
+            int rsv1 = takesOver is not null && random.Next(4) > 0 ? 0x40 : 0;
+            if (rsv1 != 0)
+                payload = takesOver is true ? context.Next(payload) : SampleDeflater.Deflate(payload);
             int fragments = random.Next(3) == 0 ? random.Next(2, 6) : 1;
             int start = 0;
             for (int fragment = 0; fragment < fragments; fragment++)
             {
                 bool isLast = fragment == fragments - 1;
                 int end = isLast ? payload.Length : random.Next(start, payload.Length + 1);
-                int opcode = fragment > 0 ? 0 : isText ? 1 : 2;
+                int opcode = fragment > 0 ? 0 : rsv1 | (isText ? 1 : 2);
                 Add((byte)((isLast ? 0x80 : 0) | opcode), payload[start..end]);
                 start = end;
                 if (random.Next(4) == 0)

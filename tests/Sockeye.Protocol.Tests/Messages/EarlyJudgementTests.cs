@@ -31,6 +31,36 @@ public sealed class EarlyJudgementTests
         { "88 84 00000000 03ed 6162", 10, Rule.CloseCodeMustBeValid },
     };
 
+    public static TheoryData<string, int, Rule> Compressed => new()
+    {
+        // RSV1 where it must not be.
+        { "c9 80", 2, Rule.Rsv1MustBeClear },
+        { "41 81 00000000 f2 c0 81 00000000", 9, Rule.Rsv1MustBeClear },
+
+        // The first byte that is wrong, or inflates to one that is: ff in a stored block, a wrong block type.
+        { "c1 fe 0100 00000000 00 0500 faff 61 ff 626364 00", 8 + 7, Rule.TextMustBeUtf8 },
+        { "c2 fe 0100 00000000 00 0500 faff 61 ff 626364 06 0000", 8 + 11, Rule.CompressedDataMustBeValid },
+        { "c2 84 00000000 00 0500 fb 00", 6 + 4, Rule.CompressedDataMustBeValid }, // cut off by the end of the frame
+
+        // The end of the message.
+        { "c1 88 00000000 00 0200 fdff e282 00", 6 + 8, Rule.TextMustBeUtf8 },
+        { "c1 86 00000000 f248 cdc9 c907", 6 + 6, Rule.CompressedDataMustBeValid },
+        { "c1 80 00000000", 6, Rule.CompressedDataMustBeValid },
+    };
+
+    [Theory]
+    [MemberData(nameof(Compressed))]
+    public void Rule_is_told_with_the_compressed_byte_that_breaks_it(string hex, int bytes, Rule rule)
+    {
+        byte[] wire = Utf8Samples.Bytes(hex);
+        for (int count = 0; count <= wire.Length; count++)
+        {
+            Seen[] expected = count < bytes ? [] : [Seen.Broken(rule)];
+            Assert.Equal(expected, Player.Play(Role.Server, wire, [count], inflater: new(takesOver: true)));
+            Assert.Equal(expected, Player.Play(Role.Server, wire, [.. Enumerable.Range(1, count)], inflater: new(takesOver: true)));
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Server))]
     public void Rule_is_told_with_the_byte_that_breaks_it(string hex, int bytes, Rule rule)

@@ -1,7 +1,10 @@
+using Sockeye.Testing;
+
 namespace Sockeye.Protocol.Tests.Messages;
 
-/// <summary>Reads a whole recording by the letter of RFC 6455, byte by byte and with lists: what an assembler must agree with.</summary>
-internal sealed class NaiveReceiver(Role receiver, byte[] wire, ProtocolLimits limits)
+/// <summary>Reads a whole recording by the letter of RFC 6455 (and RFC 7692), byte by byte and with lists: what an assembler must agree
+/// with.</summary>
+internal sealed class NaiveReceiver(Role receiver, byte[] wire, ProtocolLimits limits, bool? takesOver)
 {
     private readonly long _maxMessageSize = limits.MaxMessageSize == 0 ? Array.MaxLength : limits.MaxMessageSize;
     private readonly int _maxFragments = limits.MaxFragments == 0 ? int.MaxValue : limits.MaxFragments;
@@ -10,10 +13,12 @@ internal sealed class NaiveReceiver(Role receiver, byte[] wire, ProtocolLimits l
     private int _messageOpcode;
     private List<byte> _message = [];
     private int _fragments;
+    private bool _isCompressed;
+    private byte[] _history = [];
 
-    public static IReadOnlyList<Seen> Read(Role receiver, byte[] wire, ProtocolLimits limits)
+    public static IReadOnlyList<Seen> Read(Role receiver, byte[] wire, ProtocolLimits limits, bool? takesOver = null)
     {
-        var reader = new NaiveReceiver(receiver, wire, limits);
+        var reader = new NaiveReceiver(receiver, wire, limits, takesOver);
         while (reader.ReadFrame())
         {
         }
@@ -33,7 +38,7 @@ internal sealed class NaiveReceiver(Role receiver, byte[] wire, ProtocolLimits l
         bool isControl = opcode >= 8;
         if (rsv23)
             return Fail(Rule.ReservedBitsMustBeClear);
-        if (rsv1)
+        if (rsv1 && (takesOver is null || opcode is not (1 or 2)))
             return Fail(Rule.Rsv1MustBeClear);
         if (opcode is not (0 or 1 or 2 or 8 or 9 or 10))
             return Fail(Rule.OpcodeMustBeKnown);
@@ -60,7 +65,8 @@ internal sealed class NaiveReceiver(Role receiver, byte[] wire, ProtocolLimits l
             return Fail(Rule.LengthMustBeBelow2To63);
         if ((lengthBytes == 2 && length < 126) || (lengthBytes == 8 && length < 65_536))
             return Fail(Rule.LengthMustBeMinimal);
-        if (!isControl && _message.Count + length > _maxMessageSize)
+        bool isCompressed = opcode == 0 ? _isCompressed : rsv1;
+        if (!isControl && !isCompressed && _message.Count + length > _maxMessageSize)
             return Fail(Rule.MessageMustFitLimit);
         if (!isControl && _fragments + 1 > _maxFragments)
             return Fail(Rule.FragmentsMustFitLimit);
@@ -74,6 +80,8 @@ internal sealed class NaiveReceiver(Role receiver, byte[] wire, ProtocolLimits l
             payload[i] ^= rest[headerSize - 4 + (i % 4)];
         _at += headerSize + available;
         bool isWhole = available == length;
+        if (!isControl)
+            _isCompressed = isCompressed;
         return isControl ? !isWhole || TakeControl(opcode, payload) : TakeData(opcode, payload, isWhole, fin);
     }
 
@@ -84,16 +92,34 @@ internal sealed class NaiveReceiver(Role receiver, byte[] wire, ProtocolLimits l
         _message.AddRange(payload);
         _fragments++;
         bool isEnd = isWhole && fin;
+        byte[] message = [.. _message];
+        bool isBroken = false;
+        bool isTooLarge = false;
+        if (_isCompressed)
+        {
+            var inflated = NaiveInflate.Read(message, _history);
+            var ended = NaiveInflate.Read([.. message, 0x00, 0x00, 0xFF, 0xFF], _history);
+            message = inflated.Output;
+            isBroken = inflated.IsBroken || (isEnd && !NaiveMessageInflater.IsWhole(ended, message.Length));
+            isTooLarge = message.Length > _maxMessageSize;
+            if (isEnd && takesOver is true)
+                _history = ended.History;
+        }
+
         if (_messageOpcode == 1 && !limits.SkipUtf8Validation)
         {
-            int wrong = NaiveUtf8.FirstWrong(_message.ToArray(), out bool isComplete);
-            if (wrong < _message.Count || (isEnd && !isComplete))
+            int wrong = NaiveUtf8.FirstWrong(message, out bool isComplete);
+            if (wrong < Math.Min(message.Length, _maxMessageSize) || (isEnd && !isComplete && !isTooLarge && !isBroken))
                 return Fail(Rule.TextMustBeUtf8);
         }
 
+        if (isTooLarge)
+            return Fail(Rule.MessageMustFitLimit);
+        if (isBroken)
+            return Fail(Rule.CompressedDataMustBeValid);
         if (isEnd)
         {
-            _events.Add(Seen.Of((ReceivedEventKind)_messageOpcode, _message.ToArray()));
+            _events.Add(Seen.Of((ReceivedEventKind)_messageOpcode, message));
             (_messageOpcode, _message, _fragments) = (0, [], 0);
         }
 

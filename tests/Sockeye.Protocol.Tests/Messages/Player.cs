@@ -9,14 +9,18 @@ internal sealed class Player : IDisposable
     private const int Margin = 8;
 
     private readonly MessageAssembler _assembler;
+    private readonly NaiveMessageInflater? _inflater;
+    private readonly long _maxMessageSize;
     private readonly List<Seen> _events = [];
     private byte[] _rest = [];
     private long _fed;
 
-    public Player(Role receiver, ProtocolLimits? limits = null, CountingPool? pool = null)
+    public Player(Role receiver, ProtocolLimits? limits = null, CountingPool? pool = null, NaiveMessageInflater? inflater = null)
     {
         Pool = pool ?? new CountingPool(trace: false);
-        _assembler = new MessageAssembler(receiver, limits, Pool);
+        _inflater = inflater;
+        _maxMessageSize = (limits ?? ProtocolLimits.Default).MaxMessageSize is > 0 and var max ? max : Array.MaxLength;
+        _assembler = new MessageAssembler(receiver, limits, Pool, inflater);
     }
 
     public CountingPool Pool { get; }
@@ -33,9 +37,10 @@ internal sealed class Player : IDisposable
         ReadOnlySpan<int> ends,
         ProtocolLimits? limits = null,
         int directMinimum = 0,
-        CountingPool? pool = null)
+        CountingPool? pool = null,
+        NaiveMessageInflater? inflater = null)
     {
-        using var player = new Player(receiver, limits, pool);
+        using var player = new Player(receiver, limits, pool, inflater);
         int start = 0;
         foreach (int end in ends)
         {
@@ -79,6 +84,7 @@ internal sealed class Player : IDisposable
     {
         _assembler.Dispose();
         Check(Pool.Outstanding == 0, "Disposed, and something is still rented.");
+        Check(_inflater is not { Disposals: 0 }, "Disposed, and the inflater is not.");
         CheckNothingIsRead([0x81, 0x80, 0, 0, 0, 0]);
         _assembler.Dispose();
     }
@@ -120,6 +126,7 @@ internal sealed class Player : IDisposable
         {
             _events.Add(Seen.Broken(violation.Rule));
             Check(Pool.Outstanding == 0, "A rule was broken, and something is still rented.");
+            Check(_inflater is not { Disposals: 0 }, "A rule was broken, and the inflater is still held.");
             return;
         }
 
@@ -133,11 +140,14 @@ internal sealed class Player : IDisposable
     // Nothing is rented while nothing is half received, and never much more than what was received.
     private void CheckMemory()
     {
+        Check((_inflater?.Largest ?? 0) - 1 <= _maxMessageSize, "More was inflated than tells that the limit is exceeded.");
         if (HasEnded)
             return;
         if (!_assembler.IsInsideMessage)
             Check(Pool.Outstanding == 0, "Nothing is half received, and something is rented.");
-        Check(Pool.OutstandingBytes <= (4 * _fed) + 512, $"{Pool.OutstandingBytes} bytes are rented for {_fed} received.");
+        long seen = _fed + (_inflater?.Total ?? 0);
+        long least = _inflater is null ? 512 : 1_100;
+        Check(Pool.OutstandingBytes <= (4 * seen) + least, $"{Pool.OutstandingBytes} bytes are rented for {seen} received or inflated.");
     }
 
     // V10

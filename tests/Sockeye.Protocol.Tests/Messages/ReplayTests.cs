@@ -8,7 +8,7 @@ public sealed class ReplayTests
     private const int EveryPair = 80;
     private const int EveryCut = 2_000;
 
-    private static readonly Dictionary<string, Session> Sessions = SessionTable.All.Concat(SessionTable.Long).ToDictionary(session => session.Name);
+    private static readonly Dictionary<string, Session> Sessions = SessionTable.All.Concat(SessionTable.Long).Concat(CompressedSessions.All).ToDictionary(session => session.Name);
 
     public static TheoryData<string, Role> Rows =>
         [.. from session in Sessions.Values from role in Enum.GetValues<Role>() select (session.Name, role)];
@@ -57,7 +57,8 @@ public sealed class ReplayTests
 
         void Check(int[] ends, string how, int directMinimum = 0)
         {
-            IReadOnlyList<Seen> events = Player.Play(receiver, wire, ends, session.Limits, directMinimum, pool);
+            IReadOnlyList<Seen> events = Player.Play(
+                receiver, wire, ends, session.Limits, directMinimum, pool, session.TakesOver is { } takesOver ? new(takesOver) : null);
             if (!expected.SequenceEqual(events))
                 Assert.Fail($"{session.Name} for a {receiver}, {how}: {string.Join("; ", events)} instead of {string.Join("; ", expected)}");
         }

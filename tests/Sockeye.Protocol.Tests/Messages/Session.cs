@@ -16,6 +16,9 @@ internal sealed class Session(string name)
 
     public ProtocolLimits? Limits { get; init; }
 
+    /// <summary>Gets whether permessage-deflate is negotiated (null: it is not), and with the context taken over.</summary>
+    public bool? TakesOver { get; init; }
+
     public Session Frame(byte first, string payload = "", Wire.LengthForm form = Wire.LengthForm.Shortest) =>
         Frame(first, Encoding.UTF8.GetBytes(payload), form);
 
