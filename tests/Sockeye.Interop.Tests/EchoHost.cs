@@ -23,7 +23,7 @@ internal static class EchoHost
 
     public static string UrlOf(WebSocketServer server, string scheme) => $"{scheme}://localhost:{((IPEndPoint)server.EndPoints[0]).Port}/";
 
-    private static async Task ServeAsync(WebSocketConnection socket, List<CloseResult>? ends, CancellationToken cancel)
+    public static async Task ServeAsync(WebSocketConnection socket, List<CloseResult>? ends, CancellationToken cancel)
     {
         await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
         {

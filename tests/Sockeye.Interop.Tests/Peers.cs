@@ -22,13 +22,15 @@ internal static class Peers
         };
     }
 
-    public static PeerProcess StartClient(string peer, string url, bool plain = false)
+    public static PeerProcess StartClient(string peer, string url, bool plain = false, int? version = null)
     {
         List<string> arguments = [url];
         if (url.StartsWith("wss", StringComparison.Ordinal))
             arguments.AddRange(["--ca", Certificate("ca.pem")]);
         if (plain)
             arguments.Add("--plain");
+        if (version is not null)
+            arguments.AddRange(["--version", version.Value.ToString()]);
         return peer switch
         {
             "ws" => PeerProcess.Start("node", ["ws-client.mjs", .. arguments]),

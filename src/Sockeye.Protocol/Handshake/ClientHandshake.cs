@@ -60,7 +60,20 @@ public sealed class ClientHandshake
         }
     } = [];
 
-    /// <summary>Gets the value of <c>Origin</c>; null (the default) sends none, as is usual for clients that are no browsers.</summary>
+    /// <summary>Gets the version of the WebSocket protocol: 13 (the default), that of RFC 6455, or 8, that of the HyBi drafts 7–12.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is neither.</exception>
+    public int ProtocolVersion
+    {
+        get;
+        init
+        {
+            ProtocolVersions.Validate(value, nameof(ProtocolVersion));
+            field = value;
+        }
+    } = ProtocolVersions.Rfc6455;
+
+    /// <summary>Gets the value of <c>Origin</c>, which is named <c>Sec-WebSocket-Origin</c> in version 8; null (the default) sends none,
+    /// as is usual for clients that are no browsers.</summary>
     public string? Origin { get; init; }
 
     /// <summary>Gets the headers to add, sent as they are; none by default. <c>Host</c> may be among them and replaces the other.</summary>
@@ -91,9 +104,9 @@ public sealed class ClientHandshake
         headers.AddChecked(HandshakeHeaders.Upgrade, "websocket");
         headers.AddChecked(HandshakeHeaders.Connection, "Upgrade");
         headers.AddChecked(HandshakeHeaders.Key, Key);
-        headers.AddChecked(HandshakeHeaders.Version, "13");
+        headers.AddChecked(HandshakeHeaders.Version, ProtocolVersion.ToString());
         if (Origin is not null)
-            headers.Add(HandshakeHeaders.Origin, Origin);
+            headers.Add(ProtocolVersions.OriginHeader(ProtocolVersion), Origin);
         if (Subprotocols.Count > 0)
             headers.AddChecked(HandshakeHeaders.Protocol, string.Join(", ", Subprotocols));
         if (Extensions.Count > 0)
@@ -123,6 +136,15 @@ public sealed class ClientHandshake
 
         agreement = agreement! with { Subprotocol = response.Headers[HandshakeHeaders.Protocol] };
         return true;
+    }
+
+    /// <summary>Gets the versions of the WebSocket protocol that a server names when it refuses a request (RFC 6455, section 4.4).</summary>
+    /// <param name="response">A response other than 101.</param>
+    /// <returns>The versions as the server lists them; none where the refusal has nothing to do with the version.</returns>
+    public static IReadOnlyList<int> GetSupportedVersions(ResponseHead response)
+    {
+        ArgumentNullException.ThrowIfNull(response);
+        return ProtocolVersions.Parse(response.Headers[HandshakeHeaders.Version]);
     }
 
     private HandshakeFault? CheckSwitch(ResponseHead response)

@@ -19,7 +19,7 @@ internal static class HandshakeHeaders
     public const string OldOrigin = "Sec-WebSocket-Origin";
 
     private static readonly string[] Reserved =
-        [Upgrade, Connection, ContentLength, TransferEncoding, Key, Accept, Version, Protocol, Extensions];
+        [Upgrade, Connection, ContentLength, TransferEncoding, Key, Accept, Version, Protocol, Extensions, OldOrigin];
 
     /// <summary>Throws where headers that a user adds hold one that the handshake itself writes.</summary>
     public static void ThrowIfReserved(HttpHeaders headers, string name)
@@ -30,7 +30,7 @@ internal static class HandshakeHeaders
             if (headers.Contains(reserved))
             {
                 throw new ArgumentException(
-                    $"{name} must not hold {reserved}: the handshake writes it. Subprotocols have an option of their own.", name);
+                    $"{name} must not hold {reserved}: the handshake writes it. Subprotocols and the origin have options of their own.", name);
             }
         }
     }

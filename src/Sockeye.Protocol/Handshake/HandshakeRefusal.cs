@@ -37,10 +37,14 @@ public sealed class HandshakeRefusal
 
     /// <summary>Gets the answer to a fault: its status, what the status demands, and its message.</summary>
     /// <param name="fault">The fault of a request.</param>
-    /// <exception cref="ArgumentException">The rule is one for servers.</exception>
-    public static HandshakeRefusal Of(HandshakeFault fault)
+    /// <param name="protocolVersions">The versions of the WebSocket protocol to name where the fault is in the version, the preferred
+    /// one first (RFC 6455, section 4.4); 13 and 8 where null.</param>
+    /// <exception cref="ArgumentException">The rule is one for servers, or the versions are others than 13 and 8, or none.</exception>
+    public static HandshakeRefusal Of(HandshakeFault fault, IReadOnlyList<int>? protocolVersions = null)
     {
         ArgumentNullException.ThrowIfNull(fault);
+        protocolVersions ??= ProtocolVersions.All;
+        ProtocolVersions.Validate(protocolVersions, nameof(protocolVersions));
         if (fault.StatusCode is not { } statusCode)
             throw new ArgumentException($"{fault.Rule} is a rule for servers: no request can break it.", nameof(fault));
 
@@ -48,7 +52,7 @@ public sealed class HandshakeRefusal
         if (statusCode == 405)
             headers.Add("Allow", "GET");
         if (fault.Rule is HandshakeRule.VersionMustBeKnown or HandshakeRule.VersionMustBePresent)
-            headers.Add("Sec-WebSocket-Version", ServerHandshake.KnownVersions);
+            headers.Add(HandshakeHeaders.Version, ProtocolVersions.Format(protocolVersions));
         var refusal = new HandshakeRefusal(statusCode, body: $"{char.ToUpperInvariant(fault.Message[0])}{fault.Message[1..]}.\n")
         {
             Fault = fault,

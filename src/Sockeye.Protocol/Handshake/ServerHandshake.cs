@@ -5,8 +5,6 @@ namespace Sockeye.Protocol;
 /// <summary>Judges requests to upgrade, as a server must (RFC 6455, section 4.2.1).</summary>
 public static class ServerHandshake
 {
-    internal const string KnownVersions = "13, 8";
-
     /// <summary>Tells whether a request is a valid one to upgrade to WebSocket.</summary>
     /// <param name="request">The request.</param>
     public static bool IsAcceptable(RequestHead request) => TryEvaluate(request, out _, out _);
@@ -41,7 +39,7 @@ public static class ServerHandshake
             return false;
         }
 
-        int version = headers[HandshakeHeaders.Version] == "8" ? 8 : 13;
+        int version = ProtocolVersions.Parse(headers[HandshakeHeaders.Version])[0];
         offer = new UpgradeOffer(headers[HandshakeHeaders.Key]!, version, subprotocols, extensions);
         return true;
     }

@@ -74,6 +74,7 @@ public static class WebSocketClient
         {
             Subprotocols = options.Subprotocols,
             RequireSubprotocol = options.RequireSubprotocol,
+            ProtocolVersion = options.ProtocolVersion,
             Origin = options.Origin,
             Headers = headers,
 
@@ -92,7 +93,7 @@ public static class WebSocketClient
             await transport.SendAsync(request.ToBytes(), default).ConfigureAwait(false);
             ResponseHead response = await ReadResponseAsync(reader).ConfigureAwait(false);
             if (response.StatusCode != 101)
-                throw await StatusFailureAsync(reader, response, deadline).ConfigureAwait(false);
+                throw await StatusFailureAsync(reader, response, handshake.ProtocolVersion, deadline).ConfigureAwait(false);
             if (!handshake.TryAccept(response, out HandshakeAgreement? agreement, out HandshakeFault? fault))
                 throw new WebSocketHandshakeException(HandshakeFailure.Protocol, fault) { Response = response };
             if (!DeflateAgreement.TryAgree(agreement.Extensions, options.PerMessageDeflate, out DeflateAgreement? deflate, out fault))
@@ -131,18 +132,25 @@ public static class WebSocketClient
         }
     }
 
-    private static async Task<Exception> StatusFailureAsync(HeadReader reader, ResponseHead response, HandshakeDeadline deadline)
+    private static async Task<Exception> StatusFailureAsync(
+        HeadReader reader, ResponseHead response, int protocolVersion, HandshakeDeadline deadline)
     {
         byte[] body = await ResponseBody.ReadAsync(reader, response).ConfigureAwait(false);
         if (deadline.IsCancelledByCaller)
             return new IOException("The connection was aborted.");
 
         string status = PeerText.Escape($"{response.StatusCode} {response.ReasonPhrase}".TrimEnd());
+        IReadOnlyList<int> versions = ClientHandshake.GetSupportedVersions(response);
+        string advice = versions.Count == 0 || versions.Contains(protocolVersion)
+            ? "Body and Headers tell more"
+            : $"it speaks version {ProtocolVersions.Format(versions)} of the WebSocket protocol and was asked for {protocolVersion}, "
+                + "which ProtocolVersion sets";
         return new WebSocketHandshakeException(
-            HandshakeFailure.Status, $"The server answered {status} instead of switching to WebSocket: Body and Headers tell more.")
+            HandshakeFailure.Status, $"The server answered {status} instead of switching to WebSocket: {advice}.")
         {
             Response = response,
             Body = body,
+            SupportedVersions = versions,
         };
     }
 }

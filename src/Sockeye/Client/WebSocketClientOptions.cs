@@ -44,7 +44,21 @@ public sealed record WebSocketClientOptions
     /// <see cref="PerMessageDeflateOptions.Default"/> by default; null offers nothing.</summary>
     public PerMessageDeflateOptions? PerMessageDeflate { get; init; } = PerMessageDeflateOptions.Default;
 
-    /// <summary>Gets the value of <c>Origin</c>, such as <c>https://example.com</c>; null (the default) sends none.</summary>
+    /// <summary>Gets the version of the WebSocket protocol to ask for: 13 (the default), that of RFC 6455, or 8, that of the HyBi drafts
+    /// 7–12, which old servers speak. The frames are the same.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is neither.</exception>
+    public int ProtocolVersion
+    {
+        get;
+        init
+        {
+            ProtocolVersions.Validate(value, nameof(ProtocolVersion));
+            field = value;
+        }
+    } = ProtocolVersions.Rfc6455;
+
+    /// <summary>Gets the value of <c>Origin</c>, such as <c>https://example.com</c>; null (the default) sends none. In version 8 the
+    /// header is <c>Sec-WebSocket-Origin</c>.</summary>
     /// <exception cref="ArgumentException">The value cannot stand in a header.</exception>
     public string? Origin
     {

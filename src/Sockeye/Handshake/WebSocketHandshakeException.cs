@@ -68,5 +68,9 @@ public sealed class WebSocketHandshakeException : IOException
     /// content encodings are left as they are.</summary>
     public ReadOnlyMemory<byte> Body { get; init; }
 
+    /// <summary>Gets the versions of the WebSocket protocol that the server named in a response other than 101, as it does where it
+    /// does not speak that of <see cref="WebSocketClientOptions.ProtocolVersion"/>; empty where it named none.</summary>
+    public IReadOnlyList<int> SupportedVersions { get; init; } = [];
+
     internal ResponseHead? Response { get; init; }
 }

@@ -47,7 +47,7 @@ internal sealed class OriginPolicy
     public HandshakeFault? Check(RequestHead request, bool? isSecure, bool trustForwarded)
     {
         List<string> origins = [.. request.Headers.GetValues(HandshakeHeaders.Origin)];
-        if (request.Headers[HandshakeHeaders.Version] == "8")
+        if (request.Headers[HandshakeHeaders.Version] == ProtocolVersions.OldDrafts.ToString())
             origins.AddRange(request.Headers.GetValues(HandshakeHeaders.OldOrigin));
         if (_any || origins.Count == 0)
             return null;

@@ -131,7 +131,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         Endpoint? endpoint = _server.Routes.Find(request.Path);
         if ((request.Fault ?? CheckWelcome(request, endpoint)) is { } fault)
         {
-            await request.RefuseAsync(HandshakeRefusal.Of(fault)).ConfigureAwait(false);
+            await request.RefuseAsync(HandshakeRefusal.Of(fault, endpoint?.Options.ProtocolVersions)).ConfigureAwait(false);
             return null;
         }
 

@@ -60,9 +60,14 @@ public sealed class UpgradeRequest
     /// <summary>Gets the subprotocols that the client offers, the one it prefers first.</summary>
     public IReadOnlyList<string> Subprotocols => _offer?.Subprotocols ?? [];
 
-    /// <summary>Gets the origin of the page that makes the request; null where the client is no browser.</summary>
+    /// <summary>Gets the version of the WebSocket protocol that the client asks for: 13 or 8; null where the request has a
+    /// <see cref="Fault"/>.</summary>
+    public int? ProtocolVersion => _offer?.Version;
+
+    /// <summary>Gets the origin of the page that makes the request, from <c>Origin</c> or, in version 8, from
+    /// <c>Sec-WebSocket-Origin</c>; null where the client is no browser.</summary>
     public string? Origin =>
-        Headers[HandshakeHeaders.Origin] ?? (_offer?.Version == 8 ? Headers[HandshakeHeaders.OldOrigin] : null);
+        Headers[HandshakeHeaders.Origin] ?? (ProtocolVersion == ProtocolVersions.OldDrafts ? Headers[HandshakeHeaders.OldOrigin] : null);
 
     /// <summary>Gets the address of this side; null where the transport has none.</summary>
     public EndPoint? LocalEndPoint => _transport.LocalEndPoint;
@@ -89,9 +94,10 @@ public sealed class UpgradeRequest
     /// <returns>The connection. Where the client has gone meanwhile, or was answered with 503 because the request was not decided in
     /// time, it is one that has ended, as its <see cref="WebSocketConnection.Closed"/> tells: a loop over requests survives that.</returns>
     /// <exception cref="InvalidOperationException">The request has been accepted or rejected before.</exception>
-    /// <exception cref="WebSocketHandshakeException">The request has a <see cref="Fault"/>, or an origin that
-    /// <see cref="WebSocketAcceptOptions.AllowedOrigins"/> does not allow, and has been refused. Neither befalls the requests of
-    /// <see cref="WebSocketServer.UpgradeRequestsAsync"/>, unless these options narrow the origins.</exception>
+    /// <exception cref="WebSocketHandshakeException">The request has a <see cref="Fault"/>, or a version or an origin that
+    /// <see cref="WebSocketAcceptOptions.ProtocolVersions"/> and <see cref="WebSocketAcceptOptions.AllowedOrigins"/> do not allow, and has
+    /// been refused. That befalls the requests of <see cref="WebSocketServer.UpgradeRequestsAsync"/> only where these options narrow
+    /// the versions or the origins.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public async Task<WebSocketConnection> AcceptAsync(
         WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default)
@@ -149,10 +155,10 @@ public sealed class UpgradeRequest
     internal async Task<WebSocketConnection> OpenAsync(WebSocketAcceptOptions options, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if ((Fault ?? CheckOrigin(options)) is { } fault)
+        if ((Fault ?? CheckVersion(options) ?? CheckOrigin(options)) is { } fault)
         {
             Decide(Rejected);
-            await SendAsync(HandshakeRefusal.Of(fault), fault.Message).ConfigureAwait(false);
+            await SendAsync(HandshakeRefusal.Of(fault, options.ProtocolVersions), fault.Message).ConfigureAwait(false);
             throw new WebSocketHandshakeException(HandshakeFailure.Refused, fault);
         }
 
@@ -236,6 +242,10 @@ public sealed class UpgradeRequest
         connection.Abort();
         return connection;
     }
+
+    private HandshakeFault? CheckVersion(WebSocketAcceptOptions options) => options.ProtocolVersions.Contains(_offer!.Version)
+        ? null
+        : HandshakeFault.Of(HandshakeRule.VersionMustBeKnown, Headers[HandshakeHeaders.Version]);
 
     private HandshakeFault? CheckOrigin(WebSocketAcceptOptions options)
     {

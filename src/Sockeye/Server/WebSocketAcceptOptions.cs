@@ -67,6 +67,19 @@ public sealed record WebSocketAcceptOptions
         }
     }
 
+    /// <summary>Gets the versions of the WebSocket protocol to accept, the preferred one first: 13, that of RFC 6455, and 8, that of the
+    /// HyBi drafts 7–12, both by default. A request for another is answered with 426 and this list (RFC 6455, section 4.4).</summary>
+    /// <exception cref="ArgumentException">The list is empty or holds another version.</exception>
+    public IReadOnlyList<int> ProtocolVersions
+    {
+        get;
+        init
+        {
+            Protocol.ProtocolVersions.Validate(value, nameof(ProtocolVersions));
+            field = [.. value];
+        }
+    } = Protocol.ProtocolVersions.All;
+
     /// <summary>Gets headers to add to the response; none by default.</summary>
     /// <exception cref="ArgumentException">They hold a header that the handshake itself writes.</exception>
     public HttpHeaders Headers

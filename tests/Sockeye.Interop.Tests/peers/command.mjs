@@ -25,15 +25,15 @@ export function listening(port) {
   process.stdin.on("end", () => process.exit(0)).on("error", () => process.exit(0)).resume();
 }
 
-/** Runs a client: URL [--ca FILE] [--plain]. `session` gets the URL, the file's name and whether the server only echoes,
- * and gives whether all steps passed. */
+/** Runs a client: URL [--ca FILE] [--plain] [--version N]. `session` gets the URL, the file's name, whether the server only
+ * echoes and the version of the protocol, which npm ws alone can choose, and gives whether all steps passed. */
 export async function client(session) {
   const { values, positionals } = parseArgs({
-    options: { ca: { type: "string" }, plain: { type: "boolean", default: false } },
+    options: { ca: { type: "string" }, plain: { type: "boolean", default: false }, version: { type: "string" } },
     allowPositionals: true,
   });
   if (positionals.length !== 1) {
-    console.error("usage: URL [--ca FILE.pem] [--plain]");
+    console.error("usage: URL [--ca FILE.pem] [--plain] [--version N]");
     process.exit(64);
   }
   setTimeout(() => {
@@ -41,7 +41,7 @@ export async function client(session) {
     process.exit(2);
   }, 60_000);
   try {
-    process.exit((await session(positionals[0], values.ca, values.plain)) ? 0 : 1);
+    process.exit((await session(positionals[0], values.ca, values.plain, values.version)) ? 0 : 1);
   } catch (error) {
     print({ step: "session", ok: false, detail: String(error?.stack ?? error) });
     process.exit(1);
