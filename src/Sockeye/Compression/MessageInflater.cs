@@ -1,0 +1,32 @@
+using Sockeye.Protocol;
+
+namespace Sockeye.Compression;
+
+/// <summary>Inflates the messages of one connection with an inflater from the pool: lent for one message where the peer agreed to no context
+/// takeover; otherwise from the first compressed message to the end of the connection, for its window cannot be had again (rule Z1).</summary>
+/// <remarks>Belongs to the receive loop.</remarks>
+/// <param name="pool">Where the inflater is rented.</param>
+/// <param name="keepsContext">Whether the peer may refer to earlier messages.</param>
+internal sealed class MessageInflater(CodecPool<Inflater> pool, bool keepsContext) : IMessageInflater
+{
+    private Inflater? _inflater;
+
+    public bool TryInflate(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written) =>
+        (_inflater ??= pool.Rent()).TryInflate(source, destination, out consumed, out written);
+
+    public bool TryEndMessage()
+    {
+        bool isWhole = (_inflater ??= pool.Rent()).TryEndMessage();
+        if (!keepsContext)
+            Dispose();
+        return isWhole;
+    }
+
+    public void Dispose()
+    {
+        if (_inflater is null)
+            return;
+        pool.Return(_inflater);
+        _inflater = null;
+    }
+}
