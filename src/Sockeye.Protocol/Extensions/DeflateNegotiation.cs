@@ -16,8 +16,8 @@ public static class DeflateNegotiation
 
     /// <summary>Makes the offer of a client.</summary>
     /// <param name="wishes">What the client wants.</param>
-    /// <param name="canLimitWindow">Whether the client could compress with a smaller window where the server asks it to: then the offer
-    /// says so.</param>
+    /// <param name="canLimitWindow">Whether the client can compress with a smaller window than 15: only then the offer says so, and what
+    /// it wishes for its own window counts.</param>
     public static ExtensionOffer Offer(DeflateParameters wishes, bool canLimitWindow = true)
     {
         ArgumentNullException.ThrowIfNull(wishes);
@@ -28,7 +28,7 @@ public static class DeflateNegotiation
             parameters.Add(new ExtensionParameter(ClientNoContext));
         if (wishes.ServerMaxWindowBits < DeflateParameters.MaxWindowBits)
             parameters.Add(Window(ServerWindow, wishes.ServerMaxWindowBits));
-        if (wishes.ClientMaxWindowBits < DeflateParameters.MaxWindowBits)
+        if (canLimitWindow && wishes.ClientMaxWindowBits < DeflateParameters.MaxWindowBits)
             parameters.Add(Window(ClientWindow, wishes.ClientMaxWindowBits));
         else if (canLimitWindow)
             parameters.Add(new ExtensionParameter(ClientWindow));
@@ -92,7 +92,9 @@ public static class DeflateNegotiation
             // A client may always do more than it is asked to.
             ClientNoContextTakeover = answer.ClientNoContext || wishes.ClientNoContextTakeover,
             ServerMaxWindowBits = answer.ServerWindow ?? DeflateParameters.MaxWindowBits,
-            ClientMaxWindowBits = Math.Min(answer.ClientWindow ?? DeflateParameters.MaxWindowBits, wishes.ClientMaxWindowBits),
+            ClientMaxWindowBits = canLimitWindow
+                ? Math.Min(answer.ClientWindow ?? DeflateParameters.MaxWindowBits, wishes.ClientMaxWindowBits)
+                : DeflateParameters.MaxWindowBits,
         };
         return fault is null;
     }
@@ -136,12 +138,11 @@ public static class DeflateNegotiation
 
     private static string? FindUnkept(Parsed answer, DeflateParameters wishes, bool canLimitWindow)
     {
-        bool offersWindow = canLimitWindow || wishes.ClientMaxWindowBits < DeflateParameters.MaxWindowBits;
         if (wishes.ServerNoContextTakeover && !answer.ServerNoContext)
             return $"the server did not agree to {ServerNoContext}";
         if (wishes.ServerMaxWindowBits < (answer.ServerWindow ?? DeflateParameters.MaxWindowBits))
             return $"the server did not agree to {ServerWindow}={wishes.ServerMaxWindowBits}";
-        if (answer.HasClientWindow && !offersWindow)
+        if (answer.HasClientWindow && !canLimitWindow)
             return $"{ClientWindow} was not offered";
         if (answer.ClientWindow > wishes.ClientMaxWindowBits)
             return $"{ClientWindow}={answer.ClientWindow} is larger than what was offered";

@@ -18,11 +18,21 @@ public sealed record DeflateParameters
     /// <summary>Gets whether the client starts each message with an empty window.</summary>
     public bool ClientNoContextTakeover { get; init; }
 
-    /// <summary>Gets the largest window that the server compresses with, 8–15.</summary>
-    public int ServerMaxWindowBits { get; init; } = MaxWindowBits;
+    /// <summary>Gets the largest window that the server compresses with, 8–15; 15 by default.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not 8–15.</exception>
+    public int ServerMaxWindowBits
+    {
+        get;
+        init => field = Window(value);
+    } = MaxWindowBits;
 
-    /// <summary>Gets the largest window that the client compresses with, 8–15.</summary>
-    public int ClientMaxWindowBits { get; init; } = MaxWindowBits;
+    /// <summary>Gets the largest window that the client compresses with, 8–15; 15 by default.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not 8–15.</exception>
+    public int ClientMaxWindowBits
+    {
+        get;
+        init => field = Window(value);
+    } = MaxWindowBits;
 
     /// <summary>Tells whether a side starts each message with an empty window.</summary>
     /// <param name="sender">The side that compresses.</param>
@@ -31,4 +41,11 @@ public sealed record DeflateParameters
     /// <summary>Gets the window that a side compresses with at most.</summary>
     /// <param name="sender">The side that compresses.</param>
     public int WindowBits(Role sender) => sender == Role.Server ? ServerMaxWindowBits : ClientMaxWindowBits;
+
+    private static int Window(int value)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(value, MinWindowBits);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(value, MaxWindowBits);
+        return value;
+    }
 }

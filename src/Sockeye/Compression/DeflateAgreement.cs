@@ -4,11 +4,18 @@ using Sockeye.Protocol;
 namespace Sockeye.Compression;
 
 /// <summary>What both sides agreed on for permessage-deflate, and how this side goes about it.</summary>
-internal sealed record DeflateAgreement(DeflateParameters Parameters, PerMessageDeflateOptions Options)
+/// <param name="Role">This side.</param>
+/// <param name="Parameters">What was agreed on.</param>
+/// <param name="Options">The options of this side.</param>
+internal sealed record DeflateAgreement(Role Role, DeflateParameters Parameters, PerMessageDeflateOptions Options)
 {
+    private bool KeepsOwnContext => !Parameters.HasNoContextTakeover(Role);
+
+    private bool KeepsPeersContext => !Parameters.HasNoContextTakeover(Role == Role.Server ? Role.Client : Role.Server);
+
     /// <summary>Makes the offer of a client.</summary>
     public static ExtensionOffer Offer(PerMessageDeflateOptions options) =>
-        DeflateNegotiation.Offer(options.Wishes, NativeZLib.IsAvailable);
+        DeflateNegotiation.Offer(options.Wishes, Codecs.AreNative);
 
     /// <summary>Accepts the first offer of a client that the options of a server fit; null where there is none, which is no failure.</summary>
     public static DeflateAgreement? Accept(
@@ -16,8 +23,8 @@ internal sealed record DeflateAgreement(DeflateParameters Parameters, PerMessage
     {
         response = null;
         return options is not null
-            && DeflateNegotiation.TryAccept(offers, options.Wishes, out DeflateParameters? agreed, out response, NativeZLib.IsAvailable)
-            ? new DeflateAgreement(agreed, options)
+            && DeflateNegotiation.TryAccept(offers, options.Wishes, out DeflateParameters? agreed, out response, Codecs.AreNative)
+            ? new DeflateAgreement(Role.Server, agreed, options)
             : null;
     }
 
@@ -40,13 +47,29 @@ internal sealed record DeflateAgreement(DeflateParameters Parameters, PerMessage
         string? reason = "it was accepted twice";
         DeflateParameters? agreed = null;
         if (accepted.Count > 1
-            || !DeflateNegotiation.TryAgree(accepted[0], options.Wishes, out agreed, out reason, NativeZLib.IsAvailable))
+            || !DeflateNegotiation.TryAgree(accepted[0], options.Wishes, out agreed, out reason, Codecs.AreNative))
         {
             fault = HandshakeFault.Of(HandshakeRule.DeflateMustAnswerOffer, reason);
             return false;
         }
 
-        agreement = new DeflateAgreement(agreed, options);
+        agreement = new DeflateAgreement(Role.Client, agreed, options);
         return true;
     }
+
+    /// <summary>Decides whether a message is compressed.</summary>
+    public bool Compresses(int length, SendOptions options)
+    {
+        if ((options & (SendOptions.Sensitive | SendOptions.DoNotCompress)) != 0)
+            return false;
+        return KeepsOwnContext || length >= Options.Threshold || (options & SendOptions.Compress) != 0;
+    }
+
+    public MessageDeflater CreateDeflater()
+    {
+        var settings = new DeflaterSettings(Options.Level, Parameters.WindowBits(Role), Options.MemoryLevel, (int)Options.Strategy);
+        return new MessageDeflater(Codecs.Deflaters(settings), KeepsOwnContext, Options.Gate);
+    }
+
+    public MessageInflater CreateInflater() => new(Codecs.Inflaters, KeepsPeersContext, Options.Gate);
 }

@@ -1,95 +1,55 @@
 namespace Sockeye.Compression;
 
-/// <summary>Compresses the messages of one direction (RFC 7692, section 7.2.1). Not safe for concurrent use.</summary>
-internal abstract class Deflater : IDisposable
+/// <summary>Compresses the messages of one direction (RFC 7692, section 7.2.1).</summary>
+internal abstract class Deflater : Codec
 {
-    /// <summary>What every flush ends with, and what is left away at the end of a message.</summary>
-    protected static ReadOnlySpan<byte> Tail => [0x00, 0x00, 0xFF, 0xFF];
+    /// <summary>How many bytes (00 00 FF FF) every flush ends with: the end of a message leaves them away.</summary>
+    public const int TailSize = 4;
 
-    /// <summary>Compresses a message or a fragment of one.</summary>
-    /// <param name="source">The bytes.</param>
-    /// <param name="output">Where the compressed bytes are appended.</param>
-    /// <param name="endsMessage">Whether the message ends here: the tail is left away.</param>
-    /// <param name="keepsContext">Whether what follows may refer to these bytes.</param>
-    public void Compress(ReadOnlySpan<byte> source, ref OutputArray output, bool endsMessage, bool keepsContext)
-    {
-        int start = output.Length;
-        if (source.IsEmpty)
-        {
-            // A flush of nothing gives nothing: an empty block stands for it, of which the tail is left away.
-            Append(ref output, [0x00]);
-            if (!endsMessage)
-                Append(ref output, Tail);
-            return;
-        }
-
-        Flush(source, ref output, reset: endsMessage && !keepsContext);
-        if (endsMessage)
-            output.Shorten(Tail.Length);
-        System.Diagnostics.Debug.Assert(output.Length > start, "Something comes out of a flush.");
-    }
-
-    public abstract void Dispose();
-
-    /// <summary>Compresses and flushes to the boundary of a byte.</summary>
-    /// <param name="source">The bytes.</param>
-    /// <param name="output">Where the compressed bytes are appended; they end with <see cref="Tail"/>.</param>
-    /// <param name="reset">Whether the window is empty afterwards.</param>
-    protected abstract void Flush(ReadOnlySpan<byte> source, ref OutputArray output, bool reset);
-
-    protected static void Append(ref OutputArray output, ReadOnlySpan<byte> bytes)
-    {
-        while (output.Room.Length < bytes.Length)
-            output.Grow();
-        bytes.CopyTo(output.Room);
-        output.Advance(bytes.Length);
-    }
+    /// <summary>Compresses bytes, and flushes to the boundary of a byte.</summary>
+    /// <param name="source">The bytes; at least one, for nothing comes out of a flush of nothing.</param>
+    /// <param name="output">Where the compressed bytes are appended; they end with the tail.</param>
+    public abstract void Compress(ReadOnlySpan<byte> source, ref OutputArray output);
 }
 
 /// <summary>A deflater on the runtime's zlib.</summary>
-/// <param name="level">1 (fastest) to 9 (smallest).</param>
-/// <param name="windowBits">8–15; 8 is kept by compressing with 9, whose distances stay within 250.</param>
-/// <param name="memoryLevel">1–9.</param>
-/// <param name="strategy">0 (default) to 4, as zlib numbers them.</param>
-internal sealed unsafe class NativeDeflater(int level, int windowBits, int memoryLevel, int strategy) : Deflater
+internal sealed unsafe class NativeDeflater(DeflaterSettings settings) : Deflater
 {
-    private readonly ZStreamHandle _handle = ZStreamHandle.Deflate(level, Math.Max(windowBits, 9), memoryLevel, strategy);
+    // zlib has no window of 8 bits for raw streams; with 9, distances stay within 512 - 262 = 250 (rule Z2).
+    private const int SmallestWindowBits = 9;
+
+    private readonly ZStreamHandle _handle = ZStreamHandle.Deflate(
+        settings.Level, Math.Max(settings.WindowBits, SmallestWindowBits), settings.MemoryLevel, settings.Strategy);
+
+    public override void Compress(ReadOnlySpan<byte> source, ref OutputArray output)
+    {
+        int room;
+        int written;
+        do
+        {
+            if (output.Room.IsEmpty)
+                output.Grow();
+            room = output.Room.Length;
+            Run(source, output.Room, NativeZLib.SyncFlush, out int consumed, out written);
+            source = source[consumed..];
+            output.Advance(written);
+        }
+        while (written == room);
+    }
+
+    // The library exports no reset of a deflater. A full flush refers to nothing before it either; what it writes belongs to nobody.
+    public override void Reset()
+    {
+        Span<byte> scratch = stackalloc byte[64];
+        Run([], scratch, NativeZLib.FullFlush, out _, out _);
+    }
 
     public override void Dispose() => _handle.Dispose();
 
-    protected override void Flush(ReadOnlySpan<byte> source, ref OutputArray output, bool reset)
+    private void Run(ReadOnlySpan<byte> source, Span<byte> destination, int flush, out int consumed, out int written)
     {
-        int flush = reset ? NativeZLib.FullFlush : NativeZLib.SyncFlush;
-        NativeZLib.ZStream* stream = _handle.Enter();
-        try
-        {
-            fixed (byte* input = source)
-            {
-                stream->NextIn = input;
-                stream->AvailIn = (uint)source.Length;
-                do
-                {
-                    if (output.Room.IsEmpty)
-                        output.Grow();
-                    int length = output.Room.Length;
-                    fixed (byte* room = output.Room)
-                    {
-                        stream->NextOut = room;
-                        stream->AvailOut = (uint)length;
-                        int result = NativeZLib.Deflate(stream, flush);
-                        output.Advance(length - (int)stream->AvailOut);
-                        if (result is not (NativeZLib.Ok or NativeZLib.BufferError))
-                            throw new InvalidOperationException($"zlib could not deflate (error {result}).");
-                    }
-                }
-                while (stream->AvailOut == 0);
-            }
-        }
-        finally
-        {
-            stream->NextIn = stream->NextOut = null;
-            stream->AvailIn = stream->AvailOut = 0;
-            _handle.Leave();
-        }
+        int result = _handle.Run(&NativeZLib.Deflate, source, destination, flush, out consumed, out written);
+        if (result is not (NativeZLib.Ok or NativeZLib.BufferError))
+            throw new InvalidOperationException($"zlib could not deflate (error {result}).");
     }
 }

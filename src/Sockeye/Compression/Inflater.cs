@@ -1,20 +1,19 @@
 namespace Sockeye.Compression;
 
-/// <summary>Inflates the messages of one direction (RFC 7692, section 7.2.2). Not safe for concurrent use.</summary>
-internal abstract class Inflater : IDisposable
+/// <summary>Inflates the messages of one direction (RFC 7692, section 7.2.2).</summary>
+/// <remarks>A block with BFINAL ends a data set and not the message (section 7.2.3.4): the next block begins another data set, which
+/// refers to nothing before it (RFC 1951, section 3.2.3).</remarks>
+internal abstract class Inflater : Codec
 {
-    /// <summary>Inflates as much as fits.</summary>
-    /// <param name="source">Compressed bytes.</param>
-    /// <param name="destination">Where to write; at least one byte.</param>
-    /// <param name="consumed">How many compressed bytes were used.</param>
-    /// <param name="written">How many bytes were written; as many as fit as long as there is more to write.</param>
-    /// <returns>Whether the bytes are valid.</returns>
+    /// <summary>What the end of a message leaves away.</summary>
+    protected static ReadOnlySpan<byte> Tail => [0x00, 0x00, 0xFF, 0xFF];
+
+    /// <inheritdoc cref="Protocol.IMessageInflater.TryInflate"/>
     public abstract bool TryInflate(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written);
 
-    /// <summary>Empties the window, and forgets what was begun.</summary>
-    public abstract void Reset();
-
-    public abstract void Dispose();
+    /// <summary>Takes the tail, once all of a message has been inflated.</summary>
+    /// <returns>Whether it completes a block, and does nothing else.</returns>
+    public abstract bool TryEndMessage();
 }
 
 /// <summary>An inflater on the runtime's zlib.</summary>
@@ -27,46 +26,45 @@ internal sealed unsafe class NativeInflater : Inflater
 
     public override bool TryInflate(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
     {
-        NativeZLib.ZStream* stream = _handle.Enter();
-        try
+        consumed = 0;
+        written = 0;
+        do
         {
-            fixed (byte* input = source)
-            fixed (byte* output = destination)
-            {
-                stream->NextIn = input;
-                stream->AvailIn = (uint)source.Length;
-                stream->NextOut = output;
-                stream->AvailOut = (uint)destination.Length;
-                int result = NativeZLib.Inflate(stream, NativeZLib.SyncFlush);
-                while (result == NativeZLib.StreamEnd)
-                {
-                    // A block with BFINAL ends the stream of zlib and not that of the peer: the next block begins another one.
-                    result = NativeZLib.InflateReset(stream, WindowBits);
-                    if (result == NativeZLib.Ok && stream->AvailIn > 0 && stream->AvailOut > 0)
-                        result = NativeZLib.Inflate(stream, NativeZLib.SyncFlush);
-                }
+            int result = Run(source[consumed..], destination[written..], NativeZLib.SyncFlush, out int used, out int made);
+            consumed += used;
+            written += made;
+            if (result != NativeZLib.StreamEnd)
+                return result != NativeZLib.DataError;
+            Reset();
+        }
+        while (consumed < source.Length && written < destination.Length);
 
-                consumed = source.Length - (int)stream->AvailIn;
-                written = destination.Length - (int)stream->AvailOut;
-                return result is NativeZLib.Ok or NativeZLib.BufferError;
-            }
-        }
-        finally
-        {
-            stream->NextIn = stream->NextOut = null;
-            stream->AvailIn = stream->AvailOut = 0;
-            _handle.Leave();
-        }
+        return true;
+    }
+
+    public override bool TryEndMessage()
+    {
+        // Asked to stop behind a block, zlib leaves a byte behind the tail untouched only where the tail has completed one.
+        ReadOnlySpan<byte> tailAndMore = [0x00, 0x00, 0xFF, 0xFF, 0x00];
+        Span<byte> nothing = stackalloc byte[1];
+        int result = Run(tailAndMore, nothing, NativeZLib.Block, out int consumed, out int written);
+        return result == NativeZLib.Ok && consumed == Tail.Length && written == 0;
     }
 
     public override void Reset()
     {
-        NativeZLib.ZStream* stream = _handle.Enter();
-        int result = NativeZLib.InflateReset(stream, WindowBits);
-        _handle.Leave();
+        int result = _handle.ResetInflate(WindowBits);
         if (result != NativeZLib.Ok)
             throw new InvalidOperationException($"zlib could not begin again to inflate (error {result}).");
     }
 
     public override void Dispose() => _handle.Dispose();
+
+    private int Run(ReadOnlySpan<byte> source, Span<byte> destination, int flush, out int consumed, out int written)
+    {
+        int result = _handle.Run(&NativeZLib.Inflate, source, destination, flush, out consumed, out written);
+        return result is NativeZLib.Ok or NativeZLib.BufferError or NativeZLib.StreamEnd or NativeZLib.DataError
+            ? result
+            : throw new InvalidOperationException($"zlib could not inflate (error {result}).");
+    }
 }

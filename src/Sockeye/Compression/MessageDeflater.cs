@@ -1,64 +1,71 @@
-using Sockeye.Protocol;
-
 namespace Sockeye.Compression;
 
-/// <summary>Compresses the messages that one connection sends: which of them, with which codec, and for how long it is held.</summary>
-/// <remarks>Whoever writes for the connection compresses, one thread at a time. Where no context is kept, a codec is borrowed for each
-/// piece and given back before anything is awaited, so that connections that wait hold none.</remarks>
-internal sealed class MessageDeflater : IDisposable
+/// <summary>Compresses the messages of one connection (RFC 7692, section 7.2.1) with a deflater from the pool: lent for one piece where no
+/// context is taken over, so that a connection that waits holds none, otherwise from the first compressed message until it is released.</summary>
+/// <remarks>Not safe for concurrent use: the sender orders the calls.</remarks>
+/// <param name="pool">Where the deflater is rented.</param>
+/// <param name="keepsContext">Whether a message may refer to earlier ones.</param>
+/// <param name="gate">What limits the threads at work; null where nothing does.</param>
+internal sealed class MessageDeflater(CodecPool<Deflater> pool, bool keepsContext, SemaphoreSlim? gate = null) : IDisposable
 {
-    private readonly PerMessageDeflateOptions _options;
-    private readonly int _windowBits;
-    private Deflater? _codec;
+    private Deflater? _deflater;
 
-    public MessageDeflater(DeflateAgreement agreement, Role role)
+    /// <summary>Gets whether a deflater is held.</summary>
+    public bool HoldsDeflater => _deflater is not null;
+
+    /// <summary>Compresses a message or the next fragment of one.</summary>
+    /// <param name="source">The bytes.</param>
+    /// <param name="output">Where the payload of the frame is appended; nothing where an empty fragment does not end the message.</param>
+    /// <param name="endsMessage">Whether the message ends here.</param>
+    /// <exception cref="InvalidOperationException">The codec has failed; nothing of this message may be sent any more. The next message
+    /// refers to none before it.</exception>
+    public void Compress(ReadOnlySpan<byte> source, ref OutputArray output, bool endsMessage)
     {
-        _options = agreement.Options;
-        _windowBits = agreement.Parameters.WindowBits(role);
-        KeepsContext = !agreement.Parameters.HasNoContextTakeover(role);
+        if (!source.IsEmpty)
+        {
+            Flush(source, ref output);
+            if (endsMessage)
+                output.Shorten(Deflater.TailSize);
+        }
+        else if (endsMessage)
+        {
+            // The beginning of an empty block, of which the rest is left away (section 7.2.3.6).
+            output.Append([0x00]);
+        }
+
+        if (!keepsContext)
+            Release();
     }
 
-    /// <summary>Gets whether messages refer to earlier ones.</summary>
-    public bool KeepsContext { get; }
-
-    /// <summary>Gets how long the codec is kept in silence; zero for ever.</summary>
-    public TimeSpan IdleRelease => _options.IdleRelease;
-
-    /// <summary>Gets whether a codec is held.</summary>
-    public bool IsHolding => _codec is not null;
-
-    /// <summary>Decides whether a message is compressed.</summary>
-    public bool Compresses(int length, SendOptions options)
+    /// <summary>Gives the deflater back. That may happen between any two calls, also inside a message: what follows refers to nothing before
+    /// it (rule Z1).</summary>
+    public void Release()
     {
-        if ((options & (SendOptions.Sensitive | SendOptions.DoNotCompress)) != 0)
-            return false;
-        return KeepsContext || length >= _options.Threshold || (options & SendOptions.Compress) != 0;
+        if (_deflater is null)
+            return;
+        pool.Return(_deflater);
+        _deflater = null;
     }
 
-    /// <summary>Compresses a piece of a message, up to the boundary of a byte.</summary>
-    public void Compress(ReadOnlySpan<byte> piece, ref OutputArray output, bool endsMessage)
+    public void Dispose() => Release();
+
+    private void Flush(ReadOnlySpan<byte> source, ref OutputArray output)
     {
-        SemaphoreSlim? gate = _options.Gate;
         gate?.Wait();
+        Deflater deflater = _deflater ??= pool.Rent();
         try
         {
-            _codec ??= new NativeDeflater(_options.Level, _windowBits, _options.MemoryLevel, (int)_options.Strategy);
-            _codec.Compress(piece, ref output, endsMessage, KeepsContext);
-            if (!KeepsContext)
-                Release();
+            deflater.Compress(source, ref output);
+        }
+        catch
+        {
+            _deflater = null;
+            pool.Discard(deflater);
+            throw;
         }
         finally
         {
             gate?.Release();
         }
     }
-
-    /// <summary>Lets go of the codec: what follows refers to nothing before it (rule Z1).</summary>
-    public void Release()
-    {
-        _codec?.Dispose();
-        _codec = null;
-    }
-
-    public void Dispose() => Release();
 }

@@ -9,19 +9,25 @@ internal static unsafe partial class NativeZLib
 {
     public const int Ok = 0;
     public const int StreamEnd = 1;
+    public const int DataError = -3;
     public const int BufferError = -5;
 
-    public const int NoFlush = 0;
     public const int SyncFlush = 2;
     public const int FullFlush = 3;
+    public const int Block = 5;
 
     private const string Library = "libSystem.IO.Compression.Native";
     private const int Deflated = 8;
 
-    static NativeZLib() => NativeLibrary.SetDllImportResolver(typeof(NativeZLib).Assembly, Resolve);
+    static NativeZLib()
+    {
+        // In this order: the probe needs the resolver.
+        NativeLibrary.SetDllImportResolver(typeof(NativeZLib).Assembly, Resolve);
+        IsAvailable = Probe();
+    }
 
     /// <summary>Gets whether the library is there and has what is needed.</summary>
-    public static bool IsAvailable { get; } = Probe();
+    public static bool IsAvailable { get; }
 
     /// <summary>Begins a raw deflate stream.</summary>
     public static int DeflateInit(ZStream* stream, int level, int windowBits, int memoryLevel, int strategy) =>

@@ -18,9 +18,17 @@ internal struct OutputArray(ArrayPool<byte> pool, int capacity)
     /// <summary>Takes bytes back from the end.</summary>
     public void Shorten(int count) => Length -= count;
 
+    public void Append(ReadOnlySpan<byte> bytes)
+    {
+        while (Room.Length < bytes.Length)
+            Grow();
+        bytes.CopyTo(Room);
+        Advance(bytes.Length);
+    }
+
     public void Grow()
     {
-        byte[] larger = pool.Rent(Array.Length * 2);
+        byte[] larger = pool.Rent(checked(Array.Length * 2));
         Array.AsSpan(0, Length).CopyTo(larger);
         pool.Return(Array);
         Array = larger;

@@ -23,16 +23,57 @@ internal sealed unsafe class ZStreamHandle : SafeHandleZeroOrMinusOneIsInvalid
         return Own(stream, deflates: false, NativeZLib.InflateInit(stream, windowBits));
     }
 
-    /// <summary>Uses the stream; it stays open until <see cref="Leave"/>.</summary>
+    /// <summary>Lets the library work from one span into the other, once.</summary>
+    /// <returns>What the library returns.</returns>
     /// <exception cref="ObjectDisposedException">The stream has been ended.</exception>
-    public NativeZLib.ZStream* Enter()
+    public int Run(
+        delegate*<NativeZLib.ZStream*, int, int> work,
+        ReadOnlySpan<byte> source,
+        Span<byte> destination,
+        int flush,
+        out int consumed,
+        out int written)
     {
-        bool isIn = false;
-        DangerousAddRef(ref isIn);
-        return (NativeZLib.ZStream*)handle;
+        NativeZLib.ZStream* stream = Enter();
+        try
+        {
+            fixed (byte* input = source)
+            fixed (byte* output = destination)
+            {
+                stream->NextIn = input;
+                stream->AvailIn = (uint)source.Length;
+                stream->NextOut = output;
+                stream->AvailOut = (uint)destination.Length;
+                int result = work(stream, flush);
+                consumed = source.Length - (int)stream->AvailIn;
+                written = destination.Length - (int)stream->AvailOut;
+                return result;
+            }
+        }
+        finally
+        {
+            // Memory that is not pinned any more must not be found here.
+            stream->NextIn = stream->NextOut = null;
+            stream->AvailIn = stream->AvailOut = 0;
+            DangerousRelease();
+        }
     }
 
-    public void Leave() => DangerousRelease();
+    /// <summary>Empties a stream that inflates.</summary>
+    /// <returns>What the library returns.</returns>
+    /// <exception cref="ObjectDisposedException">The stream has been ended.</exception>
+    public int ResetInflate(int windowBits)
+    {
+        NativeZLib.ZStream* stream = Enter();
+        try
+        {
+            return NativeZLib.InflateReset(stream, windowBits);
+        }
+        finally
+        {
+            DangerousRelease();
+        }
+    }
 
     protected override bool ReleaseHandle()
     {
@@ -40,6 +81,14 @@ internal sealed unsafe class ZStreamHandle : SafeHandleZeroOrMinusOneIsInvalid
         _ = _deflates ? NativeZLib.DeflateEnd(stream) : NativeZLib.InflateEnd(stream);
         NativeMemory.Free(stream);
         return true;
+    }
+
+    // The stream stays open until it is released, also where another thread disposes the handle meanwhile.
+    private NativeZLib.ZStream* Enter()
+    {
+        bool isIn = false;
+        DangerousAddRef(ref isIn);
+        return (NativeZLib.ZStream*)handle;
     }
 
     private static NativeZLib.ZStream* Allocate() =>

@@ -11,6 +11,7 @@ internal sealed partial class SendBuffer
     // How much is compressed at a time: pings and pongs pass between two pieces. Larger ones would hardly compress better.
     private const int DeflatePiece = 128 * 1024;
 
+    private readonly DeflateAgreement? _deflate;
     private readonly MessageDeflater? _deflater;
     private OutputQueue _deflated;
     private OutputSegment? _deflating;
@@ -22,7 +23,7 @@ internal sealed partial class SendBuffer
         get
         {
             lock (_sync)
-                return _deflater is { IsHolding: true };
+                return _deflater is { HoldsDeflater: true };
         }
     }
 
@@ -36,7 +37,7 @@ internal sealed partial class SendBuffer
         return long.MaxValue;
     }
 
-    private bool Deflates(int length, SendOptions options) => _deflater is not null && _deflater.Compresses(length, options);
+    private bool Deflates(int length, SendOptions options) => _deflate is not null && _deflate.Compresses(length, options);
 
     /// <summary>Accepts a small message that is compressed; completes when there is room below the high-water mark.</summary>
     private ValueTask SendDeflated(Opcode opcode, PooledArray copy, int length)
@@ -128,10 +129,10 @@ internal sealed partial class SendBuffer
         long counted = isLast ? WaitingBytes(segment) : length;
         Interlocked.Add(ref _buffered, -counted);
         segment.Sent += length;
-        if (_deflater!.IsHolding)
+        if (_deflater!.HoldsDeflater)
         {
             _deflatedAt = _connection.Deadlines.Now;
-            _connection.Deadlines.WatchDeflater(_deflater.IdleRelease);
+            _connection.Deadlines.WatchDeflater(_deflate!.Options.IdleRelease);
         }
 
         OutputSegment? stream = _queue.Head is { Kind: OutputKind.Stream } open ? open : null;

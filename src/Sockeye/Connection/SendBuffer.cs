@@ -83,7 +83,8 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         _highWater = options.HighWaterMark;
         _lowWater = Math.Min(options.LowWaterMark, options.HighWaterMark);
         _maxBuffered = options.MaxBufferedBytes;
-        _deflater = deflate is null ? null : new MessageDeflater(deflate, role);
+        _deflate = deflate;
+        _deflater = deflate?.CreateDeflater();
         _onWritten = OnWritten;
     }
 

@@ -36,7 +36,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         Deadlines = new ConnectionDeadlines(this, transport, options);
         Close = new CloseHandshake(this, transport, role, options);
         Send = new SendBuffer(this, transport, role, options, details.Deflate);
-        Receive = new ReceiveLoop(this, transport, role, options);
+        Receive = new ReceiveLoop(this, transport, role, options, details.Deflate?.CreateInflater());
         transport.Unread(received);
     }
 

@@ -399,7 +399,7 @@ public sealed class DeflatedSendTests
             ClientMaxWindowBits = windowBits,
         };
         RawPeer peer = RawPeer.Create(
-            role, connection, capacity, wrap ? own => new GatedTransport(own) : null, new DeflateAgreement(parameters, options));
+            role, connection, capacity, wrap ? own => new GatedTransport(own) : null, new DeflateAgreement(role, parameters, options));
         peer.Connection.Start();
         return peer;
     }
