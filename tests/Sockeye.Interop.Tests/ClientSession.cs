@@ -6,9 +6,12 @@ namespace Sockeye.Interop.Tests;
 /// <summary>The session of Sockeye's client with a server that keeps the contract of the peers.</summary>
 internal static class ClientSession
 {
-    public static async Task RunAsync(string url)
+    /// <summary>Runs the session.</summary>
+    /// <param name="url">The address of the server.</param>
+    /// <param name="compresses">Whether the server accepts permessage-deflate.</param>
+    public static async Task RunAsync(string url, bool compresses)
     {
-        await EchoesAsync(url);
+        await EchoesAsync(url, compresses);
         await ClosedByTheServerAsync(url);
         await WithoutSubprotocolAsync(url);
     }
@@ -16,10 +19,11 @@ internal static class ClientSession
     private static Task<WebSocketConnection> ConnectAsync(string url, params string[] subprotocols) =>
         WebSocketClient.ConnectAsync(url, new() { Subprotocols = subprotocols, Tls = TestAuthority.ClientOptions() });
 
-    private static async Task EchoesAsync(string url)
+    private static async Task EchoesAsync(string url, bool compresses)
     {
         await using WebSocketConnection socket = await ConnectAsync(url, "nope.v9", "echo.v1");
         Assert.Equal("echo.v1", socket.Subprotocol);
+        Assert.Equal(compresses, socket.PerMessageDeflate is not null);
         foreach (int size in Payloads.Sizes)
         {
             string text = Payloads.Text(size);

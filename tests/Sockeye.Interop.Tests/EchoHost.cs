@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Text;
@@ -8,7 +9,16 @@ namespace Sockeye.Interop.Tests;
 /// <summary>A Sockeye server that keeps the contract of the peers' servers: it echoes, and obeys commands that begin with '!'.</summary>
 internal static class EchoHost
 {
-    public static async Task<WebSocketServer> StartAsync(string scheme, List<CloseResult>? ends = null)
+    /// <summary>Starts a server.</summary>
+    /// <param name="scheme"><c>ws</c> or <c>wss</c>.</param>
+    /// <param name="ends">Takes how each connection ended.</param>
+    /// <param name="deflate">How messages are compressed; null for not at all.</param>
+    /// <param name="agreed">Takes what each connection agreed on for compression.</param>
+    public static async Task<WebSocketServer> StartAsync(
+        string scheme,
+        List<CloseResult>? ends = null,
+        PerMessageDeflateOptions? deflate = null,
+        ConcurrentQueue<DeflateParameters?>? agreed = null)
     {
         var server = new WebSocketServer(new()
         {
@@ -16,9 +26,15 @@ internal static class EchoHost
             Tls = scheme == "wss" ? ServerCertificate.FromPemFile(Peers.Certificate("server.pem"), Peers.Certificate("server.key")) : null,
             AllowedOrigins = ["*"], // the page in the browser comes from another port
         });
-        server.Map("/", (socket, cancel) => ServeAsync(socket, ends, cancel), new() { Subprotocols = ["echo.v1"] });
+        server.Map("/", RunAsync, new() { Subprotocols = ["echo.v1"], PerMessageDeflate = deflate });
         await server.StartAsync();
         return server;
+
+        Task RunAsync(WebSocketConnection socket, CancellationToken cancel)
+        {
+            agreed?.Enqueue(socket.PerMessageDeflate);
+            return ServeAsync(socket, ends, cancel);
+        }
     }
 
     public static string UrlOf(WebSocketServer server, string scheme) => $"{scheme}://localhost:{((IPEndPoint)server.EndPoints[0]).Port}/";

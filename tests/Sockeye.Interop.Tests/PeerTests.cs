@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
+using Sockeye.Protocol;
 
 namespace Sockeye.Interop.Tests;
 
-/// <summary>Sessions with real peers, in both directions, plain and TLS.</summary>
+/// <summary>Sessions with real peers, in both directions, plain and TLS, compressed where the peer knows permessage-deflate.</summary>
 public sealed partial class PeerTests
 {
     public static TheoryData<string, string> Servers => Peers.Servers;
@@ -17,7 +19,7 @@ public sealed partial class PeerTests
         string port = server.WaitForLine("LISTENING ");
         try
         {
-            await ClientSession.RunAsync($"{scheme}://localhost:{port}/");
+            await ClientSession.RunAsync($"{scheme}://localhost:{port}/", compresses: peer != "deno");
         }
         catch (Exception e)
         {
@@ -35,7 +37,8 @@ public sealed partial class PeerTests
     public async Task A_real_client_and_our_server_agree(string peer, string scheme)
     {
         List<CloseResult> ends = [];
-        await using WebSocketServer server = await EchoHost.StartAsync(scheme, ends);
+        ConcurrentQueue<DeflateParameters?> agreed = [];
+        await using WebSocketServer server = await EchoHost.StartAsync(scheme, ends, PerMessageDeflateOptions.Default, agreed);
         await using PeerProcess client = Peers.StartClient(peer, EchoHost.UrlOf(server, scheme));
         int exitCode = await client.WaitForExitAsync();
 
@@ -43,6 +46,7 @@ public sealed partial class PeerTests
         Assert.Equal(21, StepPassed.Count(client.Output));
         await server.StopAsync();
         Assert.All(ends, end => Assert.True(end.IsClean, end.ToString()));
+        Assert.All(agreed, deflate => Assert.Equal(peer != "deno", deflate is not null));
         Assert.Equal([1000, 4001, 4002], ends.Select(end => (int)end.Code).Order());
     }
 

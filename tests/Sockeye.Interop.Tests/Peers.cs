@@ -9,11 +9,13 @@ internal static class Peers
 
     public static TheoryData<string, string> Clients { get; } = Pairs("ws", "deno", "python", "browser");
 
-    public static PeerProcess StartServer(string peer, string scheme)
+    public static PeerProcess StartServer(string peer, string scheme, string? deflate = null)
     {
-        string[] arguments = scheme == "wss"
-            ? ["--port", "0", "--cert", Certificate("server.pem"), "--key", Certificate("server.key")]
-            : ["--port", "0"];
+        List<string> arguments = ["--port", "0"];
+        if (scheme == "wss")
+            arguments.AddRange(["--cert", Certificate("server.pem"), "--key", Certificate("server.key")]);
+        if (deflate is not null)
+            arguments.AddRange(["--deflate", deflate]);
         return peer switch
         {
             "ws" => PeerProcess.Start("node", ["ws-server.mjs", .. arguments]),
@@ -22,7 +24,7 @@ internal static class Peers
         };
     }
 
-    public static PeerProcess StartClient(string peer, string url, bool plain = false, int? version = null)
+    public static PeerProcess StartClient(string peer, string url, bool plain = false, int? version = null, string? deflate = null)
     {
         List<string> arguments = [url];
         if (url.StartsWith("wss", StringComparison.Ordinal))
@@ -31,6 +33,8 @@ internal static class Peers
             arguments.Add("--plain");
         if (version is not null)
             arguments.AddRange(["--version", version.Value.ToString()]);
+        if (deflate is not null)
+            arguments.AddRange(["--deflate", deflate]);
         return peer switch
         {
             "ws" => PeerProcess.Start("node", ["ws-client.mjs", .. arguments]),

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.WebSockets;
 using System.Security.Cryptography.X509Certificates;
@@ -8,6 +9,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Sockeye.Protocol;
 
 namespace Sockeye.Interop.Tests;
 
@@ -22,7 +24,7 @@ public sealed class SystemNetTests
         await using WebApplication app = await StartKestrelAsync(scheme);
         string address = app.Services.GetRequiredService<Microsoft.AspNetCore.Hosting.Server.IServer>()
             .Features.Get<IServerAddressesFeature>()!.Addresses.Single();
-        await ClientSession.RunAsync($"{scheme}://localhost:{new Uri(address).Port}/");
+        await ClientSession.RunAsync($"{scheme}://localhost:{new Uri(address).Port}/", compresses: true);
     }
 
     [Theory]
@@ -30,7 +32,8 @@ public sealed class SystemNetTests
     [InlineData("wss")]
     public async Task ClientWebSocket_and_our_server_agree(string scheme)
     {
-        await using WebSocketServer server = await EchoHost.StartAsync(scheme);
+        ConcurrentQueue<DeflateParameters?> agreed = [];
+        await using WebSocketServer server = await EchoHost.StartAsync(scheme, deflate: PerMessageDeflateOptions.Default, agreed: agreed);
         var url = new Uri(EchoHost.UrlOf(server, scheme));
 
         using (ClientWebSocket socket = await ConnectAsync(url, "nope.v9", "echo.v1"))
@@ -71,11 +74,15 @@ public sealed class SystemNetTests
             await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "", CancellationToken.None);
             Assert.Equal(WebSocketCloseStatus.NormalClosure, socket.CloseStatus);
         }
+
+        Assert.Equal(3, agreed.Count);
+        Assert.DoesNotContain(null, agreed);
     }
 
     private static async Task<ClientWebSocket> ConnectAsync(Uri url, params string[] subprotocols)
     {
         var socket = new ClientWebSocket();
+        socket.Options.DangerousDeflateOptions = new WebSocketDeflateOptions();
         foreach (string subprotocol in subprotocols)
             socket.Options.AddSubProtocol(subprotocol);
         using var invoker = new HttpMessageInvoker(new SocketsHttpHandler { SslOptions = TestAuthority.ClientOptions() });
@@ -129,7 +136,8 @@ public sealed class SystemNetTests
     private static async Task ServeAsync(HttpContext context)
     {
         string? subprotocol = context.WebSockets.WebSocketRequestedProtocols.Contains("echo.v1") ? "echo.v1" : null;
-        using WebSocket socket = await context.WebSockets.AcceptWebSocketAsync(subprotocol);
+        using WebSocket socket = await context.WebSockets.AcceptWebSocketAsync(
+            new WebSocketAcceptContext { SubProtocol = subprotocol, DangerousEnableCompression = true });
         while (true)
         {
             (WebSocketMessageType type, byte[] message) = await ReadMessageAsync(socket);

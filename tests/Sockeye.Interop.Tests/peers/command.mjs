@@ -7,13 +7,15 @@ import { parseArgs } from "node:util";
 /** One JSON line on standard output. */
 export const print = (line) => console.log(JSON.stringify(line));
 
-/** The options of a server: --port N [--cert FILE --key FILE], the files read. */
+/** The options of a server: --port N [--cert FILE --key FILE] [--deflate JSON], the files read. */
 export function serverOptions() {
   const { values } = parseArgs({
-    options: { port: { type: "string", default: "0" }, cert: { type: "string" }, key: { type: "string" } },
+    options: { port: { type: "string", default: "0" }, cert: { type: "string" }, key: { type: "string" },
+      deflate: { type: "string" } },
   });
   return {
     port: Number(values.port),
+    deflate: values.deflate,
     ...(values.cert && { cert: readFileSync(values.cert, "utf8"), key: readFileSync(values.key, "utf8") }),
   };
 }
@@ -25,15 +27,17 @@ export function listening(port) {
   process.stdin.on("end", () => process.exit(0)).on("error", () => process.exit(0)).resume();
 }
 
-/** Runs a client: URL [--ca FILE] [--plain] [--version N]. `session` gets the URL, the file's name, whether the server only
- * echoes and the version of the protocol, which npm ws alone can choose, and gives whether all steps passed. */
+/** Runs a client: URL [--ca FILE] [--plain] [--version N] [--deflate JSON]. `session` gets the URL, the file's name, whether the
+ * server only echoes, and what npm ws alone can choose: the version of the protocol and how it compresses. It gives whether all
+ * steps passed. */
 export async function client(session) {
   const { values, positionals } = parseArgs({
-    options: { ca: { type: "string" }, plain: { type: "boolean", default: false }, version: { type: "string" } },
+    options: { ca: { type: "string" }, plain: { type: "boolean", default: false }, version: { type: "string" },
+      deflate: { type: "string" } },
     allowPositionals: true,
   });
   if (positionals.length !== 1) {
-    console.error("usage: URL [--ca FILE.pem] [--plain] [--version N]");
+    console.error("usage: URL [--ca FILE.pem] [--plain] [--version N] [--deflate JSON]");
     process.exit(64);
   }
   setTimeout(() => {
@@ -41,7 +45,7 @@ export async function client(session) {
     process.exit(2);
   }, 60_000);
   try {
-    process.exit((await session(positionals[0], values.ca, values.plain, values.version)) ? 0 : 1);
+    process.exit((await session(positionals[0], values.ca, values.plain, values.version, values.deflate)) ? 0 : 1);
   } catch (error) {
     print({ step: "session", ok: false, detail: String(error?.stack ?? error) });
     process.exit(1);

@@ -1,4 +1,4 @@
-// Echo server on npm ws: node ws-server.mjs --port N [--cert FILE --key FILE]
+// Echo server on npm ws: node ws-server.mjs --port N [--cert FILE --key FILE] [--deflate JSON]
 
 import { createServer as createPlain } from "node:http";
 import { createServer as createSecure } from "node:https";
@@ -13,6 +13,7 @@ server.on("tlsClientError", failed);
 new WebSocketServer({
   server,
   maxPayload: 256 * 1024 * 1024,
+  perMessageDeflate: options.deflate ? JSON.parse(options.deflate) : true,
   handleProtocols: (offered) => offered.has(subprotocol) && subprotocol,
 }).on("connection", (socket) => serve(socket, socket.protocol)).on("wsClientError", (error, socket) => {
   failed(error);
