@@ -60,12 +60,17 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
     private bool _hasHandlerReturned;
     private CloseResult? _result;
 
-    public ReceiveLoop(WebSocketConnection connection, Transport transport, Role role, WebSocketConnectionOptions options)
+    public ReceiveLoop(
+        WebSocketConnection connection,
+        Transport transport,
+        Role role,
+        WebSocketConnectionOptions options,
+        IMessageInflater? inflater = null)
     {
         _connection = connection;
         _transport = transport;
         _buffers = options.Buffers;
-        _assembler = new MessageAssembler(role, options.ProtocolLimits, options.Buffers.Arrays);
+        _assembler = new MessageAssembler(role, options.ProtocolLimits, options.Buffers.Arrays, inflater);
         _sync = connection.Sync;
         _grace = options.CloseGrace;
         _autoPong = options.AutoPong;
@@ -493,6 +498,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
 
     private void CleanUp()
     {
+        // And with it the inflater.
         _assembler.Dispose();
         lock (_sync)
             KeepLease();
