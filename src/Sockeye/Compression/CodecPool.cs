@@ -33,16 +33,15 @@ internal sealed class CodecPool<T>(Func<T> make, int capacity)
     /// <summary>Takes a codec back, whatever it was in the middle of.</summary>
     public void Return(T codec)
     {
-        if (Interlocked.Increment(ref _keptCount) > capacity)
+        if (Interlocked.Increment(ref _keptCount) <= capacity && TryReset(codec))
         {
-            Interlocked.Decrement(ref _keptCount);
-            Discard(codec);
+            Interlocked.Decrement(ref _rented);
+            _kept.Enqueue(codec);
             return;
         }
 
-        codec.Reset();
-        Interlocked.Decrement(ref _rented);
-        _kept.Enqueue(codec);
+        Interlocked.Decrement(ref _keptCount);
+        Discard(codec);
     }
 
     /// <summary>Takes a codec back that has failed, and ends it.</summary>
@@ -50,5 +49,19 @@ internal sealed class CodecPool<T>(Func<T> make, int capacity)
     {
         Interlocked.Decrement(ref _rented);
         codec.Dispose();
+    }
+
+    // A connection ends whatever its codecs do.
+    private static bool TryReset(T codec)
+    {
+        try
+        {
+            codec.Reset();
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.Loader;
 using Sockeye.Compression;
 
 namespace Sockeye.Tests.Compression;
@@ -165,6 +166,38 @@ public sealed class CodecPoolTests
         Assert.NotSame(Codecs.Deflaters(settings), Codecs.Deflaters(settings with { Level = 4 }));
     }
 
+    [Fact]
+    public void Codec_that_cannot_be_emptied_is_not_kept()
+    {
+        List<FailingDeflater> made = [];
+        var pool = new CodecPool<Deflater>(() => new FailingDeflater(made), Kept);
+        pool.Return(pool.Rent());
+        Assert.True(Assert.Single(made).IsDisposed);
+        Assert.Equal((0, 0), (pool.Rented, pool.Live));
+    }
+
+    // The switch is read once, so another copy of the library reads it here.
+    [Fact]
+    public void Switch_turns_the_native_library_off()
+    {
+        Assert.True(Codecs.AreNative);
+        AppContext.SetSwitch(Codecs.FallbackSwitch, isEnabled: true);
+        try
+        {
+            var context = new AssemblyLoadContext(name: null);
+            Type codecs = context.LoadFromAssemblyPath(typeof(Codecs).Assembly.Location).GetType(typeof(Codecs).FullName!)!;
+            Assert.NotEqual(typeof(Codecs), codecs);
+            Assert.Equal(false, codecs.GetProperty(nameof(Codecs.AreNative))!.GetValue(null));
+            object inflaters = codecs.GetProperty(nameof(Codecs.Inflaters))!.GetValue(null)!;
+            object inflater = inflaters.GetType().GetMethod(nameof(CodecPool<Inflater>.Rent))!.Invoke(inflaters, null)!;
+            Assert.Equal(nameof(ManagedInflater), inflater.GetType().Name);
+        }
+        finally
+        {
+            AppContext.SetSwitch(Codecs.FallbackSwitch, isEnabled: false);
+        }
+    }
+
     private sealed class FailingDeflater : Deflater
     {
         public FailingDeflater(List<FailingDeflater> made) => made.Add(this);
@@ -173,9 +206,7 @@ public sealed class CodecPoolTests
 
         public override void Compress(ReadOnlySpan<byte> source, ref OutputArray output) => throw new InvalidOperationException();
 
-        public override void Reset()
-        {
-        }
+        public override void Reset() => throw new InvalidOperationException();
 
         public override void Dispose() => IsDisposed = true;
     }

@@ -59,10 +59,10 @@ public sealed class InflaterTests
         byte[] first = Convert.FromHexString("f248cdc9c90700"), again = Convert.FromHexString("f200110000");
         using var keeping = new MessageInflater(kind.Inflaters(), keepsContext: true);
         using var forgetting = new MessageInflater(kind.Inflaters(), keepsContext: false);
-        Assert.Equal("Hello"u8, keeping.Inflate(first));
-        Assert.Equal("Hello"u8, keeping.Inflate(again));
-        Assert.Equal("Hello"u8, keeping.Inflate(again));
-        Assert.Equal("Hello"u8, forgetting.Inflate(first));
+        Assert.Equal("Hello", Text(keeping.Inflate(first)));
+        Assert.Equal("Hello", Text(keeping.Inflate(again)));
+        Assert.Equal("Hello", Text(keeping.Inflate(again)));
+        Assert.Equal("Hello", Text(forgetting.Inflate(first)));
         Assert.Null(forgetting.Inflate(again));
     }
 
@@ -73,8 +73,8 @@ public sealed class InflaterTests
     public void Window_begins_behind_a_final_block(CodecKind kind)
     {
         using var inflater = new MessageInflater(kind.Inflaters(), keepsContext: true);
-        Assert.Equal("HelloHello"u8, inflater.Inflate(Convert.FromHexString(HelloFinal + "f248cdc9c90700")));
-        Assert.Equal("Hello"u8, inflater.Inflate(Convert.FromHexString("f200110000")));
+        Assert.Equal("HelloHello", Text(inflater.Inflate(Convert.FromHexString(HelloFinal + "f248cdc9c90700"))));
+        Assert.Equal("Hello", Text(inflater.Inflate(Convert.FromHexString("f200110000"))));
     }
 
     [Theory]
@@ -108,12 +108,13 @@ public sealed class InflaterTests
                     Fail("not all was consumed");
             }
 
-            if (isValid != !expected.IsBroken)
-                Fail($"is valid: {isValid}");
+            // zlib finds some broken tables only once it has read them to their end, which may not come before that of the message.
+            if (!isValid && !expected.IsBroken)
+                Fail("is not valid");
             if (!output.SequenceEqual(expected.Output))
                 Fail($"{output.Count} bytes instead of {expected.Output.Length}");
             bool ends = isValid && inflater.TryEndMessage();
-            if (isValid && ends != isWhole)
+            if (ends != (isWhole && !expected.IsBroken))
                 Fail($"ends: {ends}");
             (valid, broken, cut) = (valid + (ends ? 1 : 0), broken + (isValid ? 0 : 1), cut + (isValid && !ends ? 1 : 0));
             pool.Return(inflater);
@@ -142,10 +143,8 @@ public sealed class InflaterTests
             CodecPool<Inflater> pool = kind.Inflaters();
             var counting = new CountingInflater(new MessageInflater(pool, keepsContext: true));
             using var assembler = new MessageAssembler(Role.Client, new() { MaxMessageSize = MiB }, arrays, counting);
-            byte[] header = new byte[FrameHeader.MaxSize];
-            byte[] wire = [.. header[..FrameWriter.WriteHeader(header, Opcode.Binary, isFinal: true, payload.Length, rsv1: true)], .. payload];
 
-            Assert.True(assembler.Read(wire, out _, out ReceivedEvent received));
+            Assert.True(assembler.Read(Frame(payload), out _, out ReceivedEvent received));
 
             Assert.Equal(fits ? MiB : MiB + 1, counting.Inflated);
             Assert.Equal(fits ? null : Rule.MessageMustFitLimit, received.Violation?.Rule);
@@ -155,6 +154,39 @@ public sealed class InflaterTests
             assembler.Dispose();
             Assert.Equal((0, 0), (arrays.Outstanding, pool.Rented));
         }
+    }
+
+    private static string? Text(byte[]? message) => message is null ? null : System.Text.Encoding.ASCII.GetString(message);
+
+    // V20: a megabyte of blocks that inflate to nothing is read once, piece by piece, and costs what a piece costs.
+    [Theory]
+    [InlineData(CodecKind.Native)]
+    [InlineData(CodecKind.Fallback)]
+    public void Endless_empty_blocks_are_read_once_and_gather_nothing(CodecKind kind)
+    {
+        const int Blocks = 200_000;
+        const int Piece = 4_096;
+        byte[] wire = Frame([.. Enumerable.Range(0, Blocks).SelectMany(_ => (byte[])[0x00, 0x00, 0x00, 0xFF, 0xFF]), 0x00]);
+        var arrays = new CountingPool(trace: false);
+        var counting = new CountingInflater(new MessageInflater(kind.Inflaters(), keepsContext: false));
+        using var assembler = new MessageAssembler(Role.Client, null, arrays, counting);
+        ReceivedEvent received = default;
+        int pieces = 0;
+        for (int at = 0; at < wire.Length; at += Piece, pieces++)
+            assembler.Read(wire.AsSpan(at, Math.Min(Piece, wire.Length - at)), out _, out received);
+
+        Assert.Equal((ReceivedEventKind.Binary, 0), (received.Kind, received.Length));
+        Assert.Equal((pieces, (5 * Blocks) + 1L), (counting.Calls, counting.Consumed));
+        Assert.InRange(arrays.PeakBytes, 0, 4 * Piece);
+        arrays.Return(received.Gathered!);
+        Assert.Equal(0, arrays.Outstanding);
+    }
+
+    private static byte[] Frame(byte[] payload)
+    {
+        byte[] header = new byte[FrameHeader.MaxSize];
+        int size = FrameWriter.WriteHeader(header, Opcode.Binary, isFinal: true, payload.Length, rsv1: true);
+        return [.. header.AsSpan(0, size), .. payload];
     }
 
     private static byte[] RandomSource(Random random)
@@ -191,11 +223,17 @@ public sealed class InflaterTests
 
     private sealed class CountingInflater(MessageInflater inner) : IMessageInflater
     {
+        public int Calls { get; private set; }
+
+        public long Consumed { get; private set; }
+
         public long Inflated { get; private set; }
 
         public bool TryInflate(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
         {
             bool isValid = inner.TryInflate(source, destination, out consumed, out written);
+            Calls++;
+            Consumed += consumed;
             Inflated += written;
             return isValid;
         }
