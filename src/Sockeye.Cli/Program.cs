@@ -6,6 +6,7 @@ var root = new RootCommand("WebSockets from the terminal.")
     EchoCommand.Create(),
     ChatCommand.Create(),
     ConnectCommand.Create(),
+    ConformCommand.Create(),
 };
 
 // Ctrl-C and SIGTERM cancel the token of the command, which then has this long to end in good order.

@@ -1,0 +1,40 @@
+namespace Sockeye.Conformance;
+
+/// <summary>The cases, in the order of their numbers.</summary>
+internal static class CaseCatalog
+{
+    /// <summary>How many messages a case of the groups 12 and 13 sends.</summary>
+    public const int FullMessages = 1000;
+
+    /// <summary>How many it sends in the short profile.</summary>
+    public const int ShortMessages = 20;
+
+    private static readonly Lazy<IReadOnlyList<ConformanceCase>> LazyFull = new(() => Create(FullMessages));
+    private static readonly Lazy<IReadOnlyList<ConformanceCase>> LazyShort = new(() => Create(ShortMessages));
+
+    /// <summary>All cases.</summary>
+    public static IReadOnlyList<ConformanceCase> Full => LazyFull.Value;
+
+    /// <summary>All cases; those of groups 12 and 13 send fewer messages.</summary>
+    public static IReadOnlyList<ConformanceCase> Short => LazyShort.Value;
+
+    /// <summary>Gets what a group is about.</summary>
+    public static string GroupTitle(int group) => group switch
+    {
+        1 => "Lengths",
+        2 => "Pings and pongs",
+        3 => "Reserved bits",
+        4 => "Reserved opcodes",
+        5 => "Fragmentation",
+        6 => "UTF-8",
+        7 => "Closing",
+        9 => "Large messages, many round trips",
+        10 => "Automatic fragmentation",
+        12 => "Compression of various data",
+        13 => "Compression with various parameters",
+        _ => throw new ArgumentOutOfRangeException(nameof(group), group, "There is no such group."),
+    };
+
+    private static IReadOnlyList<ConformanceCase> Create(int messages) =>
+        [.. Group1To5.All, .. Group6.All, .. Group7.All, .. Group9And10.Create(FullMessages), .. Group12And13.Create(messages)];
+}

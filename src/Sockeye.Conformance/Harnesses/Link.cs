@@ -1,0 +1,27 @@
+using System.Net.Security;
+using System.Net.Sockets;
+
+namespace Sockeye.Conformance;
+
+/// <summary>A connection over which a case is played: a TCP socket, with or without TLS.</summary>
+/// <param name="Stream">What is read and written.</param>
+/// <param name="Socket">The socket below.</param>
+internal sealed record Link(Stream Stream, Socket Socket) : IAsyncDisposable
+{
+    /// <summary>Ends the direction of the suite.</summary>
+    public async Task ShutDownAsync()
+    {
+        if (Stream is SslStream tls)
+            await tls.ShutdownAsync().ConfigureAwait(false);
+        Socket.Shutdown(SocketShutdown.Send);
+    }
+
+    /// <summary>Ends everything at once; what is under way fails.</summary>
+    public void Abort() => Socket.Dispose();
+
+    public async ValueTask DisposeAsync()
+    {
+        Socket.Dispose();
+        await Stream.DisposeAsync().ConfigureAwait(false);
+    }
+}

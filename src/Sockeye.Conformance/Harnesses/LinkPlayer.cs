@@ -1,0 +1,159 @@
+using System.Buffers;
+using System.Net.Sockets;
+
+namespace Sockeye.Conformance;
+
+/// <summary>Plays a case over a connection that is open: it carries the bytes and the time to the play, and away from it.</summary>
+/// <remarks>The lock guards the play. It is not held while something is read or written.</remarks>
+internal sealed class LinkPlayer
+{
+    private readonly Link _link;
+    private readonly CasePlay _play;
+    private readonly TimeProvider _time;
+    private readonly Lock _sync = new();
+    private readonly long _opened;
+    private ITimer? _timer;
+    private TimeSpan? _deadline;
+    private Task _writing = Task.CompletedTask;
+    private bool _isWriting;
+    private bool _isShutDown;
+    private Outgoing _spare = new();
+
+    private LinkPlayer(Link link, CasePlay play, TimeProvider time)
+    {
+        _link = link;
+        _play = play;
+        _time = time;
+        _opened = time.GetTimestamp();
+    }
+
+    private TimeSpan Now => _time.GetElapsedTime(_opened);
+
+    /// <summary>Plays a case to its end.</summary>
+    /// <param name="link">The connection, on which the opening handshake is over. It is left to the caller to dispose.</param>
+    /// <param name="beyond">What came behind the opening handshake.</param>
+    /// <param name="play">The case.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancel">Ends the connection at once.</param>
+    /// <returns>How long it took.</returns>
+    public static async Task<TimeSpan> PlayAsync(
+        Link link, Memory<byte> beyond, CasePlay play, TimeProvider time, CancellationToken cancel)
+    {
+        var player = new LinkPlayer(link, play, time);
+        await using CancellationTokenRegistration registration = cancel.UnsafeRegister(static link => ((Link)link!).Abort(), link);
+        await player.RunAsync(beyond).ConfigureAwait(false);
+        cancel.ThrowIfCancellationRequested();
+        return player.Now;
+    }
+
+    private async Task RunAsync(Memory<byte> beyond)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(64 * 1024);
+        _timer = _time.CreateTimer(static player => ((LinkPlayer)player!).Act(static (play, now) => play.Tick(now)), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        try
+        {
+            Act((play, now) =>
+            {
+                play.Start();
+                play.Receive(beyond.Span, now);
+            });
+            while (!_play.IsOver)
+            {
+                int count = await ReadAsync(buffer).ConfigureAwait(false);
+                Act((play, now) =>
+                {
+                    if (count > 0)
+                        play.Receive(buffer.AsSpan(0, count), now);
+                    else
+                        play.ReceiveEnd(isReset: count < 0, now);
+                });
+            }
+        }
+        finally
+        {
+            _link.Abort();
+            await _timer.DisposeAsync().ConfigureAwait(false);
+            await _writing.ConfigureAwait(false);
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Reads.</summary>
+    /// <returns>How many bytes came: 0 at the end, less where the connection broke.</returns>
+    private async ValueTask<int> ReadAsync(Memory<byte> buffer)
+    {
+        try
+        {
+            return await _link.Stream.ReadAsync(buffer, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e) when (IsEndOfConnection(e))
+        {
+            return -1;
+        }
+    }
+
+    /// <summary>Moves the play, and does what it asks for then.</summary>
+    private void Act(Action<CasePlay, TimeSpan> move)
+    {
+        lock (_sync)
+        {
+            move(_play, Now);
+            if (_play.Deadline != _deadline)
+            {
+                _deadline = _play.Deadline;
+                TimeSpan due = _deadline is { } deadline ? deadline - Now : Timeout.InfiniteTimeSpan;
+                _timer!.Change(_deadline is null || due > TimeSpan.Zero ? due : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+            }
+
+            if (_play.Action == TransportAction.Abort)
+            {
+                _link.Abort();
+                return;
+            }
+
+            if (_isWriting)
+                return;
+            _isWriting = true;
+        }
+
+        _writing = WriteAsync();
+    }
+
+    /// <summary>Writes until there is nothing more to write. One at a time.</summary>
+    private async Task WriteAsync()
+    {
+        try
+        {
+            while (TakeOutput(out bool shutsDown) is { } output)
+            {
+                foreach (ReadOnlyMemory<byte> write in output.Writes)
+                    await _link.Stream.WriteAsync(write, CancellationToken.None).ConfigureAwait(false);
+                output.Clear();
+                _spare = output;
+                if (shutsDown)
+                    await _link.ShutDownAsync().ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (IsEndOfConnection(e))
+        {
+            // The reading side tells how it ended. Nothing more is written: there is always a writer.
+        }
+    }
+
+    /// <summary>Takes what is to be written next; where there is nothing, the writer ends.</summary>
+    private Outgoing? TakeOutput(out bool shutsDown)
+    {
+        lock (_sync)
+        {
+            Outgoing? output = _play.TakeOutput(_spare);
+            shutsDown = !_isShutDown && _play.Action == TransportAction.ShutDown;
+            _isShutDown |= shutsDown;
+            if (output is null && shutsDown)
+                output = new Outgoing();
+            _isWriting = output is not null;
+            return output;
+        }
+    }
+
+    private static bool IsEndOfConnection(Exception e) => e is IOException or ObjectDisposedException or SocketException;
+}

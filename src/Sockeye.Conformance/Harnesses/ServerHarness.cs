@@ -1,0 +1,155 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using Sockeye.Protocol;
+
+namespace Sockeye.Conformance;
+
+/// <summary>Plays cases against a server at a URL, each on a connection of its own.</summary>
+internal sealed class ServerHarness : IHarness
+{
+    private static readonly TimeSpan OpenTimeout = TimeSpan.FromSeconds(5);
+
+    private readonly WebSocketUri _uri;
+
+    /// <summary>Makes the harness.</summary>
+    /// <param name="url">The server, such as <c>ws://localhost:9001/</c>.</param>
+    /// <exception cref="ArgumentException">The URL is none of a WebSocket server.</exception>
+    public ServerHarness(string url) => _uri = WebSocketUri.Parse(url);
+
+    /// <summary>Gets the options of TLS; null checks the server's certificate as the system does.</summary>
+    public SslClientAuthenticationOptions? Tls { get; init; }
+
+    /// <summary>Gets by how much limits are stretched; 1 is as the rules say.</summary>
+    public double Patience { get; init; } = 1;
+
+    /// <summary>Gets the clock.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Makes sure that something listens, so that a wrong URL is told once and not by every case.</summary>
+    /// <exception cref="IOException">Nothing can be reached there.</exception>
+    public async Task ProbeAsync(CancellationToken cancel)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        patience.CancelAfter(OpenTimeout * Patience);
+        try
+        {
+            await using Link link = await DialAsync(patience.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is SocketException or AuthenticationException or OperationCanceledException)
+        {
+            cancel.ThrowIfCancellationRequested();
+            throw new IOException($"Cannot connect to {_uri}: {e.Message}", e);
+        }
+    }
+
+    public async Task<CaseResult> PlayAsync(ConformanceCase testCase, CancellationToken cancel)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        patience.CancelAfter(OpenTimeout * Patience);
+        Opening opening;
+        try
+        {
+            opening = await OpenAsync(testCase, patience.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is SocketException or IOException or AuthenticationException or OperationCanceledException)
+        {
+            cancel.ThrowIfCancellationRequested();
+            string why = e is OperationCanceledException ? $"it took more than {OpenTimeout.TotalSeconds * Patience} s" : e.Message;
+            return CaseResult.Of(testCase, new Transcript { OpeningFailure = $"The connection could not be opened: {why}" });
+        }
+
+        await using Link link = opening.Link;
+        if (opening.Fault is not null)
+            return CaseResult.Of(testCase, new Transcript { OpeningFailure = $"The server's answer to the opening handshake is wrong: {opening.Fault}." });
+        if (testCase.Deflate is not null && opening.Agreed is null)
+            return CaseResult.Of(testCase, new Transcript { IsDeclined = true });
+
+        var settings = new PlaySettings { Role = Role.Client, Deflate = opening.Agreed, NextMask = NextMask, Patience = Patience };
+        using var play = new CasePlay(testCase, settings);
+        TimeSpan duration = await LinkPlayer.PlayAsync(link, opening.Beyond, play, Time, cancel).ConfigureAwait(false);
+        return CaseResult.Of(testCase, play.Transcript, duration, play.Log.Entries, opening.Response);
+    }
+
+    /// <summary>Connects and shakes hands.</summary>
+    private async Task<Opening> OpenAsync(ConformanceCase testCase, CancellationToken cancel)
+    {
+        Link link = await DialAsync(cancel).ConfigureAwait(false);
+        try
+        {
+            var handshake = new ClientHandshake(_uri.HostHeader, _uri.Target, HandshakeKey.Create(RandomNumberGenerator.GetBytes(HandshakeKey.Size)))
+            {
+                Extensions = testCase.Deflate?.Offers ?? [],
+            };
+            await link.Stream.WriteAsync(handshake.CreateRequest().ToBytes(), cancel).ConfigureAwait(false);
+            byte[] received = new byte[HandshakeLimits.Default.MaxHeadBytes];
+            var scanner = new HeadScanner();
+            int length = 0;
+            int headLength;
+            HandshakeFault? fault;
+            while (!scanner.TryFindEnd(received.AsSpan(0, length), out headLength, out fault) && fault is null)
+            {
+                int count = await link.Stream.ReadAsync(received.AsMemory(length), cancel).ConfigureAwait(false);
+                if (count == 0)
+                    throw new IOException("the server ended the connection within the opening handshake");
+                length += count;
+            }
+
+            DeflateParameters? agreed = null;
+            HandshakeAgreement? agreement = null;
+            string? why = null;
+            if (fault is null
+                && ResponseHead.TryParse(received.AsSpan(0, headLength), out ResponseHead? response, out fault)
+                && handshake.TryAccept(response, out agreement, out fault))
+            {
+                testCase.Deflate?.TryAgree(agreement.Extensions, out agreed, out why);
+            }
+
+            return new Opening(link, received.AsMemory(headLength..length), fault?.ToString() ?? why, agreed,
+                agreement?.Extensions is { Count: > 0 } extensions ? ExtensionHeader.Format(extensions) : null);
+        }
+        catch
+        {
+            await link.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task<Link> DialAsync(CancellationToken cancel)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            EndPoint server = IPAddress.TryParse(_uri.Host, out IPAddress? address)
+                ? new IPEndPoint(address, _uri.Port)
+                : new DnsEndPoint(_uri.Host, _uri.Port);
+            await socket.ConnectAsync(server, cancel).ConfigureAwait(false);
+            var stream = new NetworkStream(socket, ownsSocket: false);
+            if (!_uri.IsSecure)
+                return new Link(stream, socket);
+
+            var tls = new SslStream(stream);
+            SslClientAuthenticationOptions options = Tls ?? new SslClientAuthenticationOptions();
+            options.TargetHost ??= _uri.Host;
+            await tls.AuthenticateAsClientAsync(options, cancel).ConfigureAwait(false);
+            return new Link(tls, socket);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static uint NextMask()
+    {
+        Span<byte> random = stackalloc byte[4];
+        RandomNumberGenerator.Fill(random);
+        return Masking.CreateKey(random);
+    }
+
+    /// <summary>A connection that is open, or was answered wrongly.</summary>
+    private sealed record Opening(Link Link, Memory<byte> Beyond, string? Fault, DeflateParameters? Agreed, string? Response);
+}

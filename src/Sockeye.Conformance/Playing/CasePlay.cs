@@ -1,0 +1,410 @@
+using System.Globalization;
+using Sockeye.Protocol;
+
+namespace Sockeye.Conformance;
+
+/// <summary>Says how a case is played.</summary>
+internal sealed record PlaySettings
+{
+    /// <summary>Gets the role of the suite; the endpoint has the other one.</summary>
+    public Role Role { get; init; } = Role.Client;
+
+    /// <summary>Gets what was agreed for permessage-deflate; null for none.</summary>
+    public DeflateParameters? Deflate { get; init; }
+
+    /// <summary>Gets what makes mask keys.</summary>
+    public required Func<uint> NextMask { get; init; }
+
+    /// <summary>Gets by how much the limits of cases and of the closing handshake are stretched, for slow machines; 1 is as the rules say.
+    /// Pauses keep their length.</summary>
+    public double Patience { get; init; } = 1;
+
+    /// <summary>Gets how long the endpoint may take to answer Close; 1 s.</summary>
+    public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Gets how long the server may take to end TCP after both Close frames; 1 s.</summary>
+    public TimeSpan DropTimeout { get; init; } = TimeSpan.FromSeconds(1);
+}
+
+/// <summary>Says what is to be done with the transport once all output has left.</summary>
+internal enum TransportAction
+{
+    None,
+
+    /// <summary>The direction of the suite ends; what still comes is read.</summary>
+    ShutDown,
+
+    /// <summary>Everything ends at once, output or not.</summary>
+    Abort,
+}
+
+/// <summary>Plays one case: bytes and the time go in, bytes come out. It does no input and output and reads no clock.</summary>
+/// <remarks>One caller at a time. All times count from the moment of opening.</remarks>
+internal sealed class CasePlay : IDisposable
+{
+    private readonly ConformanceCase _case;
+    private readonly PlaySettings _settings;
+    private readonly FrameEncoder _encoder;
+    private readonly StrictReceiver _receiver;
+    private readonly MessageCodec? _codec;
+    private readonly List<PeerEvent> _events = [];
+    private Outgoing _output = new();
+    private TimeSpan _now;
+
+    // The script.
+    private readonly IEnumerator<CaseStep> _script;
+    private bool _isScriptOver;
+    private PeerEvent? _awaited;
+    private int _met;
+    private Wait? _pause;
+
+    // Deadlines; null where there is none.
+    private TimeSpan? _pauseEnds;
+    private TimeSpan? _limit;
+    private TimeSpan? _answerDue;
+    private TimeSpan? _dropDue;
+
+    // How it ends.
+    private bool _isCloseSent;
+    private bool _isCloseReceived;
+    private bool _isClosedBySuite;
+    private bool _isDroppedBySuite;
+    private int? _closeCode;
+    private string _closeReason = "";
+    private string? _mismatch;
+    private string? _violation;
+    private string? _givenUp;
+
+    public CasePlay(ConformanceCase testCase, PlaySettings settings)
+    {
+        _case = testCase;
+        _settings = settings;
+        _encoder = new FrameEncoder(settings.Role, settings.NextMask);
+        _codec = settings.Deflate is null ? null : new MessageCodec(settings.Role, settings.Deflate);
+        _receiver = new StrictReceiver(settings.Role, _codec);
+        _script = testCase.Script.GetEnumerator();
+    }
+
+    public CaseLog Log { get; } = new();
+
+    /// <summary>Gets whether nothing is to come any more.</summary>
+    public bool IsOver { get; private set; }
+
+    /// <summary>Gets what is to be done with the transport, behind the output.</summary>
+    public TransportAction Action { get; private set; }
+
+    /// <summary>Gets when <see cref="Tick"/> is to be called; null for never.</summary>
+    public TimeSpan? Deadline
+    {
+        get
+        {
+            if (IsOver)
+                return null;
+            TimeSpan? first = _pauseEnds;
+            foreach (TimeSpan? other in (ReadOnlySpan<TimeSpan?>)[_limit, _answerDue, _dropDue])
+            {
+                if (other < (first ?? TimeSpan.MaxValue))
+                    first = other;
+            }
+
+            return first;
+        }
+    }
+
+    /// <summary>Gets what was seen so far.</summary>
+    public Transcript Transcript => new()
+    {
+        Events = _events,
+        IsScriptOver = _isScriptOver,
+        Mismatch = _mismatch,
+        Violation = _violation,
+        IsClosedBySuite = _isClosedBySuite,
+        IsClean = _isCloseSent && _isCloseReceived,
+        CloseCode = _closeCode,
+        CloseReason = _closeReason,
+        IsDroppedBySuite = _isDroppedBySuite,
+        GivenUp = _givenUp,
+    };
+
+    private bool IsOpen => !IsOver && !_isCloseReceived;
+
+    /// <summary>Begins, at the moment of opening.</summary>
+    public void Start()
+    {
+        _limit = _case.Limit.After * _settings.Patience;
+        Advance();
+    }
+
+    /// <summary>Takes bytes that have come.</summary>
+    /// <param name="bytes">The bytes; they are unmasked in place.</param>
+    /// <param name="now">The time.</param>
+    public void Receive(Span<byte> bytes, TimeSpan now)
+    {
+        _now = now;
+        while (!IsOver && _receiver.TryReadFrame(ref bytes))
+        {
+            Log.AddFrame(now, LogKind.Received, _receiver.Frame, _receiver.FrameStart);
+            if (_receiver.TryTake(out Opcode opcode, out ReadOnlySpan<byte> payload))
+                Take(opcode, payload);
+        }
+
+        if (_receiver.Violation is { } violation && !IsOver)
+        {
+            _violation = violation;
+            GiveUp($"The endpoint broke a rule: {violation}.");
+        }
+    }
+
+    /// <summary>Takes note that the endpoint has ended TCP.</summary>
+    public void ReceiveEnd(bool isReset, TimeSpan now)
+    {
+        if (IsOver)
+            return;
+        _now = now;
+        Log.Add(now, LogKind.Connection, isReset ? "the endpoint reset the connection" : "the endpoint ended the connection");
+        IsOver = true;
+    }
+
+    /// <summary>Does what is due.</summary>
+    public void Tick(TimeSpan now)
+    {
+        _now = now;
+        if (_pauseEnds <= now && IsOpen)
+            EndPause();
+        if (_limit <= now && IsOpen)
+            EndLimit();
+        if (_answerDue <= now && !IsOver)
+            GiveUp("The endpoint did not answer Close in time.");
+        if (_dropDue <= now && !IsOver)
+        {
+            _isDroppedBySuite = true;
+            GiveUp("The endpoint did not end TCP after the closing handshake.");
+        }
+    }
+
+    /// <summary>Hands out what is to be sent.</summary>
+    /// <param name="spare">An empty one, for what comes next.</param>
+    /// <returns>The output; null where there is none, and then the spare one stays with the caller.</returns>
+    public Outgoing? TakeOutput(Outgoing spare)
+    {
+        if (_output.IsEmpty)
+            return null;
+        Outgoing output = _output;
+        _output = spare;
+        return output;
+    }
+
+    public void Dispose()
+    {
+        _script.Dispose();
+        _codec?.Dispose();
+    }
+
+    /// <summary>Goes on with the script up to where it waits.</summary>
+    private void Advance()
+    {
+        while (IsOpen && _pause is null && _awaited is null && !_isScriptOver)
+        {
+            if (_script.MoveNext())
+                Do(_script.Current);
+            else
+                _isScriptOver = true;
+        }
+
+        CloseWhenDone();
+    }
+
+    private void Do(CaseStep step)
+    {
+        switch (step)
+        {
+            case SendFrame frame:
+                Send(frame);
+                break;
+            case SendMessage message:
+                Send(message);
+                break;
+            case SendHeader header:
+                FrameHeader begun = _encoder.WriteHeader(_output, header);
+                Log.AddFrame(_now, LogKind.Sent, begun, default, " (the payload follows in pieces)");
+                break;
+            case SendPiece piece:
+                _encoder.WritePiece(_output, piece.Piece);
+                Log.Add(_now, LogKind.Sent, $"a piece of the payload, {piece.Piece}");
+                break;
+            case SendRaw raw:
+                raw.Bytes.Span.CopyTo(_output.Append(raw.Bytes.Length));
+                Log.Add(_now, LogKind.Sent, $"as it is, {Payload.Of(raw.Bytes)}");
+                break;
+            case SendClose close:
+                SendClose(close.Body);
+                break;
+            case Wait wait:
+                _pause = wait;
+                _pauseEnds = _now + wait.Duration;
+                break;
+            case Expect expect:
+                _awaited = expect.Event;
+                Meet();
+                break;
+            default:
+                throw new InvalidOperationException($"The step {step} is not known.");
+        }
+    }
+
+    private void Send(SendFrame frame)
+    {
+        FrameHeader header = _encoder.Write(_output, frame);
+        string chop = frame.Chop == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" (in chops of {frame.Chop})");
+        byte[] start = header.Opcode == Opcode.Close ? frame.Payload.ToArray() : frame.Payload.Start;
+        Log.AddFrame(_now, LogKind.Sent, header, start, chop);
+    }
+
+    private void Send(SendMessage message)
+    {
+        ReadOnlySpan<byte> rest = message.Payload.Memory.Span;
+        bool isCompressed = _codec is not null;
+        if (_codec is not null)
+            rest = _codec.Compress(rest);
+
+        Opcode opcode = message.Opcode;
+        int most = message.FragmentSize == 0 ? int.MaxValue : message.FragmentSize;
+        do
+        {
+            ReadOnlySpan<byte> fragment = rest[..Math.Min(most, rest.Length)];
+            rest = rest[fragment.Length..];
+            FrameHeader header = _encoder.Write(_output, opcode, rest.IsEmpty, fragment, isCompressed);
+            Log.AddFrame(_now, LogKind.Sent, header, fragment);
+            opcode = Opcode.Continuation;
+            isCompressed = false;
+        }
+        while (!rest.IsEmpty);
+    }
+
+    /// <summary>Sends Close as the side that closes.</summary>
+    private void SendClose(Payload body)
+    {
+        Send(new SendFrame(Opcode.Close, body));
+        _isClosedBySuite = true;
+        _isCloseSent = true;
+        _answerDue ??= _now + _settings.CloseTimeout * _settings.Patience;
+    }
+
+    private void CloseWhenDone()
+    {
+        if (_isScriptOver && IsOpen && !_isCloseSent && _case.Close.By == Side.Suite && Judge.IsComplete(_case, _events))
+            SendClose(Closing.Body(1000));
+    }
+
+    private void Take(Opcode opcode, ReadOnlySpan<byte> payload)
+    {
+        if (opcode == Opcode.Close)
+        {
+            TakeClose(payload);
+            return;
+        }
+
+        PeerEventKind kind = opcode switch
+        {
+            Opcode.Text => PeerEventKind.Text,
+            Opcode.Binary => PeerEventKind.Binary,
+            Opcode.Ping => PeerEventKind.Ping,
+            _ => PeerEventKind.Pong,
+        };
+        if (opcode == Opcode.Ping && !_isCloseSent)
+            Send(new SendFrame(Opcode.Pong, Payload.Of(payload.ToArray())));
+        // What comes as it is awaited needs no copy.
+        if (_awaited is { } awaited && _events.Count == 0 && awaited.Kind == kind && awaited.Payload.IsSameAs(payload))
+        {
+            _awaited = null;
+            _met++;
+            Advance();
+            return;
+        }
+
+        _events.Add(new PeerEvent(kind, Payload.Of(payload.ToArray())));
+        Meet();
+        CloseWhenDone();
+    }
+
+    /// <summary>Compares the event that the script awaits with the first one that is there.</summary>
+    private void Meet()
+    {
+        if (_awaited is not { } awaited || _events.Count == 0)
+            return;
+        if (_events[0].IsSameAs(awaited))
+        {
+            _events.RemoveAt(0);
+            _awaited = null;
+            _met++;
+            return;
+        }
+
+        _mismatch = string.Create(CultureInfo.InvariantCulture,
+            $"after {_met} events that were as expected came {_events[0]} instead of {awaited}");
+        GiveUp($"What came is not what was expected: {_mismatch}.");
+    }
+
+    private void TakeClose(ReadOnlySpan<byte> body)
+    {
+        if (_isCloseReceived)
+            return;
+        if (!ClosePayload.TryRead(body, out CloseCode code, out string reason, out Violation? violation))
+        {
+            _violation = violation.ToString();
+            GiveUp($"The Close frame of the endpoint breaks a rule: {violation}.");
+            return;
+        }
+
+        _isCloseReceived = true;
+        _closeCode = body.IsEmpty ? null : (int)code;
+        _closeReason = reason;
+        if (!_isCloseSent)
+        {
+            Send(new SendFrame(Opcode.Close, _closeCode is { } answer ? Closing.Body(answer) : Payload.Empty));
+            _isCloseSent = true;
+        }
+
+        _limit = _pauseEnds = _answerDue = null;
+        _dropDue = _now + _settings.DropTimeout * _settings.Patience;
+        if (_settings.Role == Role.Server)
+            Action = TransportAction.ShutDown;
+    }
+
+    private void EndPause()
+    {
+        if (_pause?.Name is { } name)
+        {
+            Log.Add(_now, LogKind.Timer, $"the pause {name} has ended, and the connection is open");
+            _events.Add(PeerEvent.Timeout(name));
+        }
+
+        _pause = null;
+        _pauseEnds = null;
+        Advance();
+    }
+
+    private void EndLimit()
+    {
+        _limit = null;
+        if (_case.Limit.Fails)
+        {
+            GiveUp("The time of the case is over.");
+            return;
+        }
+
+        Log.Add(_now, LogKind.Timer, "the time of the case is over");
+        if (!_isCloseSent)
+            SendClose(Closing.Body(1000));
+    }
+
+    /// <summary>Fails the connection.</summary>
+    private void GiveUp(string why)
+    {
+        Log.Add(_now, LogKind.Connection, why);
+        _givenUp = why;
+        _isClosedBySuite |= !_isCloseReceived;
+        IsOver = true;
+        Action = TransportAction.Abort;
+    }
+}

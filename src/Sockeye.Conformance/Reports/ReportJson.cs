@@ -1,0 +1,20 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Sockeye.Conformance;
+
+/// <summary>Reads and writes reports as JSON.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UseStringEnumConverter = true,
+    WriteIndented = true)]
+[JsonSerializable(typeof(SuiteReport))]
+internal sealed partial class ReportJson : JsonSerializerContext
+{
+    public static Task WriteAsync(Stream stream, SuiteReport report, CancellationToken cancel) =>
+        JsonSerializer.SerializeAsync(stream, report, Default.SuiteReport, cancel);
+
+    public static ValueTask<SuiteReport?> ReadAsync(Stream stream, CancellationToken cancel) =>
+        JsonSerializer.DeserializeAsync(stream, Default.SuiteReport, cancel);
+}
