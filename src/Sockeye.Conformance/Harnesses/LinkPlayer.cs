@@ -49,7 +49,7 @@ internal sealed class LinkPlayer
     private async Task RunAsync(Memory<byte> beyond)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(64 * 1024);
-        _timer = _time.CreateTimer(static player => ((LinkPlayer)player!).Act(static (play, now) => play.Tick(now)), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = _time.CreateTimer(static player => ((LinkPlayer)player!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         try
         {
             Act((play, now) =>
@@ -92,6 +92,12 @@ internal sealed class LinkPlayer
         }
     }
 
+    private void OnTimer() => Act((play, now) =>
+    {
+        _deadline = null; // it is over, or the timer was early: either way it is set anew
+        play.Tick(now);
+    });
+
     /// <summary>Moves the play, and does what it asks for then.</summary>
     private void Act(Action<CasePlay, TimeSpan> move)
     {
@@ -101,8 +107,11 @@ internal sealed class LinkPlayer
             if (_play.Deadline != _deadline)
             {
                 _deadline = _play.Deadline;
-                TimeSpan due = _deadline is { } deadline ? deadline - Now : Timeout.InfiniteTimeSpan;
-                _timer!.Change(_deadline is null || due > TimeSpan.Zero ? due : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+                // Timers count whole milliseconds: rather a little late than early.
+                TimeSpan due = _deadline is { } deadline
+                    ? TimeSpan.FromMilliseconds(Math.Ceiling(Math.Max(0, (deadline - Now).TotalMilliseconds)))
+                    : Timeout.InfiniteTimeSpan;
+                _timer!.Change(due, Timeout.InfiniteTimeSpan);
             }
 
             if (_play.Action == TransportAction.Abort)
