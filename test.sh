@@ -62,7 +62,7 @@ if [[ $mode == --figures ]]; then
     finish
 fi
 
-for project in Sockeye.Protocol.Tests Sockeye.Tests Sockeye.Interop.Tests; do
+for project in Sockeye.Protocol.Tests Sockeye.Tests Sockeye.Conformance.Tests Sockeye.Interop.Tests; do
     run "$project" -trait- Category=Figures
 done
 [[ $mode == --full ]] || finish

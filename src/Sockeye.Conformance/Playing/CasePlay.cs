@@ -133,6 +133,7 @@ internal sealed class CasePlay : IDisposable
     {
         _limit = _case.Limit.After * _settings.Patience;
         Advance();
+        CloseWhenDone();
     }
 
     /// <summary>Takes bytes that have come.</summary>
@@ -153,6 +154,9 @@ internal sealed class CasePlay : IDisposable
             _violation = violation;
             GiveUp($"The endpoint broke a rule: {violation}.");
         }
+
+        // Not before all that has come was looked at: it may hold a Close frame, and then the endpoint was first.
+        CloseWhenDone();
     }
 
     /// <summary>Takes note that the endpoint has ended TCP.</summary>
@@ -171,6 +175,7 @@ internal sealed class CasePlay : IDisposable
         _now = now;
         if (_pauseEnds <= now && IsOpen)
             EndPause();
+        CloseWhenDone();
         if (_limit <= now && IsOpen)
             EndLimit();
         if (_answerDue <= now && !IsOver)
@@ -210,8 +215,6 @@ internal sealed class CasePlay : IDisposable
             else
                 _isScriptOver = true;
         }
-
-        CloseWhenDone();
     }
 
     private void Do(CaseStep step)
@@ -324,7 +327,6 @@ internal sealed class CasePlay : IDisposable
 
         _events.Add(new PeerEvent(kind, Payload.Of(payload.ToArray())));
         Meet();
-        CloseWhenDone();
     }
 
     /// <summary>Compares the event that the script awaits with the first one that is there.</summary>
