@@ -14,9 +14,13 @@ internal sealed class MessageCodec(Role role, DeflateParameters agreed) : IDispo
     private const int MemoryLevel = 8;
     private const int Largest = 64 * 1024 * 1024;
 
-    private readonly Role _peer = role == Role.Client ? Role.Server : Role.Client;
-    private readonly NativeDeflater _deflater = new(Level, agreed.WindowBits(role), MemoryLevel, strategy: 0);
-    private readonly NativeInflater _inflater = new();
+    private readonly MessageDeflater _deflater = new(
+        Codecs.Deflaters(new DeflaterSettings(Level, agreed.WindowBits(role), MemoryLevel, Strategy: 0)),
+        keepsContext: !agreed.HasNoContextTakeover(role));
+
+    private readonly MessageInflater _inflater = new(
+        Codecs.Inflaters, keepsContext: !agreed.HasNoContextTakeover(role == Role.Client ? Role.Server : Role.Client));
+
     private OutputArray _compressed = new(ArrayPool<byte>.Shared, 4096);
     private OutputArray _inflated = new(ArrayPool<byte>.Shared, 4096);
 
@@ -25,8 +29,8 @@ internal sealed class MessageCodec(Role role, DeflateParameters agreed) : IDispo
     public ReadOnlySpan<byte> Compress(ReadOnlySpan<byte> message)
     {
         _compressed.Shorten(_compressed.Length);
-        _deflater.Compress(message, ref _compressed, endsMessage: true, keepsContext: !agreed.HasNoContextTakeover(role));
-        return _compressed.Array.AsSpan(0, _compressed.Length);
+        _deflater.Compress(message, ref _compressed, endsMessage: true);
+        return _compressed.Written;
     }
 
     /// <summary>Inflates a message.</summary>
@@ -37,12 +41,10 @@ internal sealed class MessageCodec(Role role, DeflateParameters agreed) : IDispo
     {
         _inflated.Shorten(_inflated.Length);
         message = default;
-        if (!TryInflate(compressed) || !TryInflate([0x00, 0x00, 0xFF, 0xFF]))
+        if (!TryInflate(compressed) || !_inflater.TryEndMessage())
             return false;
 
-        message = _inflated.Array.AsSpan(0, _inflated.Length);
-        if (agreed.HasNoContextTakeover(_peer))
-            _inflater.Reset();
+        message = _inflated.Written;
         return true;
     }
 
