@@ -15,11 +15,11 @@ internal sealed class MessageCodec(Role role, DeflateParameters agreed) : IDispo
     private const int Largest = 64 * 1024 * 1024;
 
     private readonly MessageDeflater _deflater = new(
-        Codecs.Deflaters(new DeflaterSettings(Level, agreed.WindowBits(role), MemoryLevel, Strategy: 0)),
+        Codecs.Shared.Deflaters(new DeflaterSettings(Level, agreed.WindowBits(role), MemoryLevel, Strategy: 0)),
         keepsContext: !agreed.HasNoContextTakeover(role));
 
     private readonly MessageInflater _inflater = new(
-        Codecs.Inflaters, keepsContext: !agreed.HasNoContextTakeover(role == Role.Client ? Role.Server : Role.Client));
+        Codecs.Shared.Inflaters, keepsContext: !agreed.HasNoContextTakeover(role == Role.Client ? Role.Server : Role.Client));
 
     private OutputArray _compressed = new(ArrayPool<byte>.Shared, 4096);
     private OutputArray _inflated = new(ArrayPool<byte>.Shared, 4096);

@@ -23,6 +23,7 @@ internal sealed class CloseHandshake
     private CloseCause _cause;
     private CloseInitiator _initiator;
     private Violation? _violation;
+    private bool _isDeaf;
     private Exception? _exception;
 
     // The two Close frames.
@@ -129,6 +130,22 @@ internal sealed class CloseHandshake
             _violation ??= violation;
             if (!_hasBegun)
                 BeginLocked(CloseCause.Violation, CloseInitiator.Local, violation.CloseCode, violation.Message);
+        }
+
+        AnswerPeer();
+    }
+
+    /// <summary>Fails the connection because this side could not inflate what came: what follows cannot be understood (rule Z1).</summary>
+    public void OnInflatingFailed(Exception exception)
+    {
+        lock (_sync)
+        {
+            if (_isEnded)
+                return;
+            _isDeaf = true;
+            if (!_hasBegun)
+                BeginLocked(CloseCause.CompressionFailed, CloseInitiator.Local, CloseCode.InternalError, "");
+            _exception ??= exception;
         }
 
         AnswerPeer();
@@ -268,7 +285,9 @@ internal sealed class CloseHandshake
     }
 
     /// <summary>Gets whether nothing more is to be heard from the peer.</summary>
-    private bool IsPeerHeard => _receivedCode is not null || _violation is not null;
+    private bool IsPeerHeard => _receivedCode is not null || IsInputBroken;
+
+    private bool IsInputBroken => _violation is not null || _isDeaf;
 
     /// <summary>Gets whether both sides have had their say.</summary>
     private bool IsSettled => _isCloseWritten && IsPeerHeard;
@@ -295,7 +314,7 @@ internal sealed class CloseHandshake
                 return;
             _isShutDown = true;
             // The server ends TCP first and the client waits for it (RFC 6455, section 7.1.1); who fails the connection ends it.
-            shutDown = _role == Role.Server || _violation is not null;
+            shutDown = _role == Role.Server || IsInputBroken;
             if (_isPeerDone)
                 shutDown = false;
         }
