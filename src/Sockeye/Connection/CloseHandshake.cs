@@ -308,6 +308,7 @@ internal sealed class CloseHandshake
     private void Proceed()
     {
         bool shutDown;
+        bool isDone;
         lock (_sync)
         {
             if (!IsSettled || _isEnded || _isShutDown)
@@ -315,11 +316,12 @@ internal sealed class CloseHandshake
             _isShutDown = true;
             // The server ends TCP first and the client waits for it (RFC 6455, section 7.1.1); who fails the connection ends it.
             shutDown = _role == Role.Server || IsInputBroken;
-            if (_isPeerDone)
-                shutDown = false;
+            // Behind its Close a peer sends nothing that closing could destroy: what cannot be shut down is closed at once, since the
+            // peer waits for that.
+            isDone = _isPeerDone || (shutDown && !IsInputBroken && !_transport.CanShutdown);
         }
 
-        if (_isPeerDone)
+        if (isDone)
             Finish(abort: false);
         else if (shutDown)
             ShutDown();
