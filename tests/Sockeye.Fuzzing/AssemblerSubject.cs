@@ -6,9 +6,12 @@ namespace Sockeye.Fuzzing;
 /// <summary>Receives a session with the bare core of the protocol. What derives from it is broken on purpose, to prove the fuzzer.</summary>
 public class AssemblerSubject
 {
-    // What is rented follows what was received, times this and plus that.
+    // What is rented follows what was received and what that inflates to, times this and plus that.
     private const int MemoryFactor = 4;
-    private const int MemoryBase = 512;
+    private const int MemoryBase = 1_100;
+
+    // A match of 258 bytes takes two bits (RFC 1951).
+    private const int MostInflation = 1_032;
 
     private readonly ThreadLocal<CountingPool> _pools = new(() => new CountingPool(trace: false));
 
@@ -23,7 +26,7 @@ public class AssemblerSubject
         CountingPool pool = _pools.Value!;
         var outcome = new Outcome();
         byte[] buffer = [.. wire];
-        using (var assembler = new MessageAssembler(terms.Receiver, MakeLimits(terms), pool))
+        using (var assembler = new MessageAssembler(terms.Receiver, MakeLimits(terms), pool, MakeInflater(terms)))
         {
             int position = 0;
             foreach (int end in ends)
@@ -71,6 +74,9 @@ public class AssemblerSubject
         SkipUtf8Validation = terms.SkipsUtf8,
     };
 
+    protected virtual IMessageInflater? MakeInflater(Terms terms) =>
+        terms.Deflate == DeflateMode.None ? null : new SpecMessageInflater(terms.Deflate == DeflateMode.ContextTakeover);
+
     /// <summary>Notes that a message, ping or pong was received.</summary>
     protected virtual void NoteItem(Outcome outcome, Item item) => outcome.Items.Add(item);
 
@@ -81,7 +87,13 @@ public class AssemblerSubject
         outcome.Code = code;
     }
 
-    private static long MemoryOf(Terms terms, int received) => received;
+    private static long MemoryOf(Terms terms, int received)
+    {
+        if (terms.Deflate == DeflateMode.None)
+            return received;
+        long inflated = MostInflation * (long)received;
+        return received + (terms.MaxMessageSize == 0 ? inflated : Math.Min(inflated, terms.MaxMessageSize));
+    }
 
     private void Note(in ReceivedEvent received, ReadOnlySpan<byte> block, Outcome outcome, CountingPool pool)
     {

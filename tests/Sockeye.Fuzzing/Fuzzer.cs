@@ -25,7 +25,7 @@ public sealed class Fuzzer(AssemblerSubject subject, int enginePercent = 0)
             for (int i; (i = Interlocked.Increment(ref next)) < sessions && report.Disagreements.Count < EnoughDisagreements;)
             {
                 Session session = SessionGenerator.Make(seed + i);
-                bool isForEngine = new Dice(~session.Seed).Happens(enginePercent);
+                bool isForEngine = session.Terms.Deflate == DeflateMode.None && new Dice(~session.Seed).Happens(enginePercent);
                 Outcome model = SpecModel.Judge(session.Terms, session.Wire);
                 report.Count(session, model, isForEngine);
                 string? difference = Check(session, model)
@@ -44,7 +44,7 @@ public sealed class Fuzzer(AssemblerSubject subject, int enginePercent = 0)
     public async Task<string?> CheckAsync(Session session)
     {
         string? difference = Check(session, SpecModel.Judge(session.Terms, session.Wire));
-        return difference is null && enginePercent > 0
+        return difference is null && enginePercent > 0 && session.Terms.Deflate == DeflateMode.None
             ? await CheckEngineAsync(new EngineSubject(), session).ConfigureAwait(false)
             : difference;
     }
@@ -142,7 +142,7 @@ public sealed class Fuzzer(AssemblerSubject subject, int enginePercent = 0)
                 .AppendLine($"Seed {found.Session.Seed}: {found.Difference}")
                 .AppendLine($"To keep it as a test ({await CheckAsync(session).ConfigureAwait(false)}):")
                 .Append($"    new(0, new(Role.{terms.Receiver}, {terms.MaxMessageSize}, {terms.MaxFragments}, ")
-                .Append($"{(terms.SkipsUtf8 ? "true" : "false")}, Compression.{terms.Compression}), ")
+                .Append($"{(terms.SkipsUtf8 ? "true" : "false")}, DeflateMode.{terms.Deflate}), ")
                 .Append('[').AppendJoin(", ", session.Wire.Select(value => $"0x{value:X2}")).Append("]),");
         }
 
@@ -178,8 +178,8 @@ public sealed class FuzzReport
             Interlocked.Increment(ref _engineSessions);
         string end = model.Broken.Count > 0 ? model.Broken[0].Rule.ToString() : model.IsClosed ? "Close" : "Open";
         Tally(end);
-        if (session.Terms.Compression != Compression.None)
-            Tally($"{session.Terms.Compression}, {end}");
+        if (session.Terms.Deflate != DeflateMode.None)
+            Tally($"{session.Terms.Deflate}, {end}");
         foreach (ItemKind kind in model.Items.Select(item => item.Kind).Distinct())
             Tally(kind.ToString());
     }

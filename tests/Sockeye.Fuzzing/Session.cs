@@ -7,22 +7,22 @@ namespace Sockeye.Fuzzing;
 /// <param name="MaxMessageSize">The largest message in bytes; 0 is unlimited.</param>
 /// <param name="MaxFragments">The largest number of fragments; 0 is unlimited.</param>
 /// <param name="SkipsUtf8">Whether text is taken as it comes.</param>
-/// <param name="Compression">Whether permessage-deflate was negotiated, and how the sender uses it.</param>
+/// <param name="Deflate">Whether permessage-deflate was negotiated, and how the sender uses it.</param>
 public sealed record Terms(
     Role Receiver,
     long MaxMessageSize = Terms.DefaultMaxMessageSize,
     int MaxFragments = Terms.DefaultMaxFragments,
     bool SkipsUtf8 = false,
-    Compression Compression = Compression.None)
+    DeflateMode Deflate = DeflateMode.None)
 {
     public const long DefaultMaxMessageSize = 16 * 1024 * 1024;
     public const int DefaultMaxFragments = 131_072;
 
-    public Terms Reversed => new(Receiver == Role.Server ? Role.Client : Role.Server, 0, 0, SkipsUtf8, Compression);
+    public Terms Reversed => new(Receiver == Role.Server ? Role.Client : Role.Server, 0, 0, SkipsUtf8, Deflate);
 }
 
 /// <summary>How the sender of a session may compress.</summary>
-public enum Compression
+public enum DeflateMode
 {
     None,
     NoContextTakeover,

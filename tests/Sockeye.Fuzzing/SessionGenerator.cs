@@ -24,11 +24,8 @@ internal sealed class SessionGenerator
             _dice.Happens(25) ? _dice.Of<int>(MessageLimits) : Terms.DefaultMaxMessageSize,
             _dice.Happens(15) ? _dice.Below(5) : Terms.DefaultMaxFragments,
             SkipsUtf8: _dice.Happens(5),
-            SessionGenerator.Compressions[_dice.Happens(40) ? _dice.Within(1, 2) : 0]);
+            _dice.Happens(40) ? _dice.Of([DeflateMode.NoContextTakeover, DeflateMode.ContextTakeover]) : DeflateMode.None);
     }
-
-    /// <summary>Gets or sets what sessions may negotiate.</summary>
-    private static Compression[] Compressions { get; } = [Compression.None, Compression.None, Compression.None];
 
     public static Session Make(long seed)
     {
@@ -63,7 +60,7 @@ internal sealed class SessionGenerator
     private void AddMessage()
     {
         bool isText = _dice.Happens(50);
-        bool isCompressed = _terms.Compression != Compression.None && _dice.Happens(70);
+        bool isCompressed = _terms.Deflate != DeflateMode.None && _dice.Happens(70);
         byte[] payload = isCompressed ? Compressed(isText) : isText ? Text(Size()) : _dice.Bytes(Size());
         int fragments = _dice.Happens(60) ? 1 : _dice.Happens(80) ? _dice.Within(2, 4) : Math.Clamp(_terms.MaxFragments, 1, 12) + _dice.Below(2);
         int start = 0;
@@ -92,7 +89,7 @@ internal sealed class SessionGenerator
 
     private byte[] Compressed(bool isText)
     {
-        bool keepsContext = _terms.Compression == Compression.ContextTakeover;
+        bool keepsContext = _terms.Deflate == DeflateMode.ContextTakeover;
         var blocks = new DeflateBlocks(_dice, isText, keepsContext && !(isText && _isHistoryBinary) ? _history : 0);
         byte[] payload = _dice.Happens(4) ? blocks.WriteBomb(_dice.Within(1, 300)) : blocks.Write();
         _history += blocks.Output;

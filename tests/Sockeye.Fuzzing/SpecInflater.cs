@@ -31,6 +31,7 @@ internal sealed class SpecInflater(List<byte> history, List<byte> output, System
 
     private readonly List<byte> _input = [];
     private long _bit;
+    private int _dataSetStart = -history.Count;
     private bool _inBlock;
     private bool _isFinal;
     private int _storedLeft;
@@ -46,8 +47,11 @@ internal sealed class SpecInflater(List<byte> history, List<byte> output, System
     /// <summary>Gets whether a block has begun and not ended, or its header is not whole.</summary>
     public bool IsInsideBlock => _inBlock || _bit < 8L * _input.Count;
 
+    /// <summary>Gives what later messages may refer to.</summary>
+    public List<byte> History => [.. history.Skip(history.Count + Math.Min(0, _dataSetStart)), .. output.Skip(Math.Max(0, _dataSetStart))];
+
     /// <summary>Inflates what has come as far as it goes.</summary>
-    public void Append(byte[] bytes)
+    public void Append(ReadOnlySpan<byte> bytes)
     {
         _input.AddRange(bytes);
         while (!IsBroken && !IsTooLong)
@@ -191,7 +195,7 @@ internal sealed class SpecInflater(List<byte> history, List<byte> output, System
             return NoBits;
 
         int distance = DistanceBase[distanceSymbol] + distanceExtra;
-        if (distance > Math.Min(Window, history.Count + output.Count))
+        if (distance > Math.Min(Window, output.Count - _dataSetStart))
             return Wrong;
         for (int i = LengthBase[symbol - 257] + lengthExtra; i > 0 && !IsTooLong; i--)
             Write(distance <= output.Count ? output[^distance] : history[^(distance - output.Count)]);
@@ -201,9 +205,12 @@ internal sealed class SpecInflater(List<byte> history, List<byte> output, System
     private int EndBlock()
     {
         _inBlock = false;
-        // RFC 7692, section 7.2.3.4: what follows a final block begins at the next byte.
-        if (_isFinal)
-            _bit = (_bit + 7) / 8 * 8;
+        if (!_isFinal)
+            return 0;
+        // What follows a final block begins at the next byte (RFC 7692, section 7.2.3.4), and refers to nothing before it: it is
+        // another data set (RFC 1951, section 3.2.3).
+        _bit = (_bit + 7) / 8 * 8;
+        _dataSetStart = output.Count;
         return 0;
     }
 

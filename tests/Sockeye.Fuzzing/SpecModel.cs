@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using Sockeye.Protocol;
 
@@ -13,10 +12,10 @@ public sealed class SpecModel
     private readonly BigInteger _maxMessageSize;
     private readonly long _maxFragments;
     private readonly Outcome _outcome = new();
-    private readonly List<byte> _history = [];
 
     private int _at;
     private List<byte> _message = [];
+    private List<byte> _history = [];
     private SpecInflater? _inflater;
     private int _messageOpcode;
     private long _fragments;
@@ -59,7 +58,7 @@ public sealed class SpecModel
         if (first / 16 % 4 != 0)
             Break(Rule.ReservedBitsMustBeClear, 1002);
         // RFC 7692, section 6: RSV1 on the first frame of a message only.
-        if (rsv1 && (_terms.Compression == Compression.None || !isMessageStart))
+        if (rsv1 && (_terms.Deflate == DeflateMode.None || !isMessageStart))
             Break(Rule.Rsv1MustBeClear, 1002);
         if (opcode is not (0 or 1 or 2 or 8 or 9 or 10))
             Break(Rule.OpcodeMustBeKnown, 1002);
@@ -112,7 +111,7 @@ public sealed class SpecModel
         if (isMessageStart)
         {
             _messageOpcode = opcode;
-            _inflater = rsv1 ? BeginInflating() : null;
+            _inflater = rsv1 ? new SpecInflater(_history, _message, _maxMessageSize) : null;
         }
 
         _fragments++;
@@ -128,38 +127,26 @@ public sealed class SpecModel
             Break(Rule.FragmentsMustFitLimit, 1008);
     }
 
-    private SpecInflater BeginInflating()
-    {
-        if (_terms.Compression == Compression.NoContextTakeover)
-            _history.Clear();
-        return new SpecInflater(_history, _message, _maxMessageSize);
-    }
-
+    /// <summary>Takes what has come of a message; returns whether another frame can follow.</summary>
     private bool TakeData(byte[] payload, bool isFrameEnd, bool isMessageEnd)
     {
         if (_inflater is null)
-        {
             _message.AddRange(payload);
-        }
         else
-        {
-            // RFC 7692, section 7.2.2.
             _inflater.Append(payload);
-            if (isMessageEnd)
-                _inflater.Append([0x00, 0x00, 0xFF, 0xFF]);
-        }
 
-        // What breaks first in the message breaks it, be it the text or the compression.
-        if (_messageOpcode == 1 && !_terms.SkipsUtf8)
-        {
-            bool isText = Utf8.IsBegun(_message, out bool isComplete);
-            if (!isText || (isMessageEnd && !isComplete && _inflater is not { IsBroken: true }))
-                Break(Rule.TextMustBeUtf8, 1007);
-        }
-
-        JudgeInflated(isMessageEnd);
+        // In the order of the bytes of the message: text, then the limit, then where its compressed data goes wrong.
+        if (!IsText(isMessageEnd && _inflater is null))
+            Break(Rule.TextMustBeUtf8, 1007);
+        else if (_inflater is { IsTooLong: true })
+            Break(Rule.MessageMustFitLimit, 1009);
+        else if (_inflater is { IsBroken: true } || (isMessageEnd && _inflater is not null && !EndInflating(_inflater)))
+            Break(Rule.CompressedDataMustBeValid, 1007);
+        else if (!IsText(isMessageEnd))
+            Break(Rule.TextMustBeUtf8, 1007);
         if (_outcome.Broken.Count > 0)
             return false;
+
         if (isMessageEnd)
         {
             _outcome.Items.Add(new Item((ItemKind)_messageOpcode, [.. _message]));
@@ -169,11 +156,17 @@ public sealed class SpecModel
         return isFrameEnd;
     }
 
-    [SuppressMessage("Performance", "CA1822", Justification = "Completed with the rules of compression.")]
-    [SuppressMessage("Style", "IDE0060", Justification = "Completed with the rules of compression.")]
-    private void JudgeInflated(bool isMessageEnd)
+    // RFC 7692, section 7.2.2: the tail that the sender left away ends the data, and does nothing else.
+    private bool EndInflating(SpecInflater inflater)
     {
+        int length = _message.Count;
+        inflater.Append([0x00, 0x00, 0xFF, 0xFF]);
+        _history = _terms.Deflate == DeflateMode.ContextTakeover ? inflater.History : [];
+        return !inflater.IsBroken && !inflater.IsTooLong && !inflater.IsInsideBlock && _message.Count == length;
     }
+
+    private bool IsText(bool isWhole) =>
+        _messageOpcode != 1 || _terms.SkipsUtf8 || (Utf8.IsBegun(_message, out bool isComplete) && (isComplete || !isWhole));
 
     /// <summary>Takes a whole control frame (section 5.5).</summary>
     private bool TakeControl(int opcode, byte[] payload)

@@ -26,6 +26,11 @@ public sealed class FuzzerProofTests
         ["text and binary swapped"] = () => new ItemsAre((_, item) => [item.IsMessage ? item with { Kind = 3 - item.Kind } : item]),
         ["last bit flipped in long messages"] = () => new ItemsAre((_, item) => [item.Payload.Length > 200 ? Flipped(item) : item]),
         ["empty message lost"] = () => new ItemsAre((_, item) => item is { IsMessage: true, Payload.Length: 0 } ? [] : [item]),
+        ["compressed messages refused"] = () => new SessionsAre((terms, wire, _) => (terms with { Deflate = DeflateMode.None }, wire)),
+        ["context forgotten"] = () => new SessionsAre((terms, wire, _) =>
+            (terms.Deflate == DeflateMode.ContextTakeover ? terms with { Deflate = DeflateMode.NoContextTakeover } : terms, wire)),
+        ["context kept"] = () => new SessionsAre((terms, wire, _) =>
+            (terms.Deflate == DeflateMode.NoContextTakeover ? terms with { Deflate = DeflateMode.ContextTakeover } : terms, wire)),
         ["role swapped"] = () => new SessionsAre((terms, wire, _) => (terms with { Receiver = terms.Reversed.Receiver }, wire)),
         ["last byte lost when cut in two"] = () => new SessionsAre((terms, wire, cuts) => (terms, cuts == 2 ? [.. wire[..^1], 0] : wire)),
         ["mask forgotten byte by byte"] = () => new SessionsAre((terms, wire, cuts) => (terms, cuts == wire.Length ? Unmasked(wire) : wire)),
