@@ -1,3 +1,4 @@
+using Sockeye.Compression;
 using Sockeye.Protocol;
 using Sockeye.Testing;
 
@@ -13,7 +14,7 @@ public class AssemblerSubject
     // A match of 258 bytes takes two bits (RFC 1951).
     private const int MostInflation = 1_032;
 
-    private readonly ThreadLocal<CountingPool> _pools = new(() => new CountingPool(trace: false));
+    private readonly ThreadLocal<Pools> _pools = new(() => new Pools());
 
     /// <summary>Receives bytes that arrive in pieces with the given ends.</summary>
     /// <param name="terms">The terms.</param>
@@ -23,10 +24,11 @@ public class AssemblerSubject
     /// <exception cref="UnsoundException">Something is wrong that shows without a model.</exception>
     public virtual Outcome Receive(Terms terms, byte[] wire, ReadOnlySpan<int> ends, int directMinimum)
     {
-        CountingPool pool = _pools.Value!;
+        Pools pools = _pools.Value!;
+        CountingPool pool = pools.Arrays;
         var outcome = new Outcome();
         byte[] buffer = [.. wire];
-        using (var assembler = new MessageAssembler(terms.Receiver, MakeLimits(terms), pool, MakeInflater(terms)))
+        using (var assembler = new MessageAssembler(terms.Receiver, MakeLimits(terms), pool, pools.Lend(terms, ends.Length)))
         {
             int position = 0;
             foreach (int end in ends)
@@ -58,10 +60,10 @@ public class AssemblerSubject
             }
         }
 
-        if (pool.Outstanding != 0)
+        if (pools.AreOut)
         {
-            _pools.Value = new CountingPool(trace: false);
-            throw new UnsoundException($"{pool.Outstanding} arrays were not returned.");
+            _pools.Value = new Pools();
+            throw new UnsoundException("Not everything that was rented came back.");
         }
 
         return outcome;
@@ -73,9 +75,6 @@ public class AssemblerSubject
         MaxFragments = terms.MaxFragments,
         SkipUtf8Validation = terms.SkipsUtf8,
     };
-
-    protected virtual IMessageInflater? MakeInflater(Terms terms) =>
-        terms.Deflate == DeflateMode.None ? null : new SpecMessageInflater(terms.Deflate == DeflateMode.ContextTakeover);
 
     /// <summary>Notes that a message, ping or pong was received.</summary>
     protected virtual void NoteItem(Outcome outcome, Item item) => outcome.Items.Add(item);
@@ -123,6 +122,22 @@ public class AssemblerSubject
                 break;
         }
     }
+}
+
+/// <summary>Where the assembler rents, on one thread.</summary>
+internal sealed class Pools
+{
+    private readonly CodecPool<Inflater> _native = new(static () => new NativeInflater(), capacity: 1);
+    private readonly CodecPool<Inflater> _managed = new(static () => new ManagedInflater(), capacity: 1);
+
+    public CountingPool Arrays { get; } = new(trace: false);
+
+    public bool AreOut => Arrays.Outstanding + _native.Rented + _managed.Rented > 0;
+
+    /// <summary>Lends an inflater: one kind or the other, by how the bytes are cut.</summary>
+    public IMessageInflater? Lend(Terms terms, int pieces) => terms.Deflate == DeflateMode.None
+        ? null
+        : new MessageInflater(pieces % 2 == 0 ? _native : _managed, terms.Deflate == DeflateMode.ContextTakeover);
 }
 
 /// <summary>Says what was wrong whatever the bytes were: memory, or what comes after the end.</summary>

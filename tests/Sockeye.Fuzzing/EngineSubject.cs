@@ -1,3 +1,4 @@
+using Sockeye.Compression;
 using Sockeye.Protocol;
 using Sockeye.Testing;
 using Sockeye.Transports;
@@ -23,7 +24,7 @@ internal sealed class EngineSubject
         (InMemoryTransport own, InMemoryTransport peer) = InMemoryTransport.CreatePair(_buffers, _peerBuffers, capacity: 1 << 24);
         bool yields = dice.Happens(50), isLate = dice.Happens(25);
         WebSocketConnectionOptions options = MakeOptions(session.Terms, isLate ? 1 << 24 : dice.Happens(50) ? dice.Within(1, 100) : 64 * 1024);
-        var connection = new WebSocketConnection(own, session.Terms.Receiver, options, ConnectionDetails.None, []);
+        var connection = new WebSocketConnection(own, session.Terms.Receiver, options, MakeDetails(session.Terms, dice), []);
         try
         {
             Outcome seen = new();
@@ -81,6 +82,17 @@ internal sealed class EngineSubject
         if (answer.Code != code || !isAnswered || result.IsClean != model.IsClosed || result.UnsentMessages != 0)
             return $"Ended with {result}, answered {answer}, for {model}";
         return null;
+    }
+
+    // Both sides compress on the same terms: the model reads the answers too.
+    private static ConnectionDetails MakeDetails(Terms terms, Dice dice)
+    {
+        if (terms.Deflate == DeflateMode.None)
+            return ConnectionDetails.None;
+        bool resets = terms.Deflate == DeflateMode.NoContextTakeover;
+        var parameters = new DeflateParameters { ServerNoContextTakeover = resets, ClientNoContextTakeover = resets };
+        var options = new PerMessageDeflateOptions { Threshold = dice.Of([0, 10, 1024]), Level = dice.Within(1, 9) };
+        return new ConnectionDetails { Deflate = new DeflateAgreement(terms.Receiver, parameters, options) };
     }
 
     // Pings that come before the first read are kept as long as there is room for half of what is read ahead.

@@ -25,7 +25,7 @@ public sealed class Fuzzer(AssemblerSubject subject, int enginePercent = 0)
             for (int i; (i = Interlocked.Increment(ref next)) < sessions && report.Disagreements.Count < EnoughDisagreements;)
             {
                 Session session = SessionGenerator.Make(seed + i);
-                bool isForEngine = session.Terms.Deflate == DeflateMode.None && new Dice(~session.Seed).Happens(enginePercent);
+                bool isForEngine = new Dice(~session.Seed).Happens(enginePercent);
                 Outcome model = SpecModel.Judge(session.Terms, session.Wire);
                 report.Count(session, model, isForEngine);
                 string? difference = Check(session, model)
@@ -44,7 +44,7 @@ public sealed class Fuzzer(AssemblerSubject subject, int enginePercent = 0)
     public async Task<string?> CheckAsync(Session session)
     {
         string? difference = Check(session, SpecModel.Judge(session.Terms, session.Wire));
-        return difference is null && enginePercent > 0 && session.Terms.Deflate == DeflateMode.None
+        return difference is null && enginePercent > 0
             ? await CheckEngineAsync(new EngineSubject(), session).ConfigureAwait(false)
             : difference;
     }

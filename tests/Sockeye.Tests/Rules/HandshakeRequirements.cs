@@ -93,7 +93,7 @@ internal static class HandshakeRequirements
             "OriginPolicyTests.Check_of_an_origin_allows_the_same_and_the_listed", "OriginPolicyTests.Check_of_two_origins_refuses_even_where_both_are_the_same"),
         new("6455 10.6 TLS", Side.Both, "TLS is there for both roles.", "ServerTlsTests.Server_with_TLS_echoes_refuses_and_says_good_bye",
             "ConnectTests.ConnectAsync_by_TLS_to_a_server_that_is_trusted_echoes"),
-        new("6455 10.7 input", Side.Both, "Whatever comes in the handshake is checked.", "HandshakeProperties.Parsers_given_any_bytes_never_throw",
+        new("6455 10.7 input of the handshake", Side.Both, "Whatever comes in the handshake is checked.", "HandshakeProperties.Parsers_given_any_bytes_never_throw",
             "RefusalTests.Server_given_many_mutated_heads_still_serves", "ServerHandshakeTests.TryEvaluate_of_mutated_heads_never_throws"),
 
         new("9110 7.8 HTTP/1.0", Side.Server, "Upgrade in HTTP/1.0 is not heard.", RequestLine, Refusals),

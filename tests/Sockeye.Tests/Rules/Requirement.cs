@@ -7,15 +7,8 @@ namespace Sockeye.Tests.Rules;
 /// <param name="Tests">The tests, each as <c>Class.Method</c>; none where an entry in docs/deviations.md says why.</param>
 public sealed record Requirement(string Id, Side Who, string What, params string[] Tests)
 {
-    public static IEnumerable<Requirement> All => [.. Handshake, .. Framing, .. Closing, .. Compression];
-
-    private static IEnumerable<Requirement> Handshake => HandshakeRequirements.All;
-
-    private static IEnumerable<Requirement> Framing => FramingRequirements.All;
-
-    private static IEnumerable<Requirement> Closing => ClosingRequirements.All;
-
-    private static IEnumerable<Requirement> Compression => CompressionRequirements.All;
+    public static Requirement[] All { get; } =
+        [.. HandshakeRequirements.All, .. FramingRequirements.All, .. ClosingRequirements.All, .. CompressionRequirements.All];
 
     public override string ToString() => Id;
 }
