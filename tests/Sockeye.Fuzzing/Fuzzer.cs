@@ -28,6 +28,8 @@ public sealed class Fuzzer(AssemblerSubject subject, int enginePercent = 0)
                 bool isForEngine = new Dice(~session.Seed).Happens(enginePercent);
                 Outcome model = SpecModel.Judge(session.Terms, session.Wire);
                 report.Count(session, model, isForEngine);
+                if (model.IsUndecided)
+                    continue;
                 string? difference = Check(session, model)
                     ?? (isForEngine ? await CheckEngineAsync(engine, session).ConfigureAwait(false) : null);
                 if (difference is null)
@@ -43,7 +45,10 @@ public sealed class Fuzzer(AssemblerSubject subject, int enginePercent = 0)
     /// <returns>What differs from the model; null where nothing does.</returns>
     public async Task<string?> CheckAsync(Session session)
     {
-        string? difference = Check(session, SpecModel.Judge(session.Terms, session.Wire));
+        Outcome model = SpecModel.Judge(session.Terms, session.Wire);
+        if (model.IsUndecided)
+            return null;
+        string? difference = Check(session, model);
         return difference is null && enginePercent > 0
             ? await CheckEngineAsync(new EngineSubject(), session).ConfigureAwait(false)
             : difference;
@@ -177,6 +182,8 @@ public sealed class FuzzReport
         if (isForEngine)
             Interlocked.Increment(ref _engineSessions);
         string end = model.Broken.Count > 0 ? model.Broken[0].Rule.ToString() : model.IsClosed ? "Close" : "Open";
+        if (model.IsUndecided)
+            end = "Undecided";
         Tally(end);
         if (session.Terms.Deflate != DeflateMode.None)
             Tally($"{session.Terms.Deflate}, {end}");

@@ -43,6 +43,9 @@ public sealed class Outcome
     /// where the model did.</summary>
     public List<(Rule Rule, int Code)> Broken { get; } = [];
 
+    /// <summary>Gets or sets whether the specification says what becomes of the session, but not when.</summary>
+    public bool IsUndecided { get; set; }
+
     /// <summary>Gets where the frames ended that the model took.</summary>
     public List<int> FrameEnds { get; } = [];
 

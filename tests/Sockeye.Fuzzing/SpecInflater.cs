@@ -41,6 +41,10 @@ internal sealed class SpecInflater(List<byte> history, List<byte> output, System
     /// <summary>Gets whether the bytes are no deflate stream.</summary>
     public bool IsBroken { get; private set; }
 
+    /// <summary>Gets whether there was a code of no symbols where symbols had to follow: zlib reads on for a while, though nothing valid
+    /// can come of it.</summary>
+    public bool IsDoomed { get; private set; }
+
     /// <summary>Gets whether there is more output than there may be.</summary>
     public bool IsTooLong { get; private set; }
 
@@ -122,15 +126,15 @@ internal sealed class SpecInflater(List<byte> history, List<byte> output, System
             ofCodes[CodeLengthOrder[i]] = length;
         }
 
-        // Where it has no symbol at all, each bit stands for a 0, and the block breaks as it has no end.
         var code = new Code(ofCodes);
-        if (!code.IsComplete && !code.IsEmpty)
+        IsDoomed |= code.IsEmpty;
+        if (!code.IsComplete)
             return Wrong;
 
         int[] all = new int[literals + distances];
         for (int i = 0; i < all.Length;)
         {
-            int symbol = code.IsEmpty ? Math.Min(Bits(1), 0) : Read(code);
+            int symbol = Read(code);
             if (symbol < 0)
                 return symbol;
             if (symbol < 16)

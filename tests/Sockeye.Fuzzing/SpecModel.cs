@@ -135,6 +135,7 @@ public sealed class SpecModel
         else
             _inflater.Append(payload);
 
+        _outcome.IsUndecided |= _inflater is { IsDoomed: true };
         // In the order of the bytes of the message: text, then the limit, then where its compressed data goes wrong.
         if (!IsText(isMessageEnd && _inflater is null))
             Break(Rule.TextMustBeUtf8, 1007);
