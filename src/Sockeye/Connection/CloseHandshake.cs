@@ -1,3 +1,4 @@
+using System.Text;
 using Sockeye.Protocol;
 using Sockeye.Transports;
 
@@ -113,8 +114,10 @@ internal sealed class CloseHandshake
                 return;
             _receivedCode = code;
             _receivedReason = reason;
+            // Bytes that are no UTF-8 and were let through have become longer: an answer need not repeat the reason.
+            bool fits = Encoding.UTF8.GetByteCount(reason) <= ClosePayload.MaxReasonBytes;
             if (!_hasBegun)
-                BeginLocked(CloseCause.Peer, CloseInitiator.Peer, code, reason);
+                BeginLocked(CloseCause.Peer, CloseInitiator.Peer, code, fits ? reason : "");
         }
 
         AnswerPeer();
