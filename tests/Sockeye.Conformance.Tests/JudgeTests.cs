@@ -157,7 +157,7 @@ public sealed class JudgeTests
     public void Endpoint_with_one_fault_is_told_so(string fault, string id)
     {
         (_, _, Behavior behavior, CloseBehavior close) = Table.Single(row => row.Fault == fault && row.Id == id);
-        CaseResult result = new CoreHarness(_ => Make(fault)).Play(CaseSelection.Select(CaseCatalog.Full, id)[0]);
+        CaseResult result = new CoreHarness((_, _) => Make(fault)).Play(CaseSelection.Select(CaseCatalog.Full, id)[0]);
 
         Assert.True((behavior, close) == (result.Behavior, result.BehaviorClose), $"{result.Behavior} {result.BehaviorClose}\n{result}\n{string.Join('\n', result.Log)}");
     }

@@ -31,6 +31,18 @@ public sealed class ServerTests
     }
 
     [Fact]
+    public async Task Our_server_passes_the_compressed_cases_strictly()
+    {
+        await using WebSocketServer server = await StartAsync("ws");
+        var harness = new ServerHarness($"ws://localhost:{((IPEndPoint)server.EndPoints[0]).Port}/") { Patience = Patience };
+        IReadOnlyList<ConformanceCase> cases = CaseSelection.Select(CaseCatalog.Short, "12.*,13.*");
+        IReadOnlyList<CaseResult> results = await SuiteRunner.RunAsync(harness, cases, SuiteRunner.DefaultParallelism);
+
+        Assert.All(results, result => Assert.True(result is { IsStrict: true, Behavior: Behavior.Ok }, result.ToString()));
+        Assert.All(results, result => Assert.StartsWith("permessage-deflate", result.Deflate, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Report_is_written_and_read_again()
     {
         await using WebSocketServer server = await StartAsync("ws");
@@ -93,7 +105,7 @@ public sealed class ServerTests
         {
             await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
                 await socket.SendAsync(message, cancel);
-        });
+        }, new() { PerMessageDeflate = PerMessageDeflateOptions.Default });
         await server.StartAsync();
         return server;
     }

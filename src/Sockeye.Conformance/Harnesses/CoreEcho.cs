@@ -1,4 +1,5 @@
 using System.Buffers;
+using Sockeye.Compression;
 using Sockeye.Protocol;
 
 namespace Sockeye.Conformance;
@@ -6,9 +7,12 @@ namespace Sockeye.Conformance;
 /// <summary>The protocol core with the least that makes it an echo endpoint: messages and pings are answered, Close is answered, and what
 /// is not allowed ends the connection.</summary>
 /// <param name="role">The role of the endpoint.</param>
-internal sealed class CoreEcho(Role role) : ICoreEndpoint
+/// <param name="deflate">What was agreed on for permessage-deflate; null for none.</param>
+internal sealed class CoreEcho(Role role, DeflateAgreement? deflate) : ICoreEndpoint
 {
-    private readonly MessageAssembler _assembler = new(role, new ProtocolLimits { MaxMessageSize = 64 * 1024 * 1024 });
+    private readonly MessageAssembler _assembler =
+        new(role, new ProtocolLimits { MaxMessageSize = 64 * 1024 * 1024 }, pool: null, deflate?.CreateInflater());
+    private readonly MessageDeflater? _deflater = deflate?.CreateDeflater();
     private readonly byte[] _head = new byte[FrameHeader.MaxSize];
     private int _headLength;
     private uint _mask;
@@ -44,7 +48,11 @@ internal sealed class CoreEcho(Role role) : ICoreEndpoint
             ArrayPool<byte>.Shared.Return(joined);
     }
 
-    public void Dispose() => _assembler.Dispose();
+    public void Dispose()
+    {
+        _assembler.Dispose();
+        _deflater?.Dispose();
+    }
 
     private void Answer(in ReceivedEvent received, Span<byte> block, IBufferWriter<byte> output)
     {
@@ -54,7 +62,7 @@ internal sealed class CoreEcho(Role role) : ICoreEndpoint
         switch (received.Kind)
         {
             case ReceivedEventKind.Text or ReceivedEventKind.Binary:
-                Write(output, (Opcode)received.Kind, payload);
+                Echo(output, (Opcode)received.Kind, payload);
                 if (received.Gathered is not null)
                     ArrayPool<byte>.Shared.Return(received.Gathered);
                 break;
@@ -73,6 +81,25 @@ internal sealed class CoreEcho(Role role) : ICoreEndpoint
             default:
                 break; // a pong asks for nothing
         }
+    }
+
+    private void Echo(IBufferWriter<byte> output, Opcode opcode, ReadOnlySpan<byte> message)
+    {
+        if (_deflater is null)
+        {
+            Write(output, opcode, message);
+            return;
+        }
+
+        var compressed = new OutputArray(ArrayPool<byte>.Shared, 256);
+        _deflater.Compress(message, ref compressed, endsMessage: true);
+        // FIN, RSV1 and the opcode are in the first byte of the frame.
+        var frame = new ArrayBufferWriter<byte>(compressed.Length + FrameHeader.MaxSize);
+        Write(frame, opcode, compressed.Written);
+        compressed.Return();
+        ReadOnlySpan<byte> plain = frame.WrittenSpan;
+        output.Write([(byte)(plain[0] | 0x40)]);
+        output.Write(plain[1..]);
     }
 
     private void Write(IBufferWriter<byte> output, Opcode opcode, ReadOnlySpan<byte> payload) =>

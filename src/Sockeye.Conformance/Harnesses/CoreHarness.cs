@@ -1,4 +1,5 @@
 using System.Buffers;
+using Sockeye.Compression;
 using Sockeye.Protocol;
 
 namespace Sockeye.Conformance;
@@ -19,11 +20,12 @@ internal interface ICoreEndpoint : IDisposable
 /// same at every run.</summary>
 internal sealed class CoreHarness : IHarness
 {
-    private readonly Func<Role, ICoreEndpoint> _make;
+    private readonly Func<Role, DeflateAgreement?, ICoreEndpoint> _make;
 
     /// <summary>Makes the harness.</summary>
     /// <param name="make">Makes an endpoint of a role; the protocol core with a minimal echo where null.</param>
-    public CoreHarness(Func<Role, ICoreEndpoint>? make = null) => _make = make ?? (static role => new CoreEcho(role));
+    public CoreHarness(Func<Role, DeflateAgreement?, ICoreEndpoint>? make = null) =>
+        _make = make ?? (static (role, deflate) => new CoreEcho(role, deflate));
 
     /// <summary>Gets the role of the endpoint.</summary>
     public Role EndpointRole { get; init; } = Role.Server;
@@ -31,23 +33,43 @@ internal sealed class CoreHarness : IHarness
     /// <summary>Gets how many bytes the endpoint gets at a time; 0 gives it each write whole.</summary>
     public int SegmentSize { get; init; }
 
+    /// <summary>Gets how the endpoint compresses; null declines to.</summary>
+    public PerMessageDeflateOptions? Deflate { get; init; }
+
     public Task<CaseResult> PlayAsync(ConformanceCase testCase, CancellationToken cancel) => Task.FromResult(Play(testCase));
 
     public CaseResult Play(ConformanceCase testCase)
     {
-        if (testCase.Deflate is not null)
+        DeflateAgreement? agreement = null;
+        if (testCase.Deflate is not null && !TryNegotiate(testCase.Deflate, out agreement))
             return CaseResult.Of(testCase, new Transcript { IsDeclined = true });
 
         uint mask = 0;
         var settings = new PlaySettings
         {
             Role = EndpointRole == Role.Server ? Role.Client : Role.Server,
+            Deflate = agreement?.Parameters,
             NextMask = () => mask += 0x9E3779B9,
         };
         using var play = new CasePlay(testCase, settings);
-        using ICoreEndpoint endpoint = _make(EndpointRole);
+        using ICoreEndpoint endpoint = _make(EndpointRole, agreement);
         TimeSpan now = Run(play, endpoint);
         return CaseResult.Of(testCase, play.Transcript, now, play.Log.Entries);
+    }
+
+    /// <summary>Offers and accepts without a head to carry it.</summary>
+    private bool TryNegotiate(DeflateTerms terms, out DeflateAgreement? agreement)
+    {
+        agreement = null;
+        if (EndpointRole == Role.Server)
+        {
+            agreement = DeflateAgreement.Accept(terms.Offers, Deflate, out ExtensionOffer? accepted);
+            return accepted is not null && terms.TryAgree([accepted], out _, out _);
+        }
+
+        return Deflate is not null
+            && terms.TryAccept([DeflateAgreement.Offer(Deflate)], out _, out ExtensionOffer? response)
+            && DeflateAgreement.TryAgree([response], Deflate, out agreement, out _);
     }
 
     private TimeSpan Run(CasePlay play, ICoreEndpoint endpoint)

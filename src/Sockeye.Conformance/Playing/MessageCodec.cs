@@ -14,13 +14,9 @@ internal sealed class MessageCodec(Role role, DeflateParameters agreed) : IDispo
     private const int MemoryLevel = 8;
     private const int Largest = 64 * 1024 * 1024;
 
-    private readonly MessageDeflater _deflater = new(
-        Codecs.Shared.Deflaters(new DeflaterSettings(Level, agreed.WindowBits(role), MemoryLevel, Strategy: 0)),
-        keepsContext: !agreed.HasNoContextTakeover(role));
-
-    private readonly MessageInflater _inflater = new(
-        Codecs.Shared.Inflaters, keepsContext: !agreed.HasNoContextTakeover(role == Role.Client ? Role.Server : Role.Client));
-
+    private readonly Role _peer = role == Role.Client ? Role.Server : Role.Client;
+    private readonly NativeDeflater _deflater = new(new DeflaterSettings(Level, agreed.WindowBits(role), MemoryLevel, Strategy: 0));
+    private readonly NativeInflater _inflater = new();
     private OutputArray _compressed = new(ArrayPool<byte>.Shared, 4096);
     private OutputArray _inflated = new(ArrayPool<byte>.Shared, 4096);
 
@@ -28,8 +24,14 @@ internal sealed class MessageCodec(Role role, DeflateParameters agreed) : IDispo
     /// <returns>The compressed bytes, valid until the next message.</returns>
     public ReadOnlySpan<byte> Compress(ReadOnlySpan<byte> message)
     {
+        if (message.IsEmpty)
+            return EmptyMessage;
+
         _compressed.Shorten(_compressed.Length);
-        _deflater.Compress(message, ref _compressed, endsMessage: true);
+        _deflater.Compress(message, ref _compressed);
+        _compressed.Shorten(Deflater.TailSize);
+        if (agreed.HasNoContextTakeover(role))
+            _deflater.Reset();
         return _compressed.Written;
     }
 
@@ -41,9 +43,24 @@ internal sealed class MessageCodec(Role role, DeflateParameters agreed) : IDispo
     {
         _inflated.Shorten(_inflated.Length);
         message = default;
-        if (!TryInflate(compressed) || !_inflater.TryEndMessage())
-            return false;
+        bool isRoomFull;
+        do
+        {
+            if (_inflated.Room.IsEmpty)
+                _inflated.Grow();
+            int room = _inflated.Room.Length;
+            if (!_inflater.TryInflate(compressed, _inflated.Room, out int consumed, out int written))
+                return false;
+            _inflated.Advance(written);
+            compressed = compressed[consumed..];
+            isRoomFull = written == room;
+        }
+        while (isRoomFull && _inflated.Length <= Largest);
 
+        if (isRoomFull || !_inflater.TryEndMessage())
+            return false;
+        if (agreed.HasNoContextTakeover(_peer))
+            _inflater.Reset();
         message = _inflated.Written;
         return true;
     }
@@ -56,23 +73,6 @@ internal sealed class MessageCodec(Role role, DeflateParameters agreed) : IDispo
         _inflated.Return();
     }
 
-    private bool TryInflate(ReadOnlySpan<byte> source)
-    {
-        while (true)
-        {
-            if (_inflated.Room.IsEmpty)
-                _inflated.Grow();
-            int room = _inflated.Room.Length;
-            if (!_inflater.TryInflate(source, _inflated.Room, out int consumed, out int written))
-                return false;
-            _inflated.Advance(written);
-            source = source[consumed..];
-            if (_inflated.Length > Largest)
-                return false;
-            if (source.IsEmpty && written < room)
-                return true;
-            if (consumed == 0 && written == 0)
-                return false;
-        }
-    }
+    // The beginning of an empty block, of which the rest is left away (RFC 7692, section 7.2.3.6).
+    private static ReadOnlySpan<byte> EmptyMessage => [0x00];
 }
