@@ -1,55 +1,77 @@
 using System.CommandLine;
-using System.Diagnostics;
+using System.Net.Security;
 using Sockeye.Conformance;
 
 namespace Sockeye.Cli;
 
-/// <summary><c>sockeye conform</c>: plays the conformance cases against an echo server, and says which it passes.</summary>
+/// <summary><c>sockeye conform</c>: judges echo servers and echo clients by the conformance cases, or puts our own client through them.
+/// </summary>
 internal static class ConformCommand
 {
     public static Command Create()
     {
-        var url = new Argument<string>("url") { Description = "The echo server to judge, such as ws://localhost:9001." };
+        var url = new Argument<string?>("url") { Description = "The echo server to judge, such as ws://localhost:9001.", Arity = ArgumentArity.ZeroOrOne };
+        var listen = new Option<int?>("--listen") { Description = "Judges clients instead: listens on this port; 0 takes any free one." };
+        var drive = new Option<string?>("--drive") { Description = "Puts the client of this library through a server that judges clients, such as ws://localhost:9001." };
         var cases = new Option<string?>("--cases") { Description = "The cases to play: '1.*,5.19'. All of them where it is not given." };
         var isShort = new Option<bool>("--short")
         {
             Description = $"Sends {CaseCatalog.ShortMessages} messages in each case of groups 12 and 13, instead of {CaseCatalog.FullMessages}.",
         };
-        var parallel = new Option<int>("--parallel")
+        var parallel = new Option<int?>("--parallel")
         {
-            Description = "How many cases to play at a time.",
-            DefaultValueFactory = _ => SuiteRunner.DefaultParallelism,
+            Description = $"How many cases to play at a time; {SuiteRunner.DefaultParallelism} where it is not given, and 1 with --drive.",
         };
-        var json = new Option<FileInfo?>("--json") { Description = "Writes the report, with the events of each case, to this file." };
         var isStrict = new Option<bool>("--strict") { Description = "Takes what is only tolerated (NON-STRICT) as failed." };
-        var authorities = new Option<FileInfo?>("--cacert") { Description = "PEM certificates to trust instead of the system's." };
-        var command = new Command("conform", "Judges an echo server by the 517 cases of the conformance suite.")
+        var json = new Option<FileInfo?>("--json") { Description = "Writes the report, with the events of each case, to this file." };
+        var html = new Option<FileInfo?>("--html") { Description = "Writes the report for people to this file." };
+        var junit = new Option<FileInfo?>("--junit") { Description = "Writes the report for build servers, as JUnit XML, to this file." };
+        var host = new Option<string>("--host") { Description = "With --listen: the address to listen on.", DefaultValueFactory = _ => "127.0.0.1" };
+        var certificate = new Option<FileInfo?>("--cert") { Description = "With --listen: a certificate with its key, PFX or PEM: serves wss." };
+        var isOnce = new Option<bool>("--once") { Description = "With --listen: ends with the first report that a client asks for." };
+        var agent = new Option<string>("--agent") { Description = "With --drive: the name to report under.", DefaultValueFactory = _ => "Sockeye" };
+        var authorities = new Option<FileInfo?>("--ca", "--cacert") { Description = "PEM certificates to trust instead of the system's." };
+        var isInsecure = new Option<bool>("--insecure") { Description = "Trusts any certificate." };
+        var command = new Command("conform", "Judges echo servers and echo clients by the cases of the conformance suite.")
         {
-            url, cases, isShort, parallel, json, isStrict, authorities,
+            url, listen, drive, cases, isShort, parallel, isStrict, json, html, junit, host, certificate, isOnce, agent, authorities, isInsecure,
         };
         parallel.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int>() < 1)
+            if (result.GetValueOrDefault<int?>() < 1)
                 result.AddError("--parallel must be at least 1.");
+        });
+        command.Validators.Add(result =>
+        {
+            bool[] modes = [result.GetValue(url) is not null, result.GetResult(listen) is not null, result.GetResult(drive) is not null];
+            if (modes.Count(isGiven => isGiven) != 1)
+                result.AddError("Say who is judged: the URL of a server, --listen PORT for clients, or --drive URL for the client of this library.");
         });
         command.SetAction(async (parsed, cancel) =>
         {
             try
             {
-                IReadOnlyList<ConformanceCase> selected =
-                    CaseSelection.Select(parsed.GetValue(isShort) ? CaseCatalog.Short : CaseCatalog.Full, parsed.GetValue(cases));
-                var harness = new ServerHarness(parsed.GetValue(url)!)
+                var run = new ConformRun
                 {
-                    Tls = parsed.GetValue(authorities) is { } file ? TrustedAuthorities.Load(file.FullName) : null,
+                    Cases = CaseSelection.Select(parsed.GetValue(isShort) ? CaseCatalog.Short : CaseCatalog.Full, parsed.GetValue(cases)),
+                    MessagesPerCase = parsed.GetValue(isShort) ? CaseCatalog.ShortMessages : CaseCatalog.FullMessages,
+                    IsStrict = parsed.GetValue(isStrict),
+                    Json = parsed.GetValue(json),
+                    Html = parsed.GetValue(html),
+                    JUnit = parsed.GetValue(junit),
                 };
-                await harness.ProbeAsync(cancel);
-                SuiteReport report = await RunAsync(
-                    harness, parsed.GetValue(url)!, selected, parsed.GetValue(parallel), parsed.GetValue(isShort), cancel);
-                ConformSummary.Print(report);
-                if (parsed.GetValue(json) is { } target)
-                    await SaveAsync(report, target, cancel);
-                int failed = report.Count(Outcome.Failed) + (parsed.GetValue(isStrict) ? report.Count(Outcome.NonStrict) : 0);
-                return failed > 0 ? 1 : 0;
+                int? atATime = parsed.GetValue(parallel);
+                if (parsed.GetValue(listen) is { } port)
+                {
+                    return await ConformListening.RunAsync(
+                        run, ServerOptions.Create(parsed.GetValue(host)!, port, parsed.GetValue(certificate), null), parsed.GetValue(isOnce), cancel);
+                }
+
+                SslClientAuthenticationOptions? tls = TrustedAuthorities.Options(parsed.GetValue(authorities), parsed.GetValue(isInsecure));
+                if (parsed.GetValue(drive) is { } server)
+                    return await ConformDriving.RunAsync(new ClientDriver(server, parsed.GetValue(agent)!, new() { Tls = tls }), atATime ?? 1, cancel);
+                var harness = new ServerHarness(parsed.GetValue(url)!) { Tls = tls };
+                return await run.JudgeServerAsync(harness, parsed.GetValue(url)!, atATime ?? SuiteRunner.DefaultParallelism, cancel);
             }
             catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException)
             {
@@ -62,29 +84,5 @@ internal static class ConformCommand
             }
         });
         return command;
-    }
-
-    private static async Task<SuiteReport> RunAsync(
-        ServerHarness harness, string url, IReadOnlyList<ConformanceCase> cases, int parallelism, bool isShort, CancellationToken cancel)
-    {
-        DateTimeOffset started = DateTimeOffset.Now;
-        var watch = Stopwatch.StartNew();
-        IReadOnlyList<CaseResult> results = await ConformSummary.ShowProgressAsync(
-            cases.Count, finished => SuiteRunner.RunAsync(harness, cases, parallelism, finished, cancel));
-        return new SuiteReport
-        {
-            Subject = url,
-            Role = "server",
-            MessagesPerCase = isShort ? CaseCatalog.ShortMessages : CaseCatalog.FullMessages,
-            Started = started,
-            Seconds = Math.Round(watch.Elapsed.TotalSeconds, 3),
-            Cases = results,
-        };
-    }
-
-    private static async Task SaveAsync(SuiteReport report, FileInfo target, CancellationToken cancel)
-    {
-        await using FileStream file = target.Create();
-        await ReportJson.WriteAsync(file, report, cancel);
     }
 }

@@ -7,9 +7,12 @@ namespace Sockeye.Cli;
 /// <summary>Shows a conformance run in the terminal: a bar while it lasts, and the sums at its end.</summary>
 internal static class ConformSummary
 {
-    /// <summary>Runs something that tells each case as it is finished, and shows how far it is.</summary>
-    public static async Task<IReadOnlyList<CaseResult>> ShowProgressAsync(
-        int cases, Func<Action<CaseResult>, Task<IReadOnlyList<CaseResult>>> run)
+    /// <summary>Runs something that tells each result as it comes, and shows how far it is.</summary>
+    public static Task<T> ShowProgressAsync<T>(int cases, Func<Action<CaseResult>, Task<T>> run) =>
+        ShowProgressAsync(cases, show => run(result => show(result.Outcome == Outcome.Failed)));
+
+    /// <summary>Runs something that tells of each case that is finished whether it has failed, and shows how far it is.</summary>
+    public static async Task<T> ShowProgressAsync<T>(int cases, Func<Action<bool>, Task<T>> run)
     {
         // Where nobody looks, a bar is noise.
         if (Console.IsOutputRedirected)
@@ -21,9 +24,9 @@ internal static class ConformSummary
             {
                 ProgressTask bar = context.AddTask("Cases", maxValue: cases);
                 int failed = 0;
-                return await run(result =>
+                return await run(hasFailed =>
                 {
-                    failed += result.Outcome == Outcome.Failed ? 1 : 0;
+                    failed += hasFailed ? 1 : 0;
                     bar.Increment(1);
                     bar.Description = $"{bar.Value:0}/{cases}, {failed} failed";
                 });
@@ -57,6 +60,8 @@ internal static class ConformSummary
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{report.Cases.Count} cases in {report.Seconds:0.0} s: {report.Count(Outcome.Passed)} passed, {report.Count(Outcome.NonStrict)} non-strict, "
                 + $"{report.Count(Outcome.Failed)} failed, {report.Count(Outcome.Unimplemented)} unimplemented"));
+        if (report.Missing.Count > 0)
+            Console.WriteLine($"{report.Missing.Count} cases were not played: {string.Join(", ", report.Missing)}");
     }
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);

@@ -84,30 +84,19 @@ internal sealed class ServerHarness : IHarness
                 Extensions = testCase.Deflate?.Offers ?? [],
             };
             await link.Stream.WriteAsync(handshake.CreateRequest().ToBytes(), cancel).ConfigureAwait(false);
-            byte[] received = new byte[HandshakeLimits.Default.MaxHeadBytes];
-            var scanner = new HeadScanner();
-            int length = 0;
-            int headLength;
-            HandshakeFault? fault;
-            while (!scanner.TryFindEnd(received.AsSpan(0, length), out headLength, out fault) && fault is null)
-            {
-                int count = await link.Stream.ReadAsync(received.AsMemory(length), cancel).ConfigureAwait(false);
-                if (count == 0)
-                    throw new IOException("the server ended the connection within the opening handshake");
-                length += count;
-            }
-
+            ReceivedHead head = await ReceivedHead.ReadAsync(link.Stream, cancel).ConfigureAwait(false);
+            HandshakeFault? fault = head.Fault;
             DeflateParameters? agreed = null;
             HandshakeAgreement? agreement = null;
             string? why = null;
             if (fault is null
-                && ResponseHead.TryParse(received.AsSpan(0, headLength), out ResponseHead? response, out fault)
+                && ResponseHead.TryParse(head.Bytes.Span, out ResponseHead? response, out fault)
                 && handshake.TryAccept(response, out agreement, out fault))
             {
                 testCase.Deflate?.TryAgree(agreement.Extensions, out agreed, out why);
             }
 
-            return new Opening(link, received.AsMemory(headLength..length), fault?.ToString() ?? why, agreed,
+            return new Opening(link, head.Beyond, fault?.ToString() ?? why, agreed,
                 agreement?.Extensions is { Count: > 0 } extensions ? ExtensionHeader.Format(extensions) : null);
         }
         catch

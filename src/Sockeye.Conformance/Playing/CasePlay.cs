@@ -144,7 +144,7 @@ internal sealed class CasePlay : IDisposable
         _now = now;
         while (!IsOver && _receiver.TryReadFrame(ref bytes))
         {
-            Log.AddFrame(now, LogKind.Received, _receiver.Frame, _receiver.FrameStart);
+            Log.AddFrame(now, LogKind.Received, _receiver.Frame, _receiver.FrameHead, _receiver.FrameStart);
             if (_receiver.TryTake(out Opcode opcode, out ReadOnlySpan<byte> payload))
                 Take(opcode, payload);
         }
@@ -182,7 +182,7 @@ internal sealed class CasePlay : IDisposable
             GiveUp("The endpoint did not answer Close in time.");
         if (_dropDue <= now && !IsOver)
         {
-            _isDroppedBySuite = true;
+            _isDroppedBySuite = _settings.Role == Role.Client; // a client may wait for the server to end TCP (RFC 6455, section 7.1.1)
             GiveUp("The endpoint did not end TCP after the closing handshake.");
         }
     }
@@ -229,7 +229,7 @@ internal sealed class CasePlay : IDisposable
                 break;
             case SendHeader header:
                 FrameHeader begun = _encoder.WriteHeader(_output, header);
-                Log.AddFrame(_now, LogKind.Sent, begun, default, " (the payload follows in pieces)");
+                Log.AddFrame(_now, LogKind.Sent, begun, _encoder.Head, default, " (the payload follows in pieces)");
                 break;
             case SendPiece piece:
                 _encoder.WritePiece(_output, piece.Piece);
@@ -260,7 +260,7 @@ internal sealed class CasePlay : IDisposable
         FrameHeader header = _encoder.Write(_output, frame);
         string chop = frame.Chop == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" (in chops of {frame.Chop})");
         byte[] start = header.Opcode == Opcode.Close ? frame.Payload.ToArray() : frame.Payload.Start;
-        Log.AddFrame(_now, LogKind.Sent, header, start, chop);
+        Log.AddFrame(_now, LogKind.Sent, header, _encoder.Head, start, chop);
     }
 
     private void Send(SendMessage message)
@@ -277,7 +277,7 @@ internal sealed class CasePlay : IDisposable
             ReadOnlySpan<byte> fragment = rest[..Math.Min(most, rest.Length)];
             rest = rest[fragment.Length..];
             FrameHeader header = _encoder.Write(_output, opcode, rest.IsEmpty, fragment, isCompressed);
-            Log.AddFrame(_now, LogKind.Sent, header, fragment);
+            Log.AddFrame(_now, LogKind.Sent, header, _encoder.Head, fragment);
             opcode = Opcode.Continuation;
             isCompressed = false;
         }

@@ -12,9 +12,15 @@ internal sealed class FrameEncoder(Role role, Func<uint> nextMask)
     private const int FinBit = 0x80;
     private const int MaskBit = 0x80;
 
+    private readonly byte[] _head = new byte[FrameHeader.MaxSize];
+    private int _headSize;
+
     // The frame of which the payload is sent in pieces.
     private uint _pieceMask;
     private int _piecePhase;
+
+    /// <summary>Gets the bytes of the header that was written last, for the log.</summary>
+    public ReadOnlySpan<byte> Head => _head.AsSpan(0, _headSize);
 
     /// <summary>Writes a frame.</summary>
     /// <returns>Its header.</returns>
@@ -95,8 +101,10 @@ internal sealed class FrameEncoder(Role role, Func<uint> nextMask)
         return size;
     }
 
-    private static FrameHeader Read(ReadOnlySpan<byte> head)
+    private FrameHeader Read(ReadOnlySpan<byte> head)
     {
+        head.CopyTo(_head);
+        _headSize = head.Length;
         FrameReader.TryReadHeader(head, out FrameHeader header);
         return header;
     }

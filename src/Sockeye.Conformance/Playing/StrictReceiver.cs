@@ -33,6 +33,9 @@ internal sealed class StrictReceiver(Role role, MessageCodec? codec)
     /// <summary>Gets the frame that was read last, for the log.</summary>
     public FrameHeader Frame => _frame;
 
+    /// <summary>Gets the bytes of its header, for the log.</summary>
+    public ReadOnlySpan<byte> FrameHead => _head.AsSpan(0, _frame.Size);
+
     /// <summary>Gets the first bytes of its payload, for the log.</summary>
     public ReadOnlySpan<byte> FrameStart => _frame.IsControl
         ? _control.AsSpan(0, _taken)

@@ -17,6 +17,12 @@ internal sealed record CaseResult
     /// <summary>Gets where the rule stands.</summary>
     public required string Section { get; init; }
 
+    /// <summary>Gets what the endpoint must do.</summary>
+    public string Expected { get; init; } = "";
+
+    /// <summary>Gets how the connection must end.</summary>
+    public string ExpectedClose { get; init; } = "";
+
     /// <summary>Gets the sum of both ratings.</summary>
     public required Outcome Outcome { get; init; }
 
@@ -62,6 +68,8 @@ internal sealed record CaseResult
             Group = testCase.Group,
             Title = testCase.Title,
             Section = testCase.Section,
+            Expected = ExpectationText.Describe(testCase),
+            ExpectedClose = ExpectationText.DescribeClose(testCase),
             Outcome = verdict.Outcome,
             Behavior = verdict.Behavior,
             Explanation = verdict.Explanation,

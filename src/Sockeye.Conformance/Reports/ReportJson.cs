@@ -12,6 +12,10 @@ namespace Sockeye.Conformance;
 [JsonSerializable(typeof(SuiteReport))]
 internal sealed partial class ReportJson : JsonSerializerContext
 {
+    /// <summary>Gets the name of a rating, such as <c>NON-STRICT</c>.</summary>
+    public static string NameOf<T>(T rating)
+        where T : struct, Enum => JsonSerializer.SerializeToElement(rating, Default.Options.GetTypeInfo(typeof(T))).GetString()!;
+
     public static Task WriteAsync(Stream stream, SuiteReport report, CancellationToken cancel) =>
         JsonSerializer.SerializeAsync(stream, report, Default.SuiteReport, cancel);
 

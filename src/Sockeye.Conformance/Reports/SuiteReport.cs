@@ -30,6 +30,9 @@ internal sealed record SuiteReport
     /// <summary>Gets the results, in the order of the cases.</summary>
     public required IReadOnlyList<CaseResult> Cases { get; init; }
 
+    /// <summary>Gets the numbers of the cases that a client could have asked for and did not.</summary>
+    public IReadOnlyList<string> Missing { get; init; } = [];
+
     /// <summary>Counts the cases that ended so.</summary>
     public int Count(Outcome outcome) => Cases.Count(one => one.Outcome == outcome);
 }
