@@ -41,7 +41,7 @@ var fuzzer = new Fuzzer(new AssemblerSubject(), enginePercent);
 FuzzReport report = await fuzzer.RunAsync(seed, sessions);
 Console.WriteLine(await fuzzer.DescribeAsync(report));
 (IReadOnlyList<string> differences, IReadOnlyDictionary<int, int> answers) = HandshakeFuzzer.Run(seed, sessions);
-Console.WriteLine($"{answers.Values.Sum()} requests to upgrade, {differences.Count} disagreements");
+Console.WriteLine($"As many requests to upgrade, {differences.Count} disagreements");
 foreach (string difference in differences)
     Console.WriteLine(difference);
 if (isVerbose)
