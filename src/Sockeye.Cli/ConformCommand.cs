@@ -30,16 +30,26 @@ internal static class ConformCommand
         var certificate = new Option<FileInfo?>("--cert") { Description = "With --listen: a certificate with its key, PFX or PEM: serves wss." };
         var isOnce = new Option<bool>("--once") { Description = "With --listen: ends with the first report that a client asks for." };
         var agent = new Option<string>("--agent") { Description = "With --drive: the name to report under.", DefaultValueFactory = _ => "Sockeye" };
+        var patience = new Option<double>("--patience")
+        {
+            Description = "Stretches pauses and limits of time by this factor, for slow machines.",
+            DefaultValueFactory = _ => 1,
+        };
         var authorities = new Option<FileInfo?>("--ca", "--cacert") { Description = "PEM certificates to trust instead of the system's." };
         var isInsecure = new Option<bool>("--insecure") { Description = "Trusts any certificate." };
         var command = new Command("conform", "Judges echo servers and echo clients by the cases of the conformance suite.")
         {
-            url, listen, drive, cases, isShort, parallel, isStrict, json, html, junit, host, certificate, isOnce, agent, authorities, isInsecure,
+            url, listen, drive, cases, isShort, parallel, isStrict, json, html, junit, host, certificate, isOnce, agent, patience, authorities, isInsecure,
         };
         parallel.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int?>() < 1)
                 result.AddError("--parallel must be at least 1.");
+        });
+        patience.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double>() is not (>= 1 and <= 1000))
+                result.AddError("--patience is a factor of 1 to 1000.");
         });
         command.Validators.Add(result =>
         {
@@ -56,6 +66,7 @@ internal static class ConformCommand
                     Cases = CaseSelection.Select(parsed.GetValue(isShort) ? CaseCatalog.Short : CaseCatalog.Full, parsed.GetValue(cases)),
                     MessagesPerCase = parsed.GetValue(isShort) ? CaseCatalog.ShortMessages : CaseCatalog.FullMessages,
                     IsStrict = parsed.GetValue(isStrict),
+                    Patience = parsed.GetValue(patience),
                     Json = parsed.GetValue(json),
                     Html = parsed.GetValue(html),
                     JUnit = parsed.GetValue(junit),
@@ -70,7 +81,7 @@ internal static class ConformCommand
                 SslClientAuthenticationOptions? tls = TrustedAuthorities.Options(parsed.GetValue(authorities), parsed.GetValue(isInsecure));
                 if (parsed.GetValue(drive) is { } server)
                     return await ConformDriving.RunAsync(new ClientDriver(server, parsed.GetValue(agent)!, new() { Tls = tls }), atATime ?? 1, cancel);
-                var harness = new ServerHarness(parsed.GetValue(url)!) { Tls = tls };
+                var harness = new ServerHarness(parsed.GetValue(url)!) { Tls = tls, Patience = run.Patience };
                 return await run.JudgeServerAsync(harness, parsed.GetValue(url)!, atATime ?? SuiteRunner.DefaultParallelism, cancel);
             }
             catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException)

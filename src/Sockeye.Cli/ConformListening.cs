@@ -15,6 +15,7 @@ internal static class ConformListening
         {
             Tls = options.Tls,
             MessagesPerCase = run.MessagesPerCase,
+            Patience = run.Patience,
             Finished = result => finished?.Invoke(result),
             Failed = why => Console.Error.WriteLine(TerminalText.Escape(why)),
         };
