@@ -4,7 +4,7 @@ using System.Diagnostics;
 
 namespace Sockeye.Testing;
 
-/// <summary>An array pool that counts what is out, poisons what comes back, and notices an array that comes back twice.</summary>
+/// <summary>Row V42 of the attack catalogue, under every test of a connection: an array pool that counts what is out, poisons what comes back, and notices an array that comes back twice.</summary>
 /// <param name="trace">Whether to keep the stack of each rent, which is what a rent mostly costs.</param>
 internal sealed class CountingPool(bool trace = true) : ArrayPool<byte>
 {

@@ -57,20 +57,13 @@ public static class FrameWriter
     /// <param name="payload">The payload; at most 125 bytes for a control frame.</param>
     /// <param name="isFinal">Whether the frame is the last of its message.</param>
     /// <param name="maskKey">The mask key of a client's frame, null for a server's.</param>
-    /// <exception cref="ArgumentException">A control frame is fragmented or longer than 125 bytes.</exception>
+    /// <exception cref="ArgumentException">The opcode has more than four bits, or a control frame is fragmented or longer than 125
+    /// bytes.</exception>
     public static void WriteFrame(
         IBufferWriter<byte> destination, Opcode opcode, ReadOnlySpan<byte> payload, bool isFinal = true, uint? maskKey = null)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        if (opcode >= Opcode.Close && !isFinal)
-            throw new ArgumentException("A control frame cannot be fragmented (RFC 6455, section 5.4).", nameof(isFinal));
-        if (opcode >= Opcode.Close && payload.Length > FrameHeader.MaxControlPayload)
-        {
-            throw new ArgumentException(
-                $"A control frame carries at most {FrameHeader.MaxControlPayload} bytes (RFC 6455, section 5.5); this payload has {payload.Length}.",
-                nameof(payload));
-        }
-
+        ThrowIfInvalid(opcode, payload.Length, isFinal);
         Span<byte> span = destination.GetSpan(GetHeaderSize(payload.Length, maskKey.HasValue) + payload.Length);
         int size;
         if (maskKey is { } key)
@@ -85,6 +78,21 @@ public static class FrameWriter
         }
 
         destination.Advance(size + payload.Length);
+    }
+
+    /// <summary>Throws unless a frame may be written.</summary>
+    internal static void ThrowIfInvalid(Opcode opcode, int payloadLength, bool isFinal)
+    {
+        if ((byte)opcode > 0x0F)
+            throw new ArgumentOutOfRangeException(nameof(opcode), opcode, "An opcode has four bits (RFC 6455, section 5.2).");
+        if (opcode >= Opcode.Close && !isFinal)
+            throw new ArgumentException("A control frame cannot be fragmented (RFC 6455, section 5.4).", nameof(isFinal));
+        if (opcode >= Opcode.Close && payloadLength > FrameHeader.MaxControlPayload)
+        {
+            throw new ArgumentException(
+                $"A control frame carries at most {FrameHeader.MaxControlPayload} bytes (RFC 6455, section 5.5); this payload has {payloadLength}.",
+                "payload");
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Sockeye.Compression;
 using Sockeye.Diagnostics;
@@ -32,22 +31,75 @@ public static class WebSocketClient
         Uri uri, WebSocketClientOptions? options = null, CancellationToken cancellationToken = default) =>
         ConnectAsync(WebSocketUri.Parse(uri), options ?? WebSocketClientOptions.Default, cancellationToken);
 
+    /// <summary>Opens a WebSocket connection over a stream that leads to the server already: a tunnel, a pipe, a Unix socket.</summary>
+    /// <param name="stream">A stream that reads and writes. What the method returns owns it and disposes it in the end; where the
+    /// method throws, it has disposed it. Reading must return what has arrived without waiting for more.</param>
+    /// <param name="uri">The address, for <c>Host</c> and the target alone: TLS, where there is to be any, is below the stream.</param>
+    /// <param name="options">How to connect; <see cref="WebSocketClientOptions.Default"/> where null. Its
+    /// <see cref="WebSocketClientOptions.Tls"/> is not used.</param>
+    /// <param name="cancellationToken">Ends the attempt; it has no effect on the connection once it is open.</param>
+    /// <returns>The connection, which receives from now on.</returns>
+    /// <exception cref="ArgumentException">The address or an option cannot be used.</exception>
+    /// <exception cref="WebSocketHandshakeException">The connection did not come about; its
+    /// <see cref="WebSocketHandshakeException.Cause"/> tells the step, and its status, headers and body what the server said.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static async Task<WebSocketConnection> ConnectAsync(
+        Stream stream, Uri uri, WebSocketClientOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        options ??= WebSocketClientOptions.Default;
+        var transport = new StreamTransport(stream, options.Connection.Buffers);
+        try
+        {
+            using var deadline = new HandshakeDeadline(options.ConnectTimeout, options.Connection.TimeProvider, cancellationToken);
+            Task<WebSocketConnection> connecting = ConnectAsync(WebSocketUri.Parse(uri), options, transport, deadline);
+            try
+            {
+                // Not every stream ends a read when it is disposed.
+                return await connecting.WaitAsync(deadline.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException e)
+            {
+                _ = AbandonAsync(connecting);
+                throw deadline.Explain(e, "the server's answer");
+            }
+        }
+        catch (Exception)
+        {
+            transport.Abort();
+            throw;
+        }
+    }
+
     private static async Task<WebSocketConnection> ConnectAsync(
         WebSocketUri uri, WebSocketClientOptions options, CancellationToken cancellationToken)
+    {
+        using var deadline = new HandshakeDeadline(options.ConnectTimeout, options.Connection.TimeProvider, cancellationToken);
+        return await ConnectAsync(uri, options, transport: null, deadline).ConfigureAwait(false);
+    }
+
+    /// <summary>Ends a connection that nobody waits for any more.</summary>
+    private static async Task AbandonAsync(Task<WebSocketConnection> connecting)
+    {
+        await ((Task)connecting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (connecting.IsCompletedSuccessfully)
+            (await connecting.ConfigureAwait(false)).Abort();
+    }
+
+    private static async Task<WebSocketConnection> ConnectAsync(
+        WebSocketUri uri, WebSocketClientOptions options, Transport? transport, HandshakeDeadline deadline)
     {
         ClientHandshake handshake = MakeHandshake(uri, options);
         RequestHead request = handshake.CreateRequest();
         ILogger logger = options.Connection.LoggerFactory.CreateLogger("Sockeye.Client");
-        using var deadline = new HandshakeDeadline(options.ConnectTimeout, options.Connection.TimeProvider, cancellationToken);
-        Transport? transport = null;
         try
         {
-            transport = await Dialing.DialAsync(uri, options, deadline).ConfigureAwait(false);
+            transport ??= await Dialing.DialAsync(uri, options, deadline).ConfigureAwait(false);
             WebSocketConnection connection = await OpenAsync(transport, handshake, request, options, deadline).ConfigureAwait(false);
-            transport = null;
-            connection.Start();
             if (logger.IsEnabled(LogLevel.Debug))
                 HandshakeLog.Connected(logger, uri.ToString());
+            transport = null;
+            connection.Start();
             return connection;
         }
         catch (Exception e)
@@ -65,12 +117,10 @@ public static class WebSocketClient
 
     private static ClientHandshake MakeHandshake(WebSocketUri uri, WebSocketClientOptions options)
     {
-        Span<byte> nonce = stackalloc byte[HandshakeKey.Size];
-        RandomNumberGenerator.Fill(nonce);
         var headers = new HttpHeaders(options.Headers);
         if (uri.Authorization is not null && !headers.Contains("Authorization"))
             headers.Add("Authorization", uri.Authorization);
-        return new ClientHandshake(uri.HostHeader, uri.Target, HandshakeKey.Create(nonce))
+        return new ClientHandshake(uri.HostHeader, uri.Target, WebSocketWire.CreateHandshakeKey())
         {
             Subprotocols = options.Subprotocols,
             RequireSubprotocol = options.RequireSubprotocol,

@@ -15,7 +15,7 @@ internal sealed record DeflateAgreement(Role Role, DeflateParameters Parameters,
 
     /// <summary>Makes the offer of a client.</summary>
     public static ExtensionOffer Offer(PerMessageDeflateOptions options) =>
-        DeflateNegotiation.Offer(options.Wishes, Codecs.AreNative);
+        DeflateNegotiation.Offer(options.Wishes, options.Codecs.CanLimitWindow);
 
     /// <summary>Accepts the first offer of a client that the options of a server fit; null where there is none, which is no failure.</summary>
     public static DeflateAgreement? Accept(
@@ -23,7 +23,7 @@ internal sealed record DeflateAgreement(Role Role, DeflateParameters Parameters,
     {
         response = null;
         return options is not null
-            && DeflateNegotiation.TryAccept(offers, options.Wishes, out DeflateParameters? agreed, out response, Codecs.AreNative)
+            && DeflateNegotiation.TryAccept(offers, options.Wishes, out DeflateParameters? agreed, out response, options.Codecs.CanLimitWindow)
             ? new DeflateAgreement(Role.Server, agreed, options)
             : null;
     }
@@ -47,7 +47,7 @@ internal sealed record DeflateAgreement(Role Role, DeflateParameters Parameters,
         string? reason = "it was accepted twice";
         DeflateParameters? agreed = null;
         if (accepted.Count > 1
-            || !DeflateNegotiation.TryAgree(accepted[0], options.Wishes, out agreed, out reason, Codecs.AreNative))
+            || !DeflateNegotiation.TryAgree(accepted[0], options.Wishes, out agreed, out reason, options.Codecs.CanLimitWindow))
         {
             fault = HandshakeFault.Of(HandshakeRule.DeflateMustAnswerOffer, reason);
             return false;
@@ -68,8 +68,8 @@ internal sealed record DeflateAgreement(Role Role, DeflateParameters Parameters,
     public MessageDeflater CreateDeflater()
     {
         var settings = new DeflaterSettings(Options.Level, Parameters.WindowBits(Role), Options.MemoryLevel, (int)Options.Strategy);
-        return new MessageDeflater(Codecs.Deflaters(settings), KeepsOwnContext, Options.Gate);
+        return new MessageDeflater(Options.Codecs.Deflaters(settings), KeepsOwnContext, Options.Gate);
     }
 
-    public MessageInflater CreateInflater() => new(Codecs.Inflaters, KeepsPeersContext, Options.Gate);
+    public MessageInflater CreateInflater() => new(Options.Codecs.Inflaters, KeepsPeersContext, Options.Gate);
 }

@@ -12,12 +12,21 @@ internal sealed class MessageInflater(CodecPool<Inflater> pool, bool keepsContex
 {
     private Inflater? _inflater;
 
+    /// <summary>Gets what this machine failed with; null where what cannot be inflated is the fault of the peer.</summary>
+    public Exception? Fault { get; private set; }
+
     public bool TryInflate(ReadOnlySpan<byte> source, Span<byte> destination, out int consumed, out int written)
     {
         gate?.Wait();
         try
         {
             return (_inflater ??= pool.Rent()).TryInflate(source, destination, out consumed, out written);
+        }
+        catch (Exception e)
+        {
+            Fault = e;
+            consumed = written = 0;
+            return false;
         }
         finally
         {

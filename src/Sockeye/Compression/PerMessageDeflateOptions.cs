@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Sockeye.Compression;
 using Sockeye.Protocol;
 
 namespace Sockeye;
@@ -114,6 +115,9 @@ public sealed record PerMessageDeflateOptions
         }
     } = TimeSpan.FromMinutes(1);
 
+    /// <summary>Gets the codecs.</summary>
+    internal Codecs Codecs { get; init; } = Codecs.Shared;
+
     /// <summary>Gets what limits the threads at work; null where nothing does.</summary>
     internal SemaphoreSlim? Gate => ConcurrencyLimit == 0
         ? null
@@ -141,6 +145,7 @@ public sealed record PerMessageDeflateOptions
         Threshold = original.Threshold;
         ConcurrencyLimit = original.ConcurrencyLimit;
         IdleRelease = original.IdleRelease;
+        Codecs = original.Codecs;
     }
 
     /// <summary>Makes the default options.</summary>

@@ -1,3 +1,4 @@
+using System.Text;
 using Sockeye.Protocol;
 using Sockeye.Transports;
 
@@ -23,6 +24,7 @@ internal sealed class CloseHandshake
     private CloseCause _cause;
     private CloseInitiator _initiator;
     private Violation? _violation;
+    private bool _isDeaf;
     private Exception? _exception;
 
     // The two Close frames.
@@ -112,8 +114,10 @@ internal sealed class CloseHandshake
                 return;
             _receivedCode = code;
             _receivedReason = reason;
+            // Bytes that are no UTF-8 and were let through have become longer: an answer need not repeat the reason.
+            bool fits = Encoding.UTF8.GetByteCount(reason) <= ClosePayload.MaxReasonBytes;
             if (!_hasBegun)
-                BeginLocked(CloseCause.Peer, CloseInitiator.Peer, code, reason);
+                BeginLocked(CloseCause.Peer, CloseInitiator.Peer, code, fits ? reason : "");
         }
 
         AnswerPeer();
@@ -129,6 +133,22 @@ internal sealed class CloseHandshake
             _violation ??= violation;
             if (!_hasBegun)
                 BeginLocked(CloseCause.Violation, CloseInitiator.Local, violation.CloseCode, violation.Message);
+        }
+
+        AnswerPeer();
+    }
+
+    /// <summary>Fails the connection because this side could not inflate what came: what follows cannot be understood (rule Z1).</summary>
+    public void OnInflatingFailed(Exception exception)
+    {
+        lock (_sync)
+        {
+            if (_isEnded)
+                return;
+            _isDeaf = true;
+            if (!_hasBegun)
+                BeginLocked(CloseCause.CompressionFailed, CloseInitiator.Local, CloseCode.InternalError, "");
+            _exception ??= exception;
         }
 
         AnswerPeer();
@@ -268,7 +288,9 @@ internal sealed class CloseHandshake
     }
 
     /// <summary>Gets whether nothing more is to be heard from the peer.</summary>
-    private bool IsPeerHeard => _receivedCode is not null || _violation is not null;
+    private bool IsPeerHeard => _receivedCode is not null || IsInputBroken;
+
+    private bool IsInputBroken => _violation is not null || _isDeaf;
 
     /// <summary>Gets whether both sides have had their say.</summary>
     private bool IsSettled => _isCloseWritten && IsPeerHeard;
@@ -289,18 +311,20 @@ internal sealed class CloseHandshake
     private void Proceed()
     {
         bool shutDown;
+        bool isDone;
         lock (_sync)
         {
             if (!IsSettled || _isEnded || _isShutDown)
                 return;
             _isShutDown = true;
             // The server ends TCP first and the client waits for it (RFC 6455, section 7.1.1); who fails the connection ends it.
-            shutDown = _role == Role.Server || _violation is not null;
-            if (_isPeerDone)
-                shutDown = false;
+            shutDown = _role == Role.Server || IsInputBroken;
+            // Behind its Close a peer sends nothing that closing could destroy: what cannot be shut down is closed at once, since the
+            // peer waits for that.
+            isDone = _isPeerDone || (shutDown && !IsInputBroken && !_transport.CanShutdown);
         }
 
-        if (_isPeerDone)
+        if (isDone)
             Finish(abort: false);
         else if (shutDown)
             ShutDown();

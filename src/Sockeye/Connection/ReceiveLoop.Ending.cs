@@ -111,7 +111,9 @@ internal sealed partial class ReceiveLoop
 
     private void Act()
     {
-        if (_violation is not null)
+        if (_inflater?.Fault is { } fault)
+            _connection.Close.OnInflatingFailed(fault);
+        else if (_violation is not null)
             _connection.Close.OnViolation(_violation);
         else
             _connection.Close.OnPeerClose(_peerCode, _peerReason);

@@ -179,7 +179,7 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
             // The loop looks at it as soon as this thread is back there.
             Interlocked.Exchange(ref _continuation, continuation);
         }
-        else if (!TryWait(continuation, out bool resume))
+        else if (!TryWait(continuation, out bool resume, out bool act))
         {
             ResumeLater(continuation);
             if (resume)
@@ -189,8 +189,10 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         else
         {
             _connection.Send.Flush();
-            // Behind pings that were read ahead and that this reader does not want, the input may have stopped.
-            ActOnEnd();
+            // Behind pings that were read ahead and that this reader does not want, the input may have stopped. Where it stops only now,
+            // the loop sees to it: this reader may have been given something, and more may have been read ahead.
+            if (act)
+                ActOnEnd();
         }
 
         // It may have fired before there was a wait to end.
@@ -199,9 +201,12 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     }
 
     /// <summary>Lets the reader wait, unless what it waits for has come in the meantime.</summary>
-    private bool TryWait(Action<object?> continuation, out bool resume)
+    /// <param name="continuation">What resumes the reader.</param>
+    /// <param name="resume">Whether the loop is to go on receiving.</param>
+    /// <param name="act">Whether what ended the input is to act: its turn has come.</param>
+    private bool TryWait(Action<object?> continuation, out bool resume, out bool act)
     {
-        resume = false;
+        resume = act = false;
         lock (_sync)
         {
             if (TakeAhead())
@@ -217,6 +222,7 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
                 return false;
             }
 
+            act = IsStopped;
             Interlocked.Exchange(ref _continuation, continuation);
             return true;
         }

@@ -1,3 +1,4 @@
+using Sockeye.Compression;
 using Sockeye.Protocol;
 using Sockeye.Transports;
 
@@ -30,6 +31,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
     private readonly Transport _transport;
     private readonly BufferPool _buffers;
     private readonly MessageAssembler _assembler;
+    private readonly MessageInflater? _inflater;
     private readonly Lock _sync;
     private readonly TimeSpan _grace;
     private readonly bool _autoPong;
@@ -62,12 +64,13 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
     private CloseResult? _result;
 
     public ReceiveLoop(
-        WebSocketConnection connection, Transport transport, Role role, WebSocketConnectionOptions options, IMessageInflater? inflater)
+        WebSocketConnection connection, Transport transport, Role role, WebSocketConnectionOptions options, MessageInflater? inflater)
     {
         _connection = connection;
         _transport = transport;
         _buffers = options.Buffers;
         _assembler = new MessageAssembler(role, options.ProtocolLimits, options.Buffers.Arrays, inflater);
+        _inflater = inflater;
         _sync = connection.Sync;
         _grace = options.CloseGrace;
         _autoPong = options.AutoPong;

@@ -80,6 +80,16 @@ public static class WebSocketUpgrade
     public static UpgradeRequest FromRequest(Stream stream, RequestHead request, ReadOnlyMemory<byte> bytesAfterHead = default) =>
         Make(stream, request, bytesAfterHead, null);
 
+    internal static void ThrowIfTooMany(ReadOnlyMemory<byte> bytesAfterHead)
+    {
+        if (bytesAfterHead.Length > MaxBytesAfterHead)
+        {
+            throw new ArgumentException(
+                $"{bytesAfterHead.Length} bytes were read beyond the head: at most {MaxBytesAfterHead} can be handed over.",
+                nameof(bytesAfterHead));
+        }
+    }
+
     private static UpgradeRequest Make(
         Stream stream, RequestHead request, ReadOnlyMemory<byte> bytesAfterHead, WebSocketConnectionOptions? options)
     {
@@ -89,13 +99,7 @@ public static class WebSocketUpgrade
         try
         {
             ArgumentNullException.ThrowIfNull(request);
-            if (bytesAfterHead.Length > MaxBytesAfterHead)
-            {
-                throw new ArgumentException(
-                    $"{bytesAfterHead.Length} bytes were read beyond the head: at most {MaxBytesAfterHead} can be handed over.",
-                    nameof(bytesAfterHead));
-            }
-
+            ThrowIfTooMany(bytesAfterHead);
             return new UpgradeRequest(transport, request, bytesAfterHead.ToArray(), Settings(options));
         }
         catch (Exception)

@@ -49,6 +49,8 @@ internal sealed class StreamTransport : Transport
 
     public override bool IsSecure { get; }
 
+    public override bool CanShutdown => _socket is not null || _stream is SslStream;
+
     public override long BytesSent => Volatile.Read(ref _bytesSent);
 
     public override ValueTask<ReceivedBlock> ReceiveAsync(ArraySegment<byte> direct)

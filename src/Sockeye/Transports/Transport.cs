@@ -19,6 +19,9 @@ internal abstract class Transport : IAsyncDisposable
     /// <summary>Gets whether the bytes travel under TLS that this process terminates.</summary>
     public virtual bool IsSecure => false;
 
+    /// <summary>Gets whether <see cref="ShutdownAsync"/> tells the peer that nothing more will come. Where it cannot, only disposing does.</summary>
+    public virtual bool CanShutdown => true;
+
     /// <summary>Gets how many bytes the operating system (or whatever is below) has taken so far.</summary>
     public abstract long BytesSent { get; }
 

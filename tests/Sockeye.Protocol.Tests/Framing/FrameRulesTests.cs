@@ -31,6 +31,7 @@ public sealed class FrameRulesTests
     private static readonly string[] WithRsv1 =
         [.. WithoutExtension.Select(row => row.Replace("1111111111111111", "1..1111111111111", StringComparison.Ordinal))];
 
+    // V08 and V09
     [Theory]
     [InlineData(Role.Server, false)]
     [InlineData(Role.Server, true)]

@@ -91,6 +91,9 @@ public sealed class FrameWriterTests
             Assert.Contains("126", e.Message, StringComparison.Ordinal);
         }
 
+        // more than four bits would set RSV bits or FIN
+        foreach (int opcode in (int[])[0x10, 0x41, 0x81, 0xFF])
+            Assert.Throws<ArgumentOutOfRangeException>("opcode", () => FrameWriter.WriteFrame(writer, (Opcode)opcode, []));
         Assert.Throws<ArgumentNullException>("destination", () => FrameWriter.WriteFrame(null!, Opcode.Text, []));
         Assert.Equal(0, writer.WrittenCount);
     }

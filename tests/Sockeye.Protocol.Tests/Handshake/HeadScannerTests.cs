@@ -76,6 +76,7 @@ public sealed class HeadScannerTests
         Assert.Equal(18, length);
     }
 
+    // V05
     [Theory]
     [InlineData(1)]
     [InlineData(7)]

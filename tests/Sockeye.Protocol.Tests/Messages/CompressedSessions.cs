@@ -84,6 +84,7 @@ internal static class CompressedSessions
         yield return New("empty blocks around", true).Frame(TextEnd, [0x00, 0x00, 0x00, 0xFF, 0xFF, .. Hello[..^1], 0x00, 0x00, 0x00, 0xFF, 0xFF, 0x00]).Gives(Seen.Text("Hello"));
     }
 
+    // V08
     private static IEnumerable<Session> WrongBits()
     {
         foreach ((byte first, Rule rule) in ((byte, Rule)[])
@@ -118,6 +119,7 @@ internal static class CompressedSessions
         yield return New("wrong in the second fragment", true).Frame(Text, Hello[..^1]).Frame(Ping, "p").Frame(Cont, [0xFF]).Frame(Ping).Gives(Seen.Ping("p"u8), Broken);
     }
 
+    // V06
     private static IEnumerable<Session> WrongText()
     {
         byte[] kosme = Utf8Samples.Bytes(Utf8Samples.Kosme);
@@ -132,6 +134,7 @@ internal static class CompressedSessions
             .Frame(TextEnd, Deflate([0xFF, 0xC0])).Gives(Seen.Text([0xFF, 0xC0]));
     }
 
+    // V13, V03: the limit holds for what is inflated.
     private static IEnumerable<Session> Limited()
     {
         foreach (int limit in (int[])[1, 256, 257, 1024])

@@ -112,6 +112,7 @@ internal sealed class Player : IDisposable
         while (isEvent && !HasEnded);
 
         _rest = original[position..];
+        // V05: nothing but part of a header is looked at again.
         Check(_rest.Length < FrameHeader.MaxSize || HasEnded, "More than a part of a header was left.");
         Check(!array.AsSpan(0, Margin).ContainsAnyExcept(Canary) && !array.AsSpan(Margin + block.Length).ContainsAnyExcept(Canary),
             "Bytes outside of the block were changed.");

@@ -66,6 +66,7 @@ internal static class SessionTable
             .Gives(Seen.Binary([.. Bytes(100), .. Bytes(200), .. Bytes(300)]));
     }
 
+    // V07; and in each place of a message: ControlInMessageTests.
     private static IEnumerable<Session> Controls()
     {
         yield return new Session("ping, empty").Frame(Ping).Gives(Seen.Ping([]));
@@ -83,6 +84,7 @@ internal static class SessionTable
             .Gives(Seen.Ping([0x82]), Seen.Pong([0xFF]), Seen.Text("€"));
     }
 
+    // V06
     private static IEnumerable<Session> TextInPieces()
     {
         yield return Pieces(new("every byte its own fragment"), [.. Kosme.Select(b => (byte[])[b])]).Gives(Seen.Text(Kosme));
@@ -106,6 +108,7 @@ internal static class SessionTable
         yield return new Session("close 1000").Frame(Close, Normal).Gives(Seen.Close(Normal));
         yield return new Session("close with a reason").Frame(Close, [.. Normal, .. "bye €"u8]).Gives(Seen.Close([.. Normal, .. "bye €"u8]));
         yield return new Session("close of 125").Frame(Close, [.. Normal, .. new byte[123]]).Gives(Seen.Close([.. Normal, .. new byte[123]]));
+        // V10
         yield return new Session("second close").Frame(Close, Normal).Frame(Close, Normal).Gives(Seen.Close(Normal));
         yield return new Session("ping after close").Frame(Close, Normal).Frame(Ping, "p").Gives(Seen.Close(Normal));
         yield return new Session("text after close").Frame(TextEnd, "a").Frame(Close).Frame(TextEnd, "b").Gives(Seen.Text("a"), Seen.Close([]));
@@ -148,6 +151,7 @@ internal static class SessionTable
         yield return new Session("16-bit length of a ping").Frame(Ping, "abc", LengthForm.Bits16).Gives(Seen.Broken(Rule.ControlFrameMustBeShort));
         yield return new Session("64-bit length of a close").Frame(Close, "", LengthForm.Bits64).Gives(Seen.Broken(Rule.ControlFrameMustBeShort));
         yield return new Session("ping of 126").Frame(Text, "a").Frame(Ping, Bytes(126)).Gives(Seen.Broken(Rule.ControlFrameMustBeShort));
+        // V01
         foreach (ulong length in EdgeLengths.Where(length => length >= 1UL << 63))
         {
             yield return new Session($"length {length}").Declaring(BinaryEnd, length, "abc").Gives(Seen.Broken(Rule.LengthMustBeBelow2To63));

@@ -3,6 +3,7 @@ using System.Text.Unicode;
 
 namespace Sockeye.Protocol.Tests.Messages;
 
+/// <summary>Row V06 of the attack catalogue: what is no UTF-8 is found, in any pieces, and at its first wrong byte.</summary>
 public sealed class Utf8ValidatorTests
 {
     private const int Seed = 6_455;

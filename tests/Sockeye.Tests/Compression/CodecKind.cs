@@ -14,6 +14,8 @@ internal static class CodecKinds
 {
     private const int Kept = 2;
 
+    public static Codecs Create(this CodecKind kind) => kind == CodecKind.Native ? Codecs.CreateNative() : Codecs.CreateFallback();
+
     public static CodecPool<Inflater> Inflaters(this CodecKind kind) =>
         new(kind == CodecKind.Native ? () => new NativeInflater() : () => new ManagedInflater(), Kept);
 

@@ -160,10 +160,10 @@ public sealed class CodecPoolTests
     public void Native_library_is_found_and_chosen_and_its_pools_are_shared()
     {
         Assert.True(NativeZLib.IsAvailable);
-        Assert.True(Codecs.AreNative);
+        Assert.True(Codecs.Shared.CanLimitWindow);
         var settings = new DeflaterSettings(3, 12, 8, 0);
-        Assert.Same(Codecs.Deflaters(settings), Codecs.Deflaters(settings));
-        Assert.NotSame(Codecs.Deflaters(settings), Codecs.Deflaters(settings with { Level = 4 }));
+        Assert.Same(Codecs.Shared.Deflaters(settings), Codecs.Shared.Deflaters(settings));
+        Assert.NotSame(Codecs.Shared.Deflaters(settings), Codecs.Shared.Deflaters(settings with { Level = 4 }));
     }
 
     [Fact]
@@ -180,15 +180,16 @@ public sealed class CodecPoolTests
     [Fact]
     public void Switch_turns_the_native_library_off()
     {
-        Assert.True(Codecs.AreNative);
+        Assert.True(Codecs.Shared.CanLimitWindow);
         AppContext.SetSwitch(Codecs.FallbackSwitch, isEnabled: true);
         try
         {
             var context = new AssemblyLoadContext(name: null);
             Type codecs = context.LoadFromAssemblyPath(typeof(Codecs).Assembly.Location).GetType(typeof(Codecs).FullName!)!;
             Assert.NotEqual(typeof(Codecs), codecs);
-            Assert.Equal(false, codecs.GetProperty(nameof(Codecs.AreNative))!.GetValue(null));
-            object inflaters = codecs.GetProperty(nameof(Codecs.Inflaters))!.GetValue(null)!;
+            object shared = codecs.GetProperty(nameof(Codecs.Shared))!.GetValue(null)!;
+            Assert.Equal(false, codecs.GetProperty(nameof(Codecs.CanLimitWindow))!.GetValue(shared));
+            object inflaters = codecs.GetProperty(nameof(Codecs.Inflaters))!.GetValue(shared)!;
             object inflater = inflaters.GetType().GetMethod(nameof(CodecPool<Inflater>.Rent))!.Invoke(inflaters, null)!;
             Assert.Equal(nameof(ManagedInflater), inflater.GetType().Name);
         }

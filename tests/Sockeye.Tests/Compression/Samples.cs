@@ -7,6 +7,13 @@ internal static class Samples
 {
     private const string Alphabet = "abcdefghijklmnop {}[]\":,";
 
+    /// <summary>Makes text that compresses well.</summary>
+    public static string Words(Random random, int length) => string.Create(length, random, static (span, r) =>
+    {
+        for (int i = 0; i < span.Length; i++)
+            span[i] = Alphabet[r.Next(Alphabet.Length)];
+    });
+
     public static byte[] Make(Random random, int length)
     {
         byte[] data = new byte[length];

@@ -47,9 +47,11 @@ public sealed class BadInputTests
 
     private static Dictionary<string, (Build Bytes, Rule? Rule, int Code)> Table { get; } = new(StringComparer.Ordinal)
     {
+        // V09
         ["wrong mask"] = (r => Wire.Raw(0x81, "x"u8, isMasked: r == Role.Client), null, 1002),
         ["wrong mask, header alone"] = (r => [0x82, (byte)(r == Role.Client ? 0xFE : 0x7E)], null, 1002),
         ["wrong mask on a ping"] = (r => Wire.Raw(0x89, "x"u8, isMasked: r == Role.Client), null, 1002),
+        // V08
         ["RSV1"] = (r => Raw(r, 0xC1, "x"u8), Rule.Rsv1MustBeClear, 1002),
         ["RSV2"] = (r => Raw(r, 0xA2, "x"u8), Rule.ReservedBitsMustBeClear, 1002),
         ["RSV3"] = (r => Raw(r, 0x91, "x"u8), Rule.ReservedBitsMustBeClear, 1002),
@@ -77,12 +79,14 @@ public sealed class BadInputTests
         ["0 in 64 bits"] = (r => Header(r, 0x82, 64, 0), Rule.LengthMustBeMinimal, 1002),
         ["65,535 in 64 bits"] = (r => Header(r, 0x82, 64, 65_535), Rule.LengthMustBeMinimal, 1002),
         ["125 in 16 bits, no mask yet"] = (r => Header(r, 0x82, 16, 125)[..4], Rule.LengthMustBeMinimal, 1002),
+        // V01
         ["2^63"] = (r => Header(r, 0x82, 64, 1UL << 63), Rule.LengthMustBeBelow2To63, 1002),
         ["2^64 - 1"] = (r => Header(r, 0x82, 64, ulong.MaxValue), Rule.LengthMustBeBelow2To63, 1002),
         ["2^64 - 1, no mask yet"] = (r => Header(r, 0x82, 64, ulong.MaxValue)[..10], Rule.LengthMustBeBelow2To63, 1002),
         ["2^63 - 1"] = (r => Header(r, 0x82, 64, long.MaxValue), Rule.MessageMustFitLimit, 1009),
         ["above the limit by one"] = (r => Header(r, 0x82, 16, MaxMessage + 1), Rule.MessageMustFitLimit, 1009),
         ["above the limit, no mask yet"] = (r => Header(r, 0x81, 16, MaxMessage + 1)[..4], Rule.MessageMustFitLimit, 1009),
+        // V03: what has come and what is declared, before any of it is taken
         ["above the limit with the second fragment"] = (
             r => [.. Raw(r, 0x02, new byte[MaxMessage]), .. Header(r, 0x80, 7, 1)], Rule.MessageMustFitLimit, 1009),
         ["above the limit with the third fragment"] = (
@@ -102,12 +106,14 @@ public sealed class BadInputTests
             r => [.. Raw(r, 0x01, "a"u8), .. Raw(r, 0x81, "b"u8)], Rule.FragmentsMustNotInterleave, 1002),
         ["binary inside a fragmented text"] = (
             r => [.. Raw(r, 0x01, "a"u8), .. Raw(r, 0x02, "b"u8)], Rule.FragmentsMustNotInterleave, 1002),
+        // V06
         ["text that is not UTF-8"] = (r => Raw(r, 0x81, [0xFF]), Rule.TextMustBeUtf8, 1007),
         ["text that stops inside a character"] = (r => Raw(r, 0x81, [0x61, 0xC3]), Rule.TextMustBeUtf8, 1007),
         ["text with a surrogate over two fragments"] = (
             r => [.. Raw(r, 0x01, [0xED]), .. Raw(r, 0x00, [0xA0])], Rule.TextMustBeUtf8, 1007),
         ["wrong byte in a text of which more is to come"] = (
             r => [.. Header(r, 0x81, 16, 500), .. Raw(r, 0x81, [0x61, 0x62, 0xC0])[^3..]], Rule.TextMustBeUtf8, 1007),
+        // V11
         ["close of one byte"] = (r => Raw(r, 0x88, [3]), Rule.ClosePayloadMustHoldCode, 1002),
         ["close 1005"] = (r => Raw(r, 0x88, [0x03, 0xED]), Rule.CloseCodeMustBeValid, 1002),
         ["close 1006"] = (r => Raw(r, 0x88, [0x03, 0xEE]), Rule.CloseCodeMustBeValid, 1002),
@@ -207,6 +213,7 @@ public sealed class BadInputTests
         Assert.Equal(["Threw 1008"], await reading.Soon());
     }
 
+    // V11
     [Fact]
     public async Task Close_codes_from_0_to_65535_are_valid_or_answered_with_1002()
     {
@@ -298,6 +305,7 @@ public sealed class BadInputTests
         }
     }
 
+    // V43
     [Fact]
     public async Task Random_bytes_end_with_a_close_or_an_end_and_leak_nothing()
     {

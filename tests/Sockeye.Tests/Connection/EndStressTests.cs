@@ -5,6 +5,7 @@ namespace Sockeye.Tests.Connection;
 /// <summary>Ends that race everything else: exactly one account, no reader left behind, no memory given back under its user.</summary>
 public sealed class EndStressTests
 {
+    // V35
     [Theory]
     [InlineData(Carrier.Memory, 1000)]
     [InlineData(Carrier.Socket, 400)]

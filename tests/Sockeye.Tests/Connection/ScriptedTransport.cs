@@ -21,8 +21,9 @@ public enum Fault
 /// <param name="failAt">Which operation fails, counted over all of them.</param>
 /// <param name="fault">How it fails.</param>
 /// <param name="failSend">From which send on all of them fail.</param>
+/// <param name="sending">What happens inside each send, before it.</param>
 internal sealed class ScriptedTransport(
-    Transport inner, int failAt = int.MaxValue, Fault fault = Fault.Throw, int failSend = int.MaxValue) : Transport
+    Transport inner, int failAt = int.MaxValue, Fault fault = Fault.Throw, int failSend = int.MaxValue, Action? sending = null) : Transport
 {
     private int _operations;
     private int _receives;
@@ -70,8 +71,11 @@ internal sealed class ScriptedTransport(
 
     public override void ReleaseBlock() => inner.ReleaseBlock();
 
-    public override ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second) =>
-        IsDue() | Interlocked.Increment(ref _sends) > failSend ? FailAsync() : inner.SendAsync(first, second);
+    public override ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
+    {
+        sending?.Invoke();
+        return IsDue() | Interlocked.Increment(ref _sends) > failSend ? FailAsync() : inner.SendAsync(first, second);
+    }
 
     public override ValueTask ShutdownAsync()
     {

@@ -3,7 +3,7 @@ namespace Sockeye.Tests.Connection;
 [CollectionDefinition(nameof(Alone), DisableParallelization = true)]
 public sealed class Alone;
 
-/// <summary>Rule C5: no exception escapes, however little the application looks at its tasks.</summary>
+/// <summary>Rule C5, and row V43 of the attack catalogue: no exception escapes, however little the application looks at its tasks.</summary>
 [Collection(nameof(Alone))]
 public sealed class UnobservedTests
 {

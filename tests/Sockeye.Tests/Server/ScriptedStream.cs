@@ -1,0 +1,78 @@
+namespace Sockeye.Tests.Server;
+
+/// <summary>A stream that reads what a test says and keeps what is written to it. Afterwards it ends, or stays silent until it is
+/// disposed.</summary>
+internal class ScriptedStream(ReadOnlyMemory<byte> input, int atMost = int.MaxValue, bool endsAfterwards = false) : Stream
+{
+    private readonly TaskCompletionSource _disposed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ReadOnlyMemory<byte> _input = input;
+
+    public MemoryStream Sent { get; } = new();
+
+    public bool IsDisposed => _disposed.Task.IsCompleted;
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => true;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (_input.IsEmpty && !endsAfterwards)
+            await _disposed.Task;
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        int count = Math.Min(Math.Min(buffer.Length, _input.Length), atMost);
+        _input[..count].CopyTo(buffer);
+        _input = _input[count..];
+        return count;
+    }
+
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+        Sent.WriteAsync(buffer, cancellationToken);
+
+    public override void Flush()
+    {
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        _disposed.TrySetResult();
+        base.Dispose(disposing);
+    }
+}
+
+/// <summary>A stream whose first read into memory stays under way, disposed or not, until the test ends it.</summary>
+internal sealed class HeldStream() : ScriptedStream(default)
+{
+    private readonly TaskCompletionSource<Memory<byte>> _reading = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<int> _read = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Completes with the memory that is read into.</summary>
+    public Task<Memory<byte>> Reading => _reading.Task;
+
+    public void Complete(int count) => _read.SetResult(count);
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (buffer.IsEmpty && !Reading.IsCompleted)
+            return 0; // there is something to read
+        return _reading.TrySetResult(buffer) ? await _read.Task : await base.ReadAsync(buffer, cancellationToken);
+    }
+}
