@@ -11,6 +11,7 @@ namespace Sockeye.Tests.Client;
 
 public sealed class ConnectTests
 {
+    private const string Deflate = "Sec-WebSocket-Protocol: v2\r\nSec-WebSocket-Extensions: ";
     private const string Open =
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
 
@@ -52,7 +53,8 @@ public sealed class ConnectTests
         Assert.Equal(
             [
                 "GET /a%20b?c=d HTTP/1.1", $"Host: 127.0.0.1:{server.Port}", "Upgrade: websocket", "Connection: Upgrade",
-                lines[4], "Sec-WebSocket-Version: 13", "Origin: https://example.com", "x-ODD-case: a,b ;c", "X-Twice: 1", "X-Twice: 2", "Cookie: k=v",
+                lines[4], "Sec-WebSocket-Version: 13", "Origin: https://example.com",
+                "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits", "x-ODD-case: a,b ;c", "X-Twice: 1", "X-Twice: 2", "Cookie: k=v",
                 "Authorization: Basic " + Convert.ToBase64String("user@a:p:w"u8), "", "",
             ],
             lines);
@@ -129,7 +131,12 @@ public sealed class ConnectTests
     [InlineData(Open, HandshakeRule.SubprotocolMustBeSelected)]
     [InlineData(Open + "Sec-WebSocket-Protocol: v9\r\n", HandshakeRule.SubprotocolMustBeOffered)]
     [InlineData(Open + "Sec-WebSocket-Protocol: v2, v1\r\n", HandshakeRule.SubprotocolMustBeSingle)]
-    [InlineData(Open + "Sec-WebSocket-Protocol: v2\r\nSec-WebSocket-Extensions: permessage-deflate\r\n", HandshakeRule.ExtensionMustBeOffered)]
+    [InlineData(Open + "Sec-WebSocket-Protocol: v2\r\nSec-WebSocket-Extensions: x-webkit-deflate-frame\r\n", HandshakeRule.ExtensionMustBeOffered)]
+    [InlineData(Open + Deflate + "permessage-deflate; mode=fast\r\n", HandshakeRule.DeflateMustAnswerOffer)]
+    [InlineData(Open + Deflate + "permessage-deflate; client_max_window_bits\r\n", HandshakeRule.DeflateMustAnswerOffer)]
+    [InlineData(Open + Deflate + "permessage-deflate; server_max_window_bits=16\r\n", HandshakeRule.DeflateMustAnswerOffer)]
+    [InlineData(Open + Deflate + "permessage-deflate; server_no_context_takeover=1\r\n", HandshakeRule.DeflateMustAnswerOffer)]
+    [InlineData(Open + Deflate + "permessage-deflate, permessage-deflate\r\n", HandshakeRule.DeflateMustAnswerOffer)]
     [InlineData("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n", HandshakeRule.ResponseUpgradeMustBeWebSocket)]
     [InlineData("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n", HandshakeRule.ResponseConnectionMustNameUpgrade)]
     [InlineData("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n", HandshakeRule.AcceptMustAnswerKey)]
