@@ -22,15 +22,25 @@ internal static class ConformCommand
         };
         var json = new Option<FileInfo?>("--json") { Description = "Writes the report, with the events of each case, to this file." };
         var isStrict = new Option<bool>("--strict") { Description = "Takes what is only tolerated (NON-STRICT) as failed." };
+        var patience = new Option<double>("--patience")
+        {
+            Description = "Stretches the limits of time by this factor, for slow machines; pauses keep their length.",
+            DefaultValueFactory = _ => 1,
+        };
         var authorities = new Option<FileInfo?>("--cacert") { Description = "PEM certificates to trust instead of the system's." };
         var command = new Command("conform", "Judges an echo server by the 517 cases of the conformance suite.")
         {
-            url, cases, isShort, parallel, json, isStrict, authorities,
+            url, cases, isShort, parallel, json, isStrict, patience, authorities,
         };
         parallel.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int>() < 1)
                 result.AddError("--parallel must be at least 1.");
+        });
+        patience.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double>() is not (>= 1 and <= 1000))
+                result.AddError("--patience is a factor of 1 to 1000.");
         });
         command.SetAction(async (parsed, cancel) =>
         {
@@ -40,6 +50,7 @@ internal static class ConformCommand
                     CaseSelection.Select(parsed.GetValue(isShort) ? CaseCatalog.Short : CaseCatalog.Full, parsed.GetValue(cases));
                 var harness = new ServerHarness(parsed.GetValue(url)!)
                 {
+                    Patience = parsed.GetValue(patience),
                     Tls = parsed.GetValue(authorities) is { } file ? TrustedAuthorities.Load(file.FullName) : null,
                 };
                 await harness.ProbeAsync(cancel);
