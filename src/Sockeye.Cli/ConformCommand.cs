@@ -24,7 +24,7 @@ internal static class ConformCommand
         var isStrict = new Option<bool>("--strict") { Description = "Takes what is only tolerated (NON-STRICT) as failed." };
         var patience = new Option<double>("--patience")
         {
-            Description = "Stretches the limits of time by this factor, for slow machines; pauses keep their length.",
+            Description = "Stretches pauses and limits of time by this factor, for slow machines.",
             DefaultValueFactory = _ => 1,
         };
         var authorities = new Option<FileInfo?>("--cacert") { Description = "PEM certificates to trust instead of the system's." };

@@ -30,7 +30,7 @@ public sealed class LinkTests
 
         DeflateParameters? agreed = await AcceptAsync(link, one.Deflate);
         uint mask = 0;
-        using var play = new CasePlay(one, new PlaySettings { Role = Role.Server, Deflate = agreed, NextMask = () => ++mask, Patience = 20 });
+        using var play = new CasePlay(one, new PlaySettings { Role = Role.Server, Deflate = agreed, NextMask = () => ++mask, Patience = 5 });
         await LinkPlayer.PlayAsync(link, default, play, TimeProvider.System, CancellationToken.None);
         var result = CaseResult.Of(one, play.Transcript);
 

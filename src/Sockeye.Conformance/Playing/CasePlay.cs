@@ -15,8 +15,8 @@ internal sealed record PlaySettings
     /// <summary>Gets what makes mask keys.</summary>
     public required Func<uint> NextMask { get; init; }
 
-    /// <summary>Gets by how much the limits of cases and of the closing handshake are stretched, for slow machines; 1 is as the rules say.
-    /// Pauses keep their length.</summary>
+    /// <summary>Gets by how much pauses, the limits of cases and those of the closing handshake are stretched, for slow machines; 1 is as the
+    /// rules say.</summary>
     public double Patience { get; init; } = 1;
 
     /// <summary>Gets how long the endpoint may take to answer Close; 1 s.</summary>
@@ -245,7 +245,7 @@ internal sealed class CasePlay : IDisposable
                 break;
             case Wait wait:
                 _pause = wait;
-                _pauseEnds = _now + wait.Duration;
+                _pauseEnds = _now + wait.Duration * _settings.Patience;
                 break;
             case Expect expect:
                 _awaited = expect.Event;
