@@ -23,6 +23,11 @@ internal static class ConformCommand
             Description = $"How many cases to play at a time; {SuiteRunner.DefaultParallelism} where it is not given, and 1 with --drive.",
         };
         var isStrict = new Option<bool>("--strict") { Description = "Takes what is only tolerated (NON-STRICT) as failed." };
+        var patience = new Option<double>("--patience")
+        {
+            Description = "Stretches pauses and limits of time by this factor, for slow machines.",
+            DefaultValueFactory = _ => 1,
+        };
         var json = new Option<FileInfo?>("--json") { Description = "Writes the report, with the events of each case, to this file." };
         var html = new Option<FileInfo?>("--html") { Description = "Writes the report for people to this file." };
         var junit = new Option<FileInfo?>("--junit") { Description = "Writes the report for build servers, as JUnit XML, to this file." };
@@ -34,12 +39,17 @@ internal static class ConformCommand
         var isInsecure = new Option<bool>("--insecure") { Description = "Trusts any certificate." };
         var command = new Command("conform", "Judges echo servers and echo clients by the cases of the conformance suite.")
         {
-            url, listen, drive, cases, isShort, parallel, isStrict, json, html, junit, host, certificate, isOnce, agent, authorities, isInsecure,
+            url, listen, drive, cases, isShort, parallel, patience, isStrict, json, html, junit, host, certificate, isOnce, agent, authorities, isInsecure,
         };
         parallel.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int?>() < 1)
                 result.AddError("--parallel must be at least 1.");
+        });
+        patience.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double>() is not (>= 1 and <= 1000))
+                result.AddError("--patience is a factor of 1 to 1000.");
         });
         command.Validators.Add(result =>
         {
@@ -59,6 +69,7 @@ internal static class ConformCommand
                     Json = parsed.GetValue(json),
                     Html = parsed.GetValue(html),
                     JUnit = parsed.GetValue(junit),
+                    Patience = parsed.GetValue(patience),
                 };
                 int? atATime = parsed.GetValue(parallel);
                 if (parsed.GetValue(listen) is { } port)
@@ -70,7 +81,7 @@ internal static class ConformCommand
                 SslClientAuthenticationOptions? tls = TrustedAuthorities.Options(parsed.GetValue(authorities), parsed.GetValue(isInsecure));
                 if (parsed.GetValue(drive) is { } server)
                     return await ConformDriving.RunAsync(new ClientDriver(server, parsed.GetValue(agent)!, new() { Tls = tls }), atATime ?? 1, cancel);
-                var harness = new ServerHarness(parsed.GetValue(url)!) { Tls = tls };
+                var harness = new ServerHarness(parsed.GetValue(url)!) { Tls = tls, Patience = run.Patience };
                 return await run.JudgeServerAsync(harness, parsed.GetValue(url)!, atATime ?? SuiteRunner.DefaultParallelism, cancel);
             }
             catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException)

@@ -14,6 +14,9 @@ internal sealed record ConformRun
     /// <summary>Gets whether what is only tolerated counts as failed.</summary>
     public bool IsStrict { get; init; }
 
+    /// <summary>Gets by how much pauses and limits are stretched.</summary>
+    public double Patience { get; init; } = 1;
+
     public FileInfo? Json { get; init; }
 
     public FileInfo? Html { get; init; }

@@ -7,7 +7,7 @@ namespace Sockeye.Conformance.Tests;
 /// <summary>The side of the suite that judges clients, with the paths that clients of the usual suite ask for.</summary>
 public sealed class ClientHostTests
 {
-    private const double Patience = 20;
+    private const double Patience = 5;
 
     [Fact]
     public async Task Paths_answer_as_in_the_usual_suite()

@@ -15,7 +15,9 @@ public sealed class CoreTests
                 foreach (Role role in (Role[])[Role.Server, Role.Client])
                 {
                     runs.Add(group, role, 0);
-                    runs.Add(group, role, 1);
+                    // 150 MB byte by byte take seconds: once is enough.
+                    if (group != 9 || role == Role.Server)
+                        runs.Add(group, role, 1);
                 }
             }
 

@@ -141,6 +141,9 @@ public sealed class JudgeTests
         ("answers Close with 1002", "7.1.1", Behavior.Failed, CloseBehavior.WrongCode),
         ("never ends TCP", "7.1.1", Behavior.Ok, CloseBehavior.FailedByClient),
         ("closes behind the echo", "1.1.1", Behavior.Ok, CloseBehavior.Failed),
+        ("pings", "1.1.2", Behavior.Failed, CloseBehavior.Unclean),
+        ("pings", "9.1.1", Behavior.Ok, CloseBehavior.Ok),
+        ("pings", "9.8.2", Behavior.Ok, CloseBehavior.Ok),
         ("masks", "1.1.2", Behavior.Failed, CloseBehavior.Unclean),
         ("writes long lengths", "1.1.2", Behavior.Failed, CloseBehavior.Unclean),
         ("sends RSV1", "1.1.2", Behavior.Failed, CloseBehavior.Unclean),
@@ -157,7 +160,7 @@ public sealed class JudgeTests
     public void Endpoint_with_one_fault_is_told_so(string fault, string id)
     {
         (_, _, Behavior behavior, CloseBehavior close) = Table.Single(row => row.Fault == fault && row.Id == id);
-        CaseResult result = new CoreHarness((_, _) => Make(fault)).Play(CaseSelection.Select(CaseCatalog.Full, id)[0]);
+        CaseResult result = new CoreHarness(_ => Make(fault)).Play(CaseSelection.Select(CaseCatalog.Full, id)[0]);
 
         Assert.True((behavior, close) == (result.Behavior, result.BehaviorClose), $"{result.Behavior} {result.BehaviorClose}\n{result}\n{string.Join('\n', result.Log)}");
     }
@@ -229,6 +232,8 @@ public sealed class JudgeTests
                 return new Mutant { Ends = _ => false };
             case "closes behind the echo":
                 return OnMessage((opcode, payload) => [.. Mutant.Frame(opcode, payload), .. Mutant.CloseFrame(1000)]);
+            case "pings":
+                return OnMessage((opcode, payload) => [.. Mutant.Frame(Opcode.Ping, default), .. Mutant.Frame(opcode, payload)]);
             case "masks":
                 return OnMessage((opcode, payload) => Mutant.Frame(opcode, payload, mask: 7));
             case "writes long lengths":

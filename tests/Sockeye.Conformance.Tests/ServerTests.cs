@@ -7,7 +7,7 @@ namespace Sockeye.Conformance.Tests;
 public sealed class ServerTests
 {
     // The machine that runs the tests may be busy: what is judged is what comes, not how fast.
-    private const double Patience = 20;
+    private const double Patience = 5;
 
     [Theory]
     [InlineData("ws")]

@@ -28,10 +28,10 @@ internal static class CaseCatalog
         5 => "Fragmentation",
         6 => "UTF-8",
         7 => "Closing",
-        9 => "Large messages, many round trips",
-        10 => "Automatic fragmentation",
-        12 => "Compression of various data",
-        13 => "Compression with various parameters",
+        9 => "Large messages, round trips",
+        10 => "Fragments of the sender",
+        12 => "Compression: data",
+        13 => "Compression: parameters",
         _ => throw new ArgumentOutOfRangeException(nameof(group), group, "There is no such group."),
     };
 

@@ -31,9 +31,15 @@ internal sealed record ConformanceCase
     /// <summary>Gets whether any outcome is right: the case only shows what the endpoint does.</summary>
     public bool IsInformational { get; init; }
 
+    /// <summary>Gets whether messages alone count: pings of the endpoint are answered and change nothing.</summary>
+    public bool CountsMessagesAlone { get; init; }
+
     /// <summary>Gets what is negotiated for permessage-deflate; null for none. An endpoint that declines leaves the case
     /// UNIMPLEMENTED.</summary>
     public DeflateTerms? Deflate { get; init; }
+
+    /// <summary>Gets how hard the suite itself compresses, 1–9.</summary>
+    public int DeflateLevel { get; init; } = 2;
 
     /// <summary>Gets the number of the group: what stands before the first dot.</summary>
     public int Group => int.Parse(Id.AsSpan(0, Id.IndexOf('.', StringComparison.Ordinal)));

@@ -45,11 +45,15 @@ internal sealed class DeflateTerms
                 ClientNoContextTakeover = wish.HintsNoContextTakeover,
             };
             if (DeflateNegotiation.TryAgree(accepted[0], wishes, out agreed, out string? why))
+            {
+                fault = null;
                 return true;
+            }
+
             fault ??= why;
         }
 
-        fault ??= "";
+        fault ??= "nothing was offered";
         return false;
     }
 

@@ -109,5 +109,6 @@ internal static class Group9And10
         Expected = expected,
         Close = CloseExpectation.BySuite,
         Limit = CaseLimit.CloseAfter(seconds),
+        CountsMessagesAlone = true,
     };
 }

@@ -88,6 +88,8 @@ internal sealed class Payload
     {
         if (length == 0)
             return "empty";
+        if (start.IsEmpty)
+            return $"{length} bytes";
         ReadOnlySpan<byte> shown = start[..Math.Min(start.Length, LongestPreview)];
         string dots = length > shown.Length ? "…" : "";
         string text = shown.ContainsAnyExceptInRange((byte)' ', (byte)'~')

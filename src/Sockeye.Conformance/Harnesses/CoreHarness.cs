@@ -20,12 +20,11 @@ internal interface ICoreEndpoint : IDisposable
 /// same at every run.</summary>
 internal sealed class CoreHarness : IHarness
 {
-    private readonly Func<Role, DeflateAgreement?, ICoreEndpoint> _make;
+    private readonly Func<Role, ICoreEndpoint>? _make;
 
     /// <summary>Makes the harness.</summary>
     /// <param name="make">Makes an endpoint of a role; the protocol core with a minimal echo where null.</param>
-    public CoreHarness(Func<Role, DeflateAgreement?, ICoreEndpoint>? make = null) =>
-        _make = make ?? (static (role, deflate) => new CoreEcho(role, deflate));
+    public CoreHarness(Func<Role, ICoreEndpoint>? make = null) => _make = make;
 
     /// <summary>Gets the role of the endpoint.</summary>
     public Role EndpointRole { get; init; } = Role.Server;
@@ -33,7 +32,7 @@ internal sealed class CoreHarness : IHarness
     /// <summary>Gets how many bytes the endpoint gets at a time; 0 gives it each write whole.</summary>
     public int SegmentSize { get; init; }
 
-    /// <summary>Gets how the endpoint compresses; null declines to.</summary>
+    /// <summary>Gets how the protocol core compresses; null declines to.</summary>
     public PerMessageDeflateOptions? Deflate { get; init; }
 
     public Task<CaseResult> PlayAsync(ConformanceCase testCase, CancellationToken cancel) => Task.FromResult(Play(testCase));
@@ -52,7 +51,7 @@ internal sealed class CoreHarness : IHarness
             NextMask = () => mask += 0x9E3779B9,
         };
         using var play = new CasePlay(testCase, settings);
-        using ICoreEndpoint endpoint = _make(EndpointRole, agreement);
+        using ICoreEndpoint endpoint = _make?.Invoke(EndpointRole) ?? new CoreEcho(EndpointRole, agreement);
         TimeSpan now = Run(play, endpoint);
         return CaseResult.Of(testCase, play.Transcript, now, play.Log.Entries);
     }

@@ -22,7 +22,7 @@ internal sealed class ServerHarness : IHarness
     /// <summary>Gets the options of TLS; null checks the server's certificate as the system does.</summary>
     public SslClientAuthenticationOptions? Tls { get; init; }
 
-    /// <summary>Gets by how much limits are stretched; 1 is as the rules say.</summary>
+    /// <summary>Gets by how much pauses and limits are stretched; 1 is as the rules say.</summary>
     public double Patience { get; init; } = 1;
 
     /// <summary>Gets the clock.</summary>

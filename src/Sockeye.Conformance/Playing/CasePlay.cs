@@ -15,8 +15,8 @@ internal sealed record PlaySettings
     /// <summary>Gets what makes mask keys.</summary>
     public required Func<uint> NextMask { get; init; }
 
-    /// <summary>Gets by how much the limits of cases and of the closing handshake are stretched, for slow machines; 1 is as the rules say.
-    /// Pauses keep their length.</summary>
+    /// <summary>Gets by how much pauses, the limits of cases and those of the closing handshake are stretched, for slow machines; 1 is as the
+    /// rules say.</summary>
     public double Patience { get; init; } = 1;
 
     /// <summary>Gets how long the endpoint may take to answer Close; 1 s.</summary>
@@ -80,7 +80,7 @@ internal sealed class CasePlay : IDisposable
         _case = testCase;
         _settings = settings;
         _encoder = new FrameEncoder(settings.Role, settings.NextMask);
-        _codec = settings.Deflate is null ? null : new MessageCodec(settings.Role, settings.Deflate);
+        _codec = settings.Deflate is null ? null : new MessageCodec(settings.Role, settings.Deflate, testCase.DeflateLevel);
         _receiver = new StrictReceiver(settings.Role, _codec);
         _script = testCase.Script.GetEnumerator();
     }
@@ -182,7 +182,8 @@ internal sealed class CasePlay : IDisposable
             GiveUp("The endpoint did not answer Close in time.");
         if (_dropDue <= now && !IsOver)
         {
-            _isDroppedBySuite = _settings.Role == Role.Client; // a client may wait for the server to end TCP (RFC 6455, section 7.1.1)
+            // A server ends TCP itself; its client may take its time.
+            _isDroppedBySuite = _settings.Role == Role.Client;
             GiveUp("The endpoint did not end TCP after the closing handshake.");
         }
     }
@@ -244,7 +245,7 @@ internal sealed class CasePlay : IDisposable
                 break;
             case Wait wait:
                 _pause = wait;
-                _pauseEnds = _now + wait.Duration;
+                _pauseEnds = _now + wait.Duration * _settings.Patience;
                 break;
             case Expect expect:
                 _awaited = expect.Event;
@@ -316,6 +317,8 @@ internal sealed class CasePlay : IDisposable
         };
         if (opcode == Opcode.Ping && !_isCloseSent)
             Send(new SendFrame(Opcode.Pong, Payload.Of(payload.ToArray())));
+        if (_case.CountsMessagesAlone && kind is (PeerEventKind.Ping or PeerEventKind.Pong))
+            return;
         // What comes as it is awaited needs no copy.
         if (_awaited is { } awaited && _events.Count == 0 && awaited.Kind == kind && awaited.Payload.IsSameAs(payload))
         {

@@ -7,15 +7,14 @@ namespace Sockeye.Conformance;
 /// <summary>Compresses what the suite sends and inflates what it receives, as was agreed (RFC 7692, section 7.2).</summary>
 /// <param name="role">The role of the suite.</param>
 /// <param name="agreed">What was agreed.</param>
-internal sealed class MessageCodec(Role role, DeflateParameters agreed) : IDisposable
+/// <param name="level">How hard to compress, 1–9.</param>
+internal sealed class MessageCodec(Role role, DeflateParameters agreed, int level) : IDisposable
 {
-    // Fast, and yet with codes that are made for the data.
-    private const int Level = 2;
     private const int MemoryLevel = 8;
     private const int Largest = 64 * 1024 * 1024;
 
     private readonly Role _peer = role == Role.Client ? Role.Server : Role.Client;
-    private readonly NativeDeflater _deflater = new(new DeflaterSettings(Level, agreed.WindowBits(role), MemoryLevel, Strategy: 0));
+    private readonly NativeDeflater _deflater = new(new DeflaterSettings(level, agreed.WindowBits(role), MemoryLevel, Strategy: 0));
     private readonly NativeInflater _inflater = new();
     private OutputArray _compressed = new(ArrayPool<byte>.Shared, 4096);
     private OutputArray _inflated = new(ArrayPool<byte>.Shared, 4096);

@@ -52,7 +52,7 @@ states.push(await inside.isVisible());
 found.reason = await inside.locator("q bdi").innerText();
 found.log = await inside.getByRole("table").locator("tbody tr").count();
 found.bytes = await inside.locator("td.bytes code.head").first().innerText();
-await shot("report-failed");
+await failed.screenshot({ path: join(screenshots, "report-failed.png") });
 await page.keyboard.press("Enter");
 states.push(await inside.isVisible());
 found.folds = states;
