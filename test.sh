@@ -4,7 +4,7 @@
 #
 #   ./test.sh             what every change must pass
 #   ./test.sh --full      that, and what takes longer: debug builds (which poison memory that is given back), processors without
-#                         wide vectors, and the engine's tests ten times over
+#                         wide vectors, the engine's tests ten times over, and our client through the whole conformance suite
 #   ./test.sh --figures   the timed figures alone, best of five
 #   ./test.sh --coverage  the branches of Sockeye.Protocol that its tests reach, over runs with and without vector instructions
 #
@@ -80,9 +80,12 @@ if [[ $mode == --figures ]]; then
 fi
 
 for project in Sockeye.Protocol.Tests Sockeye.Tests Sockeye.Conformance.Tests Sockeye.Interop.Tests; do
-    run "$project" -trait- Category=Figures
+    run "$project" -trait- Category=Figures -trait- Category=Full
 done
 [[ $mode == --full ]] || finish
+
+echo "== What is only run here"
+run Sockeye.Conformance.Tests -trait Category=Full
 
 echo "== Debug builds"
 if dotnet build Sockeye.slnx -c Debug -v quiet; then

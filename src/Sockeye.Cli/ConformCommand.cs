@@ -23,6 +23,11 @@ internal static class ConformCommand
             Description = $"How many cases to play at a time; {SuiteRunner.DefaultParallelism} where it is not given, and 1 with --drive.",
         };
         var isStrict = new Option<bool>("--strict") { Description = "Takes what is only tolerated (NON-STRICT) as failed." };
+        var patience = new Option<double>("--patience")
+        {
+            Description = "Stretches pauses and limits of time by this factor, for slow machines.",
+            DefaultValueFactory = _ => 1,
+        };
         var json = new Option<FileInfo?>("--json") { Description = "Writes the report, with the events of each case, to this file." };
         var html = new Option<FileInfo?>("--html") { Description = "Writes the report for people to this file." };
         var junit = new Option<FileInfo?>("--junit") { Description = "Writes the report for build servers, as JUnit XML, to this file." };
@@ -30,16 +35,11 @@ internal static class ConformCommand
         var certificate = new Option<FileInfo?>("--cert") { Description = "With --listen: a certificate with its key, PFX or PEM: serves wss." };
         var isOnce = new Option<bool>("--once") { Description = "With --listen: ends with the first report that a client asks for." };
         var agent = new Option<string>("--agent") { Description = "With --drive: the name to report under.", DefaultValueFactory = _ => "Sockeye" };
-        var patience = new Option<double>("--patience")
-        {
-            Description = "Stretches pauses and limits of time by this factor, for slow machines.",
-            DefaultValueFactory = _ => 1,
-        };
         var authorities = new Option<FileInfo?>("--ca", "--cacert") { Description = "PEM certificates to trust instead of the system's." };
         var isInsecure = new Option<bool>("--insecure") { Description = "Trusts any certificate." };
         var command = new Command("conform", "Judges echo servers and echo clients by the cases of the conformance suite.")
         {
-            url, listen, drive, cases, isShort, parallel, isStrict, json, html, junit, host, certificate, isOnce, agent, patience, authorities, isInsecure,
+            url, listen, drive, cases, isShort, parallel, patience, isStrict, json, html, junit, host, certificate, isOnce, agent, authorities, isInsecure,
         };
         parallel.Validators.Add(result =>
         {
@@ -66,10 +66,10 @@ internal static class ConformCommand
                     Cases = CaseSelection.Select(parsed.GetValue(isShort) ? CaseCatalog.Short : CaseCatalog.Full, parsed.GetValue(cases)),
                     MessagesPerCase = parsed.GetValue(isShort) ? CaseCatalog.ShortMessages : CaseCatalog.FullMessages,
                     IsStrict = parsed.GetValue(isStrict),
-                    Patience = parsed.GetValue(patience),
                     Json = parsed.GetValue(json),
                     Html = parsed.GetValue(html),
                     JUnit = parsed.GetValue(junit),
+                    Patience = parsed.GetValue(patience),
                 };
                 int? atATime = parsed.GetValue(parallel);
                 if (parsed.GetValue(listen) is { } port)

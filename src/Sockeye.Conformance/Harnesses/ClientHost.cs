@@ -112,7 +112,7 @@ internal sealed class ClientHost : IAsyncDisposable
             else
                 await AnswerAsync(new Visit(link, request, head.Beyond)).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is IOException or SocketException or AuthenticationException or OperationCanceledException)
+        catch (Exception e) when (e is IOException or SocketException or AuthenticationException or ObjectDisposedException or OperationCanceledException)
         {
             if (_stop.IsCancellationRequested)
                 return;

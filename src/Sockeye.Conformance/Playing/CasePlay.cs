@@ -182,7 +182,8 @@ internal sealed class CasePlay : IDisposable
             GiveUp("The endpoint did not answer Close in time.");
         if (_dropDue <= now && !IsOver)
         {
-            _isDroppedBySuite = _settings.Role == Role.Client; // a client may wait for the server to end TCP (RFC 6455, section 7.1.1)
+            // A server ends TCP itself; its client may take its time.
+            _isDroppedBySuite = _settings.Role == Role.Client;
             GiveUp("The endpoint did not end TCP after the closing handshake.");
         }
     }

@@ -79,7 +79,7 @@ internal static class HtmlCase
             LogKind.Timer => ("timer", "clock"),
             _ => ("connection", "connection"),
         };
-        html.Write($"""<tr class="{name}"><td class="number">{line.Milliseconds:0.0}</td><td class="who">{who}</td><td>{line.Text}</td><td class="bytes">""");
+        html.Write($"""<tr class="{name}"><td class="number">{line.Milliseconds:0.0}</td><td class="who">{who}</td><td>{Text(line)}</td><td class="bytes">""");
         if (line.Header is { } header)
         {
             int mask = IsMasked(header) ? 8 : 0;
@@ -96,6 +96,11 @@ internal static class HtmlCase
 
         html.Write($"</td></tr>");
     }
+
+    // Payloads that are no text stand there in digits: the last column has them.
+    private static string Text(LogEntry line) => line.Payload is { Length: > 0 } payload
+        ? line.Text.Replace($" {payload}…", "", StringComparison.Ordinal).Replace($" {payload}", "", StringComparison.Ordinal)
+        : line.Text;
 
     // The second byte of a header says whether its last four are a mask key.
     private static bool IsMasked(string header) => header.Length >= 12 && header[2] >= '8';

@@ -99,17 +99,15 @@ internal sealed class ConnectionDeadlines : Deadline
         }
     }
 
-    /// <summary>Starts the idle clock again, with a ping.</summary>
+    /// <summary>Starts the idle clock again; with a ping, unless it rested but briefly.</summary>
     public void ResumeIdle()
     {
         lock (_sync)
         {
             if (_isEnded || !_heartbeat.IsOn)
                 return;
-            long now = Now;
             _pongAt = Never;
-            _heartbeat.Resume(now);
-            _idleAt = now;
+            _idleAt = _heartbeat.Resume(Now);
             Schedule();
         }
     }

@@ -38,12 +38,15 @@ internal struct Heartbeat(long timeout)
     /// <summary>Stops the clock while this side does not receive.</summary>
     public void Suspend() => _isSuspended = true;
 
-    /// <summary>Starts the clock again, with a ping that is due at once: what the peer did meanwhile is not known.</summary>
-    public void Resume(long now)
+    /// <summary>Starts the clock again. What the peer did meanwhile is not known: silence for half of the timeout is answered with a ping,
+    /// and never counts as its end.</summary>
+    /// <returns>When to decide.</returns>
+    public long Resume(long now)
     {
         _isSuspended = false;
         _pingedAt = 0;
-        _lastReceived = now - _half;
+        _lastReceived = Math.Max(_lastReceived, now - _half);
+        return _lastReceived + _half;
     }
 
     /// <summary>Decides what to do now and when to ask again.</summary>

@@ -131,6 +131,21 @@ public sealed class HeartbeatTests
     }
 
     [Fact]
+    public async Task R4_Idle_clock_that_rested_briefly_sends_no_ping_before_its_time()
+    {
+        await using RawPeer peer = RawPeer.Open(configure: o => o with { ReadAhead = 100 });
+        await peer.SendAsync(peer.Frame(Opcode.Binary, new byte[200]));
+        await Settle.UntilAsync(() => peer.Connection.Receive.IsPaused);
+        peer.Time.Advance(Moment);
+        Assert.Equal(200, (await peer.Connection.ReceiveAsync()).Length);
+
+        peer.Time.Advance(Half - Moment - Moment);
+        Assert.Equal(0, Sent(peer));
+        peer.Time.Advance(Moment);
+        Assert.Equal(Opcode.Ping, (await peer.ReadFrameAsync())!.Opcode);
+    }
+
+    [Fact]
     public async Task Heartbeat_off_with_zero()
     {
         await using RawPeer peer = RawPeer.Open(configure: o => o with { IdleTimeout = TimeSpan.Zero });
