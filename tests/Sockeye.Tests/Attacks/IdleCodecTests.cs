@@ -23,13 +23,13 @@ public sealed class IdleCodecTests(ITestOutputHelper output)
     {
         var buffers = new BufferPool(_pool);
         CodecPool<Deflater> deflaters = Deflaters();
-        List<(WebSocketConnection Connection, InMemoryTransport Peer)> all = await OpenAsync(buffers, 10_000, keepsContext: false);
+        List<Idle> all = await OpenAsync(buffers, 10_000, keepsContext: false);
         await Settle.UntilAsync(() => buffers.SlabsHeld == 0);
         Assert.Equal((0, 0), (Codecs.Inflaters.Rented, deflaters.Rented));
         Assert.InRange(Codecs.Inflaters.Live, 1, 2 * Environment.ProcessorCount);
         Assert.InRange(deflaters.Live, 1, 2 * Environment.ProcessorCount);
         Assert.Equal(0, _pool.Outstanding);
-        End(all);
+        await EndAsync(all);
     }
 
     [Fact]
@@ -38,7 +38,7 @@ public sealed class IdleCodecTests(ITestOutputHelper output)
         const int Count = 100;
         var buffers = new BufferPool(_pool);
         CodecPool<Deflater> deflaters = Deflaters();
-        List<(WebSocketConnection Connection, InMemoryTransport Peer)> all = await OpenAsync(buffers, Count, keepsContext: true);
+        List<Idle> all = await OpenAsync(buffers, Count, keepsContext: true);
         Assert.Equal((Count, Count), (Codecs.Inflaters.Rented, deflaters.Rented));
 
         // The compressor goes with the silence; the window of the peer's messages cannot.
@@ -46,7 +46,7 @@ public sealed class IdleCodecTests(ITestOutputHelper output)
         await Settle.UntilAsync(() => deflaters.Rented == 0);
         Assert.Equal(Count, Codecs.Inflaters.Rented);
 
-        End(all);
+        await EndAsync(all);
         await Settle.UntilAsync(() => Codecs.Inflaters.Rented == 0);
         Assert.Equal(0, _pool.Outstanding);
     }
@@ -58,14 +58,15 @@ public sealed class IdleCodecTests(ITestOutputHelper output)
     {
         const int Count = 10_000;
         var buffers = new BufferPool(_pool);
-        End(await OpenAsync(buffers, Count, keepsContext: false)); // what is made once
+        await EndAsync(await OpenAsync(buffers, Count, keepsContext: false)); // what is made once
+        await Task.Yield(); // off the stack of that, which still knows its connections
         long before = Held();
-        List<(WebSocketConnection Connection, InMemoryTransport Peer)> plain = await OpenAsync(buffers, Count, keepsContext: null);
+        List<Idle> plain = await OpenAsync(buffers, Count, keepsContext: null);
         long between = Held();
-        List<(WebSocketConnection Connection, InMemoryTransport Peer)> compressed = await OpenAsync(buffers, Count, keepsContext: false);
+        List<Idle> compressed = await OpenAsync(buffers, Count, keepsContext: false);
         long after = Held();
-        End(plain);
-        End(compressed);
+        await EndAsync(plain);
+        await EndAsync(compressed);
         string figure = $"V19: {(between - before) / Count} bytes an idle connection with its in-memory transport, {(after - between) / Count} a compressed one";
         output.WriteLine(figure);
         Console.WriteLine($"FIGURE {figure}");
@@ -89,36 +90,38 @@ public sealed class IdleCodecTests(ITestOutputHelper output)
         return Codecs.Deflaters(new DeflaterSettings(options.Level, DeflateParameters.MaxWindowBits, options.MemoryLevel, (int)options.Strategy));
     }
 
-    private static void End(List<(WebSocketConnection Connection, InMemoryTransport Peer)> all)
+    private static async Task EndAsync(List<Idle> all)
     {
-        foreach ((WebSocketConnection connection, InMemoryTransport peer) in all)
+        foreach (Idle idle in all)
         {
-            connection.Abort();
-            peer.Abort();
+            idle.Connection.Abort();
+            idle.Peer.Abort();
         }
+
+        foreach (Idle idle in all)
+            await idle.Handling.Soon();
     }
 
     /// <summary>Opens connections, each of which has received and sent a message; with null, they do not compress.</summary>
-    private async Task<List<(WebSocketConnection Connection, InMemoryTransport Peer)>> OpenAsync(
-        BufferPool buffers, int count, bool? keepsContext)
+    private async Task<List<Idle>> OpenAsync(BufferPool buffers, int count, bool? keepsContext)
     {
         using var deflater = new MessageDeflater(CodecKind.Native.Deflaters(), keepsContext: false);
         byte[] frame = keepsContext is null
             ? Wire.Frame(Role.Server, Opcode.Text, Text)
             : Wire.Raw(0xC1, deflater.Compress(Text), isMasked: true);
         var options = new WebSocketConnectionOptions { TimeProvider = _time, Buffers = buffers, IdleTimeout = TimeSpan.Zero };
-        List<(WebSocketConnection Connection, InMemoryTransport Peer)> all = [];
+        List<Idle> all = [];
         for (int i = 0; i < count; i++)
         {
             (InMemoryTransport own, InMemoryTransport peer) = InMemoryTransport.CreatePair(buffers, BufferPool.Shared);
             DeflateAgreement? agreement = keepsContext is { } keeps ? DeflateAttackTests.Agree(Role.Server, keeps) : null;
             var connection = new WebSocketConnection(own, Role.Server, options, new ConnectionDetails { Deflate = agreement }, []);
-            _ = connection.RunAsync(new WebSocketHandler { Message = static (socket, message) => socket.SendAsync(message) });
-            all.Add((connection, peer));
+            Task handling = connection.RunAsync(new WebSocketHandler { Message = static (socket, message) => socket.SendAsync(message) });
+            all.Add(new Idle(connection, peer, handling));
             await peer.SendAsync(frame, default);
         }
 
-        foreach ((WebSocketConnection connection, InMemoryTransport peer) in all)
+        foreach ((WebSocketConnection connection, InMemoryTransport peer, _) in all)
         {
             ReceivedBlock echo = await peer.ReceiveAsync(default).Soon();
             Assert.Equal(keepsContext is null ? 0x81 : 0xC1, echo.Memory[0]);
@@ -129,4 +132,6 @@ public sealed class IdleCodecTests(ITestOutputHelper output)
 
         return all;
     }
+
+    private sealed record Idle(WebSocketConnection Connection, InMemoryTransport Peer, Task Handling);
 }
