@@ -4,7 +4,8 @@
 #
 #   ./test.sh             what every change must pass
 #   ./test.sh --full      that, and what takes longer: debug builds (which poison memory that is given back), processors without
-#                         wide vectors, the engine's tests ten times over, and our client through the whole conformance suite
+#                         wide vectors, the engine's tests ten times over, our client through the whole conformance suite, and the
+#                         tests that race (Category=Repeated) ten thousand times and more
 #   ./test.sh --figures   the timed figures alone, best of five
 #   ./test.sh --coverage  the branches of Sockeye.Protocol that its tests reach, over runs with and without vector instructions
 #
@@ -103,4 +104,6 @@ done
 for _ in {1..9}; do
     run Sockeye.Tests -trait- Category=Figures
 done
+echo "== Races, many times"
+SOCKEYE_FULL=1 run Sockeye.Tests -trait Category=Repeated
 finish

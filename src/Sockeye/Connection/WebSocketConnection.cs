@@ -199,7 +199,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
 
     /// <summary>Sends the memory of values as a binary message, in the byte order of this machine.</summary>
     /// <typeparam name="T">The type of the values.</typeparam>
-    /// <param name="values">The values, copied at the call.</param>
+    /// <param name="values">The values, copied at the call. A structure with padding is sent with it, whatever it holds.</param>
     /// <param name="cancellationToken">See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</param>
     /// <returns>See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</returns>
     /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
