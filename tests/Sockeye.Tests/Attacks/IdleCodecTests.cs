@@ -7,47 +7,50 @@ using Sockeye.Transports;
 
 namespace Sockeye.Tests.Attacks;
 
-/// <summary>What idle compressed connections hold. Row V19 of the attack catalogue. Nothing else runs at the time.</summary>
-[Collection(nameof(WholeProcess))]
+/// <summary>What idle compressed connections hold. Row V19 of the attack catalogue.</summary>
 public sealed class IdleCodecTests(ITestOutputHelper output)
 {
     // Text of a size that is worth compressing by itself.
     private static readonly byte[] Text = [.. Enumerable.Repeat("idle compressed connections "u8.ToArray(), 60).SelectMany(b => b)];
 
-    private readonly Codecs _codecs = Codecs.CreateNative();
     private readonly CountingPool _pool = new(trace: false);
     private readonly ManualTime _time = new();
 
-    [Fact]
-    public async Task V19_Ten_thousand_idle_connections_without_context_hold_no_codec_and_no_buffer()
+    [Theory]
+    [InlineData(CodecKind.Native)]
+    [InlineData(CodecKind.Fallback)]
+    public async Task V19_Ten_thousand_idle_connections_without_context_hold_no_codec_and_no_buffer(CodecKind kind)
     {
         var buffers = new BufferPool(_pool);
-        CodecPool<Deflater> deflaters = Deflaters();
-        List<Idle> all = await OpenAsync(buffers, 10_000, keepsContext: false);
+        Codecs codecs = kind.Create();
+        List<Idle> all = await OpenAsync(buffers, 10_000, keepsContext: false, codecs);
         await Settle.UntilAsync(() => buffers.SlabsHeld == 0);
-        Assert.Equal((0, 0), (_codecs.Inflaters.Rented, deflaters.Rented));
-        Assert.InRange(_codecs.Inflaters.Live, 1, 2 * Environment.ProcessorCount);
-        Assert.InRange(deflaters.Live, 1, 2 * Environment.ProcessorCount);
+        Assert.Equal((0, 0), (codecs.Inflaters.Rented, DeflateAttackTests.Deflaters(codecs).Rented));
+        Assert.InRange(codecs.Inflaters.Live, 1, 2 * Environment.ProcessorCount);
+        Assert.InRange(DeflateAttackTests.Deflaters(codecs).Live, 1, 2 * Environment.ProcessorCount);
         Assert.Equal(0, _pool.Outstanding);
         await EndAsync(all);
     }
 
-    [Fact]
-    public async Task V19_Idle_connections_with_context_hold_one_codec_each_way_until_they_end()
+    [Theory]
+    [InlineData(CodecKind.Native)]
+    [InlineData(CodecKind.Fallback)]
+    public async Task V19_Idle_connections_with_context_hold_one_codec_each_way_until_they_end(CodecKind kind)
     {
         const int Count = 100;
         var buffers = new BufferPool(_pool);
-        CodecPool<Deflater> deflaters = Deflaters();
-        List<Idle> all = await OpenAsync(buffers, Count, keepsContext: true);
-        Assert.Equal((Count, Count), (_codecs.Inflaters.Rented, deflaters.Rented));
+        Codecs codecs = kind.Create();
+        CodecPool<Deflater> deflaters = DeflateAttackTests.Deflaters(codecs);
+        List<Idle> all = await OpenAsync(buffers, Count, keepsContext: true, codecs);
+        Assert.Equal((Count, Count), (codecs.Inflaters.Rented, deflaters.Rented));
 
         // The compressor goes with the silence; the window of the peer's messages cannot.
         _time.Advance(TimeSpan.FromMinutes(2));
         await Settle.UntilAsync(() => deflaters.Rented == 0);
-        Assert.Equal(Count, _codecs.Inflaters.Rented);
+        Assert.Equal(Count, codecs.Inflaters.Rented);
 
         await EndAsync(all);
-        await Settle.UntilAsync(() => _codecs.Inflaters.Rented == 0);
+        await Settle.UntilAsync(() => codecs.Inflaters.Rented == 0);
         Assert.Equal(0, _pool.Outstanding);
     }
 
@@ -84,12 +87,6 @@ public sealed class IdleCodecTests(ITestOutputHelper output)
         }
     }
 
-    private CodecPool<Deflater> Deflaters()
-    {
-        PerMessageDeflateOptions options = PerMessageDeflateOptions.Default;
-        return _codecs.Deflaters(new DeflaterSettings(options.Level, DeflateParameters.MaxWindowBits, options.MemoryLevel, (int)options.Strategy));
-    }
-
     private static async Task EndAsync(List<Idle> all)
     {
         foreach (Idle idle in all)
@@ -103,7 +100,7 @@ public sealed class IdleCodecTests(ITestOutputHelper output)
     }
 
     /// <summary>Opens connections, each of which has received and sent a message; with null, they do not compress.</summary>
-    private async Task<List<Idle>> OpenAsync(BufferPool buffers, int count, bool? keepsContext)
+    private async Task<List<Idle>> OpenAsync(BufferPool buffers, int count, bool? keepsContext, Codecs? codecs = null)
     {
         using var deflater = new MessageDeflater(CodecKind.Native.Deflaters(), keepsContext: false);
         byte[] frame = keepsContext is null
@@ -114,7 +111,7 @@ public sealed class IdleCodecTests(ITestOutputHelper output)
         for (int i = 0; i < count; i++)
         {
             (InMemoryTransport own, InMemoryTransport peer) = InMemoryTransport.CreatePair(buffers, BufferPool.Shared);
-            DeflateAgreement? agreement = keepsContext is { } keeps ? DeflateAttackTests.Agree(Role.Server, keeps, _codecs) : null;
+            DeflateAgreement? agreement = keepsContext is { } keeps ? DeflateAttackTests.Agree(Role.Server, keeps, codecs) : null;
             var connection = new WebSocketConnection(own, Role.Server, options, new ConnectionDetails { Deflate = agreement }, []);
             Task handling = connection.RunAsync(new WebSocketHandler { Message = static (socket, message) => socket.SendAsync(message) });
             all.Add(new Idle(connection, peer, handling));
