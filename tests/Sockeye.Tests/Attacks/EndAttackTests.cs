@@ -75,8 +75,8 @@ public sealed class EndAttackTests
         for (int i = 0; i < 20; i++)
         {
             using RawClient client = await RawClient.ConnectAsync(test.Server);
-            await client.SendAsync(RawClient.Request(test.Server, "/ends"));
-            await client.SendFrameAsync(Opcode.Text, "on its way");
+            byte[] request = System.Text.Encoding.ASCII.GetBytes(RawClient.Request(test.Server, "/ends"));
+            await client.SendAsync([.. request, .. RawClient.Frame(Opcode.Text, "on its way"u8.ToArray())]);
             if (end == "abort")
             {
                 string seen = await client.ReadToAnyEndAsync();
