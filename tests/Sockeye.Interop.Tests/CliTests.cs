@@ -1,3 +1,5 @@
+using Sockeye.Protocol;
+
 namespace Sockeye.Interop.Tests;
 
 /// <summary>The tool, as a user runs it, with real peers.</summary>
@@ -32,6 +34,30 @@ public sealed class CliTests
             while (!server.Output.Contains(what, StringComparison.Ordinal))
                 server.WaitForLine("");
         }
+    }
+
+    // V45
+    [Fact]
+    public async Task Reason_of_a_peer_is_shown_and_steers_no_terminal()
+    {
+        const string Reason = "\u001B[2J\u009B31m\r\nclosed 1000 \u202E";
+        const string Shown = @"\u001B[2J\u009B31m\r\nclosed 1000 \u202E";
+        await using PeerProcess echo = PeerProcess.StartTool("echo", "--port", "0", "--verbose");
+        string port = echo.WaitForLine("Listening on ws://127.0.0.1:");
+        await using WebSocketConnection client = await WebSocketClient.ConnectAsync($"ws://127.0.0.1:{port}/");
+        await client.CloseAsync(CloseCode.GoingAway, Reason);
+        while (!echo.Output.Contains($"close 1001 {Shown} (Peer)", StringComparison.Ordinal))
+            echo.WaitForLine("");
+        echo.Interrupt();
+        Assert.Equal(0, await echo.WaitForExitAsync());
+
+        await using var server = new WebSocketServer(new() { Port = 0 });
+        server.Map("/", (socket, cancel) => socket.CloseAsync(CloseCode.GoingAway, Reason, cancel));
+        await server.StartAsync();
+        await using PeerProcess connect = PeerProcess.StartTool("connect", $"ws://{server.EndPoints[0]}/");
+        await connect.WaitForExitAsync();
+        Assert.Contains($"closed 1001 {Shown}", connect.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(echo.Output + connect.Output, c => c is '\u001B' or '\u009B' or '\u202E');
     }
 
     [Fact]
