@@ -16,6 +16,7 @@ internal static class ConformListening
             Tls = options.Tls,
             Patience = run.Patience,
             MessagesPerCase = run.MessagesPerCase,
+            Patience = run.Patience,
             Finished = result => finished?.Invoke(result),
             Failed = why => Console.Error.WriteLine(TerminalText.Escape(why)),
         };

@@ -48,6 +48,80 @@ internal sealed class EngineSubject
         }
     }
 
+    /// <summary>Plays a session while this side sends, pings, closes and ends the connection as it comes, and while the peer goes away
+    /// in one way or another.</summary>
+    /// <returns>What is wrong whatever happened first; null where nothing is.</returns>
+    public async Task<string?> CheckUnderFireAsync(Session session, int[] ends, Dice dice)
+    {
+        Outcome model = SpecModel.Judge(session.Terms, session.Wire);
+        // A small one, so that sends wait.
+        (InMemoryTransport own, InMemoryTransport peer) = InMemoryTransport.CreatePair(_buffers, _peerBuffers, dice.Of([64, 4096, 1 << 20]));
+        WebSocketConnectionOptions options = MakeOptions(session.Terms, readAhead: 64 * 1024) with { HighWaterMark = dice.Of([1, 100, 64 * 1024]) };
+        var connection = new WebSocketConnection(own, session.Terms.Receiver, options, MakeDetails(session.Terms, dice), []);
+        try
+        {
+            Outcome seen = new();
+            Task<CloseResult> reading = ReadAsync(connection, seen, new Outcome(), yields: dice.Happens(50));
+            connection.Start();
+            bool resets = dice.Happens(50);
+            Task sending = SendAsync(peer, session.Wire, resets ? ends[..dice.Below(ends.Length + 1)] : ends, yields: true, resets);
+            Task<byte[]> answering = ReceiveAsync(peer, mayBeReset: true);
+            var operations = new Operations(connection, new Dice(session.Seed));
+            Task operating = operations.RunAsync();
+            Task all = Task.WhenAll(reading, sending, answering, operating);
+            await AdvanceUntilAsync(all).ConfigureAwait(false);
+            await connection.DisposeAsync().AsTask().WaitAsync(Patience).ConfigureAwait(false);
+            peer.Abort();
+
+            // What comes while this side closes may be discarded; otherwise nothing is.
+            bool isInOrder = operations.HasEnded
+                ? IsSubsequence(seen.Items, model.Items)
+                : model.Items.Count >= seen.Items.Count && model.Items.Take(seen.Items.Count).SequenceEqual(seen.Items);
+            if (!isInOrder)
+                return $"Under fire: {seen} is not out of {model}";
+            byte[] sent = await answering.ConfigureAwait(false);
+            Outcome answer = SpecModel.Judge(session.Terms.Reversed, sent);
+            if (answer.Broken.Count > 0 || (answer.IsClosed && answer.FrameEnds[^1] != sent.Length))
+                return $"Under fire it sent {Convert.ToHexStringLower(sent)}: {answer}";
+            return await FindLeakAsync().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            connection.Abort();
+            peer.Abort();
+            return $"Under fire: {e}";
+        }
+    }
+
+    private static bool IsSubsequence(List<Item> part, List<Item> whole)
+    {
+        int at = 0;
+        foreach (Item item in part)
+        {
+            at = whole.IndexOf(item, at) + 1;
+            if (at == 0)
+                return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>Lets time pass where nothing else moves any more.</summary>
+    private async Task AdvanceUntilAsync(Task all)
+    {
+        long start = Environment.TickCount64;
+        for (int turns = 1; !all.IsCompleted; turns++)
+        {
+            await Task.Yield();
+            if (turns % 100 == 0)
+                _time.Advance(TimeSpan.FromSeconds(1));
+            if (Environment.TickCount64 - start > Patience.TotalMilliseconds)
+                throw new TimeoutException("Something hangs.");
+        }
+
+        await all.ConfigureAwait(false);
+    }
+
     private static string? Compare(Terms terms, Outcome model, Outcome seen, CloseResult result, byte[] sent)
     {
         if (result.Violation is { } violation)
@@ -141,7 +215,7 @@ internal sealed class EngineSubject
         return await connection.Closed.ConfigureAwait(false);
     }
 
-    private static async Task SendAsync(InMemoryTransport peer, byte[] wire, int[] ends, bool yields)
+    private static async Task SendAsync(InMemoryTransport peer, byte[] wire, int[] ends, bool yields, bool resets = false)
     {
         try
         {
@@ -154,7 +228,10 @@ internal sealed class EngineSubject
                     await Task.Yield();
             }
 
-            await peer.ShutdownAsync().ConfigureAwait(false);
+            if (resets)
+                peer.Abort();
+            else
+                await peer.ShutdownAsync().ConfigureAwait(false);
         }
         catch (IOException)
         {
@@ -162,16 +239,23 @@ internal sealed class EngineSubject
         }
     }
 
-    private static async Task<byte[]> ReceiveAsync(InMemoryTransport peer)
+    private static async Task<byte[]> ReceiveAsync(InMemoryTransport peer, bool mayBeReset = false)
     {
         List<byte> sent = [];
-        while (true)
+        try
         {
-            ReceivedBlock block = await peer.ReceiveAsync(default).ConfigureAwait(false);
-            if (block.IsEnd)
-                return [.. sent];
-            sent.AddRange(block.Memory);
-            peer.Advance(block.Memory.Count);
+            while (true)
+            {
+                ReceivedBlock block = await peer.ReceiveAsync(default).ConfigureAwait(false);
+                if (block.IsEnd)
+                    return [.. sent];
+                sent.AddRange(block.Memory);
+                peer.Advance(block.Memory.Count);
+            }
+        }
+        catch (IOException) when (mayBeReset)
+        {
+            return [.. sent];
         }
     }
 

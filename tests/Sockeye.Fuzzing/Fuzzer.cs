@@ -83,7 +83,7 @@ public sealed class Fuzzer(AssemblerSubject subject, int enginePercent = 0)
         }
     }
 
-    private static Task<string?> CheckEngineAsync(EngineSubject engine, Session session)
+    private static async Task<string?> CheckEngineAsync(EngineSubject engine, Session session)
     {
         var dice = new Dice(session.Seed);
         int[] ends = dice.Below(3) switch
@@ -92,7 +92,8 @@ public sealed class Fuzzer(AssemblerSubject subject, int enginePercent = 0)
             1 when session.Wire.Length <= 200 => [.. Enumerable.Range(1, session.Wire.Length)],
             _ => Cut(session.Wire.Length, dice),
         };
-        return engine.CheckAsync(session, ends, dice);
+        return await engine.CheckAsync(session, ends, dice).ConfigureAwait(false)
+            ?? await engine.CheckUnderFireAsync(session, ends, dice).ConfigureAwait(false);
     }
 
     private static int[] Cut(int length, Dice dice)

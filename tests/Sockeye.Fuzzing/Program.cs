@@ -40,6 +40,10 @@ long start = Stopwatch.GetTimestamp();
 var fuzzer = new Fuzzer(new AssemblerSubject(), enginePercent);
 FuzzReport report = await fuzzer.RunAsync(seed, sessions);
 Console.WriteLine(await fuzzer.DescribeAsync(report));
+(IReadOnlyList<string> differences, IReadOnlyDictionary<int, int> answers) = HandshakeFuzzer.Run(seed, sessions);
+Console.WriteLine($"As many requests to upgrade, {differences.Count} disagreements");
+foreach (string difference in differences)
+    Console.WriteLine(difference);
 if (isVerbose)
 {
     foreach ((string end, int count) in report.Ends.OrderBy(pair => pair.Key, StringComparer.Ordinal))
@@ -47,4 +51,4 @@ if (isVerbose)
     Console.WriteLine($"{Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s");
 }
 
-return report.Disagreements.IsEmpty ? 0 : 1;
+return report.Disagreements.IsEmpty && differences.Count == 0 ? 0 : 1;

@@ -101,8 +101,11 @@ public static class DeflateNegotiation
 
     /// <summary>Tells whether an extension is permessage-deflate.</summary>
     /// <param name="extension">The extension.</param>
-    public static bool IsDeflate(ExtensionOffer extension) =>
-        string.Equals(extension?.Name, DeflateParameters.ExtensionName, StringComparison.OrdinalIgnoreCase);
+    public static bool IsDeflate(ExtensionOffer extension)
+    {
+        ArgumentNullException.ThrowIfNull(extension);
+        return extension.Name.Equals(DeflateParameters.ExtensionName, StringComparison.OrdinalIgnoreCase);
+    }
 
     private static DeflateParameters? Agree(Parsed asked, DeflateParameters wishes, bool canLimitWindow)
     {

@@ -43,6 +43,9 @@ internal sealed class ConnectionDeadlines : Deadline
     /// <summary>Gets when bytes came last.</summary>
     public long LastReceived => _heartbeat.LastReceived;
 
+    /// <summary>Gets whether a write is watched.</summary>
+    public bool WatchesWrite => Volatile.Read(ref _stallAt) != Never;
+
     public long Ticks(TimeSpan span) => _sweep.Ticks(span);
 
     public TimeSpan Since(long then) => _sweep.Elapsed(then, _sweep.Now);

@@ -224,7 +224,7 @@ public sealed class HandlerTests
         Task disposing = peer.Connection.DisposeAsync().AsTask();
         Assert.Equal(5000, (await peer.ReadFrameAsync())!.Payload.Length);
         Assert.Equal(1000, (await peer.ReadFrameAsync())!.CloseCode);
-        await Settle.UntilAsync(() => peer.Connection.BufferedBytes == 0);
+        await Settle.UntilAsync(() => peer.Connection.Close.Snapshot().SentCode is not null);
         Assert.False(disposing.IsCompleted);
         peer.Time.Advance(TimeSpan.FromSeconds(5));
         await disposing.Soon();

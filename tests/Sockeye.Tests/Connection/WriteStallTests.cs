@@ -13,7 +13,7 @@ public sealed class WriteStallTests
     [Fact]
     public async Task S9_Bytes_of_which_none_is_taken_fail_the_connection()
     {
-        await using RawPeer peer = await GatedPeer.OpenHeldAsync(configure: StallOnly);
+        await using RawPeer peer = await OpenHeldAsync(configure: StallOnly);
         await peer.Connection.SendTextAsync("waits");
         peer.Time.Advance(Timeout - TimeSpan.FromMilliseconds(1));
         Assert.True(peer.Connection.IsOpen);
@@ -27,7 +27,7 @@ public sealed class WriteStallTests
     [Fact]
     public async Task S9_It_is_as_long_as_IdleTimeout_unless_set()
     {
-        await using RawPeer peer = await GatedPeer.OpenHeldAsync(configure: options => options with { IdleTimeout = Timeout });
+        await using RawPeer peer = await OpenHeldAsync(configure: options => options with { IdleTimeout = Timeout });
         // The peer is alive and sends, and takes nothing.
         for (int i = 0; i < 4; i++)
         {
@@ -43,7 +43,7 @@ public sealed class WriteStallTests
     [Fact]
     public async Task S9_Any_progress_keeps_the_connection()
     {
-        await using RawPeer peer = await GatedPeer.OpenHeldAsync(configure: StallOnly);
+        await using RawPeer peer = await OpenHeldAsync(configure: StallOnly);
         for (int i = 0; i < 10; i++)
         {
             peer.Gate().Progress(1);
@@ -58,7 +58,7 @@ public sealed class WriteStallTests
     [Fact]
     public async Task S9_Each_write_has_its_own_time()
     {
-        await using RawPeer peer = await GatedPeer.OpenHeldAsync(configure: StallOnly);
+        await using RawPeer peer = await OpenHeldAsync(configure: StallOnly);
         peer.Time.Advance(Timeout * 0.8);
         peer.Gate().ReleaseOne();
         await peer.ReadFirstAsync();
@@ -73,7 +73,7 @@ public sealed class WriteStallTests
     [Fact]
     public async Task S9_Zero_is_off()
     {
-        await using RawPeer peer = await GatedPeer.OpenHeldAsync(
+        await using RawPeer peer = await OpenHeldAsync(
             configure: options => options with { IdleTimeout = TimeSpan.Zero, WriteStallTimeout = TimeSpan.Zero });
         peer.Time.Advance(TimeSpan.FromDays(2));
         Assert.True(peer.Connection.IsOpen);
@@ -82,7 +82,7 @@ public sealed class WriteStallTests
     [Fact]
     public async Task S9_The_longest_time_of_all_is_no_time_at_once()
     {
-        await using RawPeer peer = await GatedPeer.OpenHeldAsync(
+        await using RawPeer peer = await OpenHeldAsync(
             configure: options => options with { IdleTimeout = TimeSpan.MaxValue, CloseTimeout = TimeSpan.MaxValue, CloseGrace = TimeSpan.MaxValue });
         peer.Time.Advance(TimeSpan.FromDays(2));
         Assert.True(peer.Connection.IsOpen);
@@ -91,7 +91,7 @@ public sealed class WriteStallTests
     [Fact]
     public async Task S9_Bytes_that_wait_for_a_streamed_message_do_not_wait_for_the_peer()
     {
-        await using RawPeer peer = await GatedPeer.OpenHeldAsync(configure: StallOnly);
+        await using RawPeer peer = await OpenHeldAsync(configure: StallOnly);
         await using StreamedMessage streamed = peer.Connection.OpenMessage();
         await peer.Connection.SendTextAsync("behind");
         peer.Gate().Release();
@@ -106,5 +106,15 @@ public sealed class WriteStallTests
         await streamed.CompleteAsync();
         Assert.Empty((await peer.ReadMessageAsync()).Payload);
         Assert.Equal("behind", (await peer.ReadMessageAsync()).Text);
+    }
+
+    /// <summary>Makes a connection whose first write is held, and watched.</summary>
+    private static async Task<RawPeer> OpenHeldAsync(
+        Func<WebSocketConnectionOptions, WebSocketConnectionOptions> configure, Role role = Role.Server)
+    {
+        RawPeer peer = await GatedPeer.OpenHeldAsync(role, configure);
+        bool isOff = configure(new WebSocketConnectionOptions()) is { WriteStallTimeout: { } timeout } && timeout == TimeSpan.Zero;
+        await Settle.UntilAsync(() => isOff || peer.Connection.Deadlines.WatchesWrite);
+        return peer;
     }
 }

@@ -8,7 +8,8 @@ namespace Sockeye.Tests.Fuzzing;
 public sealed class FuzzTests
 {
     private const int Sessions = 100_000;
-    private const int EnginePercent = 5;
+    private const int EnginePercent = 3;
+    private const int Requests = 20_000;
 
     // Fixed ones beside the fresh ones of each run, so that some of the ground is always the same.
     private const int SessionsPerFixedSeed = 1_000;
@@ -28,6 +29,17 @@ public sealed class FuzzTests
         Assert.InRange(report.EngineSessions, Sessions / 100, Sessions);
         // They reach everything that a peer can break, and what it may do.
         Assert.Empty(Enum.GetNames<Rule>().Concat(["Close", "Open"]).Concat(Enum.GetNames<ItemKind>()).Except(report.Ends.Keys));
+    }
+
+    [Fact]
+    public void Fresh_requests_to_upgrade_are_answered_as_the_model_says()
+    {
+        int seed = RandomNumberGenerator.GetInt32(int.MaxValue);
+        (IReadOnlyList<string> differences, IReadOnlyDictionary<int, int> answers) = HandshakeFuzzer.Run(seed, Requests);
+
+        Assert.Empty(differences);
+        // 0 is one that is not whole.
+        Assert.Equal([0, 101, 400, 405, 414, 426, 431], answers.Keys.Order());
     }
 
     [Theory]

@@ -61,6 +61,25 @@ public sealed class FuzzerProofTests
         Assert.All(report.Disagreements, found => Assert.Contains($"Seed {found.Session.Seed}: ", told, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("405 is 400")]
+    [InlineData("a second Host is let through")]
+    [InlineData("a key that is short is let through")]
+    [InlineData("a subprotocol twice is let through")]
+    public void Fault_of_a_handshake_is_caught(string fault)
+    {
+        Func<string, int, int> change = fault[0] switch
+        {
+            '4' => (_, status) => status == 405 ? 400 : status,
+            _ when fault.Contains("Host", StringComparison.Ordinal) =>
+                (request, status) => status == 400 && request.Split("Host: example.com\r\n").Length > 2 ? 101 : status,
+            _ when fault.Contains("key", StringComparison.Ordinal) =>
+                (request, status) => request.Contains("Sec-WebSocket-Key: short\r\n", StringComparison.Ordinal) ? 101 : status,
+            _ => (request, status) => request.Contains("Protocol: a, a\r\n", StringComparison.Ordinal) ? 101 : status,
+        };
+        Assert.NotEmpty(HandshakeFuzzer.Run(Seed, Sessions, change).Differences);
+    }
+
     private static async Task AssertCaughtAsync(AssemblerSubject subject)
     {
         FuzzReport report = await new Fuzzer(subject).RunAsync(Seed, Sessions);

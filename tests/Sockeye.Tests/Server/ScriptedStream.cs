@@ -1,13 +1,20 @@
 namespace Sockeye.Tests.Server;
 
 /// <summary>A stream that reads what a test says and keeps what is written to it. Afterwards it ends, or stays silent until it is
-/// disposed.</summary>
+/// disposed, which it counts.</summary>
 internal class ScriptedStream(ReadOnlyMemory<byte> input, int atMost = int.MaxValue, bool endsAfterwards = false) : Stream
 {
     private readonly TaskCompletionSource _disposed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ReadOnlyMemory<byte> _input = input;
+    private int _disposals;
 
     public MemoryStream Sent { get; } = new();
+
+    public Task Disposed => _disposed.Task;
+
+    public int Disposals => Volatile.Read(ref _disposals);
+
+    public bool ThrowsOnDispose { get; init; }
 
     public bool IsDisposed => _disposed.Task.IsCompleted;
 
@@ -53,8 +60,11 @@ internal class ScriptedStream(ReadOnlyMemory<byte> input, int atMost = int.MaxVa
 
     protected override void Dispose(bool disposing)
     {
+        Interlocked.Increment(ref _disposals);
         _disposed.TrySetResult();
         base.Dispose(disposing);
+        if (ThrowsOnDispose)
+            throw new FormatException("a stream may throw anything");
     }
 }
 

@@ -17,7 +17,7 @@ public sealed class UpgradeFailureTests
     private readonly CountingPool _pool = new();
     private readonly BufferPool _buffers;
     private readonly ManualTime _time = new();
-    private readonly WatchedStream _stream = new(Request);
+    private readonly ScriptedStream _stream = Holding(Request);
 
     public UpgradeFailureTests()
     {
@@ -36,12 +36,12 @@ public sealed class UpgradeFailureTests
             () => WebSocketUpgrade.AcceptAsync(_stream, new() { Connection = Connection }, cancelled));
         await AssertNothingIsLeftAsync(_stream);
 
-        var other = new WatchedStream(Request);
+        var other = Holding(Request);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
             () => WebSocketUpgrade.AcceptAsync(other, Head(), default, new() { Connection = Connection }, cancelled));
         await AssertNothingIsLeftAsync(other);
 
-        other = new WatchedStream(Request);
+        other = Holding(Request);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
             () => WebSocketUpgrade.ReadRequestAsync(other, cancellationToken: cancelled));
         await AssertNothingIsLeftAsync(other);
@@ -87,12 +87,12 @@ public sealed class UpgradeFailureTests
         await Assert.ThrowsAsync<FormatException>(() => WebSocketUpgrade.AcceptAsync(_stream, throws));
         await AssertNothingIsLeftAsync(_stream);
 
-        var other = new WatchedStream(Request);
+        var other = Holding(Request);
         var invents = new WebSocketAcceptOptions { Connection = Connection, SubprotocolSelector = _ => "v9" };
         await Assert.ThrowsAsync<ArgumentException>("subprotocol", () => WebSocketUpgrade.AcceptAsync(other, invents));
         await AssertNothingIsLeftAsync(other);
 
-        Assert.Equal("", _stream.Sent + other.Sent);
+        Assert.Equal((0, 0), (_stream.Sent.Length, other.Sent.Length));
     }
 
     [Fact]
@@ -108,7 +108,7 @@ public sealed class UpgradeFailureTests
                 if (--left == 0)
                     throw new FormatException("no");
             });
-            var stream = new WatchedStream(Request);
+            var stream = Holding(Request);
             Task<WebSocketConnection> accepting = WebSocketUpgrade.AcceptAsync(
                 stream, new() { Connection = Connection with { LoggerFactory = logs } });
             if (await Record.ExceptionAsync(() => accepting) is not FormatException)
@@ -128,7 +128,7 @@ public sealed class UpgradeFailureTests
     public async Task Refusal_whose_logger_throws_closes_the_stream()
     {
         var logs = new CallbackLogs(() => { }, () => throw new FormatException("no"));
-        var stream = new WatchedStream(Request.Replace("Upgrade: websocket\r\n", "", StringComparison.Ordinal));
+        var stream = Holding(Request.Replace("Upgrade: websocket\r\n", "", StringComparison.Ordinal));
         Task<WebSocketConnection> accepting = WebSocketUpgrade.AcceptAsync(
             stream, new() { Connection = Connection with { LoggerFactory = logs } });
 
@@ -146,7 +146,7 @@ public sealed class UpgradeFailureTests
         Assert.Throws<ArgumentException>("bytesAfterHead", () => WebSocketUpgrade.FromRequest(_stream, Head(), beyond));
         await AssertNothingIsLeftAsync(_stream);
 
-        var other = new WatchedStream(Request);
+        var other = Holding(Request);
         await Assert.ThrowsAsync<ArgumentException>(
             "bytesAfterHead", () => WebSocketUpgrade.AcceptAsync(other, Head(), beyond, new() { Connection = Connection }));
         await AssertNothingIsLeftAsync(other);
@@ -221,7 +221,7 @@ public sealed class UpgradeFailureTests
     [Fact]
     public async Task Stream_that_throws_when_it_is_disposed_does_not_harm_the_timer_that_ends_a_refusal()
     {
-        var stream = new WatchedStream(Request) { ThrowsOnDispose = true };
+        var stream = new ScriptedStream(default) { ThrowsOnDispose = true };
         var transport = new StreamTransport(stream, _buffers);
 
         Task finishing = Refusals.FinishAsync(transport, _time);
@@ -232,13 +232,15 @@ public sealed class UpgradeFailureTests
         await AssertNothingIsLeftAsync(stream);
     }
 
+    private static ScriptedStream Holding(string request) => new(Encoding.ASCII.GetBytes(request));
+
     private static RequestHead Head()
     {
         Assert.True(RequestHead.TryParse(Encoding.ASCII.GetBytes(Request), out RequestHead? head, out _));
         return head;
     }
 
-    private async Task AssertNothingIsLeftAsync(WatchedStream stream)
+    private async Task AssertNothingIsLeftAsync(ScriptedStream stream)
     {
         await stream.Disposed.WaitAsync(RawClient.Patience);
         long start = Environment.TickCount64;
@@ -247,75 +249,6 @@ public sealed class UpgradeFailureTests
         Assert.Equal("", string.Join("\n\n", _pool.Traces));
         Assert.Equal(0, _buffers.SlabsHeld);
         Assert.Equal(1, stream.Disposals);
-    }
-
-    /// <summary>A stream that holds a request and then stays silent, and counts how often it is disposed.</summary>
-    private sealed class WatchedStream(string request) : Stream
-    {
-        private readonly TaskCompletionSource _disposed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly MemoryStream _sent = new();
-        private ReadOnlyMemory<byte> _left = Encoding.ASCII.GetBytes(request);
-        private int _disposals;
-
-        public Task Disposed => _disposed.Task;
-
-        public int Disposals => Volatile.Read(ref _disposals);
-
-        public bool ThrowsOnDispose { get; init; }
-
-        public string Sent => Encoding.Latin1.GetString(_sent.ToArray());
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => true;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            if (_left.IsEmpty)
-            {
-                await _disposed.Task;
-                throw new ObjectDisposedException(nameof(WatchedStream));
-            }
-
-            int count = Math.Min(buffer.Length, _left.Length);
-            _left[..count].CopyTo(buffer);
-            _left = _left[count..];
-            return count;
-        }
-
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
-            _sent.WriteAsync(buffer, cancellationToken);
-
-        public override void Flush()
-        {
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        protected override void Dispose(bool disposing)
-        {
-            Interlocked.Increment(ref _disposals);
-            _disposed.TrySetResult();
-            base.Dispose(disposing);
-            if (ThrowsOnDispose)
-                throw new FormatException("a stream may throw anything");
-        }
     }
 
     /// <summary>Logs whose calls run code of the test.</summary>
