@@ -14,7 +14,6 @@ internal static class ConformListening
         await using var host = new ClientHost(new IPEndPoint(options.Address!, options.Port!.Value), run.Cases)
         {
             Tls = options.Tls,
-            Patience = run.Patience,
             MessagesPerCase = run.MessagesPerCase,
             Patience = run.Patience,
             Finished = result => finished?.Invoke(result),
