@@ -78,11 +78,12 @@ public sealed class ClientHostTests
     [Fact]
     public async Task Report_waits_for_the_cases_that_are_being_played()
     {
-        await using ClientHost host = Start("2.2");
+        // So long a limit is not reached: the case ends with the client that does not echo.
+        await using ClientHost host = Start("1.1.2", patience: 1000);
         WebSocketConnection silent = await WebSocketClient.ConnectAsync($"ws://{host.EndPoint}/runCase?case=1&agent=me");
         Task update = Driver(host, "me").UpdateReportsAsync(CancellationToken.None);
         Task status = AskAsync(host, "/getCaseStatus?case=1&agent=me");
-        Assert.Equal("0", (await AskAsync(host, "/getCaseCount"))?.Replace('1', '0'));
+        Assert.Equal("1", await AskAsync(host, "/getCaseCount"));
         Assert.False(update.IsCompleted || status.IsCompleted);
         silent.Abort();
 
@@ -163,9 +164,9 @@ public sealed class ClientHostTests
         Assert.Empty(report.Missing);
     }
 
-    private static ClientHost Start(string cases)
+    private static ClientHost Start(string cases, double patience = Patience)
     {
-        var host = new ClientHost(new IPEndPoint(IPAddress.Loopback, 0), CaseSelection.Select(CaseCatalog.Short, cases)) { Patience = Patience };
+        var host = new ClientHost(new IPEndPoint(IPAddress.Loopback, 0), CaseSelection.Select(CaseCatalog.Short, cases)) { Patience = patience };
         host.Start();
         return host;
     }
