@@ -53,7 +53,10 @@ public sealed class HandshakeArgumentTests
     public void HttpHeaders_enumerate_in_their_order_for_whoever_knows_no_generics()
     {
         IEnumerable headers = new HttpHeaders { { "a", "1" }, { "b", "2" } };
-        Assert.Equal(["a", "b"], headers.Cast<KeyValuePair<string, string>>().Select(field => field.Key));
+        List<string> names = [];
+        foreach (object field in headers)
+            names.Add(((KeyValuePair<string, string>)field).Key);
+        Assert.Equal(["a", "b"], names);
     }
 
     [Theory]
@@ -78,14 +81,17 @@ public sealed class HandshakeArgumentTests
         Assert.Throws<ArgumentException>(() => Subprotocol.Validate([.. Enumerable.Range(0, 65).Select(i => $"p{i}")], "Subprotocols"));
 
     [Fact]
-    public void Extension_that_was_not_offered_cannot_be_accepted()
+    public void Extension_is_accepted_where_it_was_offered_and_only_there()
     {
         var request = new RequestHead("GET", "/", new()
         {
             { "Host", "example.com" }, { "Upgrade", "websocket" }, { "Connection", "Upgrade" },
             { "Sec-WebSocket-Key", Key }, { "Sec-WebSocket-Version", "13" },
+            { "Sec-WebSocket-Extensions", "y; a=1" },
         });
         Assert.True(ServerHandshake.TryEvaluate(request, out UpgradeOffer? offer, out _));
         Assert.Throws<ArgumentException>(() => offer.Accept(extensions: [new ExtensionOffer("x")]));
+        ResponseHead response = offer.Accept(extensions: [new ExtensionOffer("y", new ExtensionParameter("a", "2"))]);
+        Assert.Equal("y; a=2", response.Headers["Sec-WebSocket-Extensions"]);
     }
 }
