@@ -52,15 +52,16 @@ internal sealed class MessageDeflater(CodecPool<Deflater> pool, bool keepsContex
     private void Flush(ReadOnlySpan<byte> source, ref OutputArray output)
     {
         gate?.Wait();
-        Deflater deflater = _deflater ??= pool.Rent();
         try
         {
-            deflater.Compress(source, ref output);
+            _deflater ??= pool.Rent();
+            _deflater.Compress(source, ref output);
         }
         catch
         {
+            if (_deflater is not null)
+                pool.Discard(_deflater);
             _deflater = null;
-            pool.Discard(deflater);
             throw;
         }
         finally

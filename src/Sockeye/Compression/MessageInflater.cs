@@ -36,10 +36,23 @@ internal sealed class MessageInflater(CodecPool<Inflater> pool, bool keepsContex
 
     public bool TryEndMessage()
     {
-        bool isWhole = (_inflater ??= pool.Rent()).TryEndMessage();
-        if (!keepsContext)
-            Dispose();
-        return isWhole;
+        gate?.Wait();
+        try
+        {
+            bool isWhole = (_inflater ??= pool.Rent()).TryEndMessage();
+            if (!keepsContext)
+                Dispose();
+            return isWhole;
+        }
+        catch (Exception e)
+        {
+            Fault = e;
+            return false;
+        }
+        finally
+        {
+            gate?.Release();
+        }
     }
 
     public void Dispose()

@@ -34,5 +34,9 @@ internal struct OutputArray(ArrayPool<byte> pool, int capacity)
         Array = larger;
     }
 
-    public readonly void Return() => pool.Return(Array);
+    public readonly void Return()
+    {
+        if (Array is not null)
+            pool.Return(Array);
+    }
 }

@@ -25,6 +25,7 @@ internal sealed class CloseHandshake
     private CloseInitiator _initiator;
     private Violation? _violation;
     private bool _isDeaf;
+    private bool _isMessageLost;
     private Exception? _exception;
 
     // The two Close frames.
@@ -35,7 +36,7 @@ internal sealed class CloseHandshake
     private string? _receivedReason;
 
     // The way out.
-    private long _bytesSentAtPatience;
+    private long _progressAtPatience;
     private bool _isPeerDone;
     private bool _isSendBroken;
     private bool _isShutDown;
@@ -235,6 +236,16 @@ internal sealed class CloseHandshake
         _connection.Deadlines.SetCloseTimeout(_options.CloseGrace);
     }
 
+    /// <summary>Notes that a message could not be compressed and is lost. Called under the lock, before it is dropped, so that whoever sent
+    /// it is told why.</summary>
+    public void NoteCompressionFailed(Exception exception)
+    {
+        _exception ??= exception;
+        _isMessageLost = true;
+        if (!_hasBegun)
+            BeginLocked(CloseCause.CompressionFailed, CloseInitiator.Local, CloseCode.InternalError, "");
+    }
+
     /// <summary>Acts on a broken output. What has been received is still delivered: the loop reads on until it meets the end
     /// itself, for a while.</summary>
     public void OnSendBroken()
@@ -270,9 +281,9 @@ internal sealed class CloseHandshake
                 return;
             if (!_isCloseWritten && !_isSendBroken)
             {
-                long sent = _transport.BytesSent;
-                bool isProgress = sent != _bytesSentAtPatience;
-                _bytesSentAtPatience = sent;
+                long progress = Progress;
+                bool isProgress = progress != _progressAtPatience;
+                _progressAtPatience = progress;
                 endStreams = _connection.Send.HasOpenStreams;
                 if (isProgress || endStreams)
                     _connection.Deadlines.SetCloseTimeout(_options.CloseTimeout);
@@ -291,6 +302,8 @@ internal sealed class CloseHandshake
     private bool IsPeerHeard => _receivedCode is not null || IsInputBroken;
 
     private bool IsInputBroken => _violation is not null || _isDeaf;
+
+    private long Progress => _transport.BytesSent + _connection.Send.DeflatedBytes;
 
     /// <summary>Gets whether both sides have had their say.</summary>
     private bool IsSettled => _isCloseWritten && IsPeerHeard;
@@ -419,7 +432,7 @@ internal sealed class CloseHandshake
         SetCause(cause, initiator);
         _sentCode = code;
         _sentReason = reason;
-        _bytesSentAtPatience = _transport.BytesSent;
+        _progressAtPatience = Progress;
         // Before the frame, whose mask may come from a source that throws: the end is bounded in any case.
         _connection.Deadlines.SetCloseTimeout(_options.CloseTimeout);
         _connection.Send.AppendClose(code, reason);
@@ -445,7 +458,7 @@ internal sealed class CloseHandshake
             SentCode = _isCloseWritten ? _sentCode : null,
             SentReason = _isCloseWritten ? _sentReason : null,
             Initiator = _initiator,
-            IsClean = _receivedCode is not null && _isCloseWritten && _violation is null,
+            IsClean = _receivedCode is not null && _isCloseWritten && _violation is null && !_isMessageLost,
             Cause = _cause,
             Violation = _violation,
             Exception = _exception,

@@ -16,6 +16,10 @@ internal sealed partial class SendBuffer
     private OutputQueue _deflated;
     private OutputSegment? _deflating;
     private long _deflatedAt;
+    private long _deflatedBytes;
+
+    /// <summary>Gets how many bytes have been compressed: progress, although nothing may have left.</summary>
+    public long DeflatedBytes => Interlocked.Read(ref _deflatedBytes);
 
     /// <summary>Gets whether a compressor is held.</summary>
     public bool IsHoldingDeflater
@@ -31,7 +35,9 @@ internal sealed partial class SendBuffer
     /// <returns>When to look again; <see cref="long.MaxValue"/> for not before the next compressed message. Called under the lock.</returns>
     public long ReleaseIdleDeflater(long now, long patience)
     {
-        if (_deflating is not null || now - _deflatedAt < patience)
+        if (_deflating is not null)
+            return now + patience;
+        if (now - _deflatedAt < patience)
             return _deflatedAt + patience;
         _deflater!.Release();
         return long.MaxValue;
@@ -39,10 +45,11 @@ internal sealed partial class SendBuffer
 
     private bool Deflates(int length, SendOptions options) => _deflate is not null && _deflate.Compresses(length, options);
 
-    /// <summary>Accepts a small message that is compressed; completes when there is room below the high-water mark.</summary>
-    private ValueTask SendDeflated(Opcode opcode, PooledArray copy, int length)
+    /// <summary>Accepts a small message that is compressed; completes at once below the high-water mark, else when it is compressed. Until
+    /// then the token withdraws it (rule S3).</summary>
+    private ValueTask SendDeflated(Opcode opcode, PooledArray copy, int length, CancellationToken token)
     {
-        SendWaiter? waiter;
+        ValueTask sent = default;
         Wake wake;
         lock (_sync)
         {
@@ -52,13 +59,19 @@ internal sealed partial class SendBuffer
                 return Refused();
             }
 
-            AppendLarge(deflates: true, opcode, copy.Array.AsMemory(0, length), copy);
-            waiter = WaitForRoom();
+            OutputSegment segment = AppendLarge(deflates: true, opcode, copy.Array.AsMemory(0, length), copy);
+            if (_buffered > _highWater)
+            {
+                SendWaiter waiter = segment.Waiter = SendWaiter.Rent();
+                sent = waiter.Task;
+                waiter.CancelBy(this, token);
+            }
+
             wake = NeedsFlush();
         }
 
         Started(wake);
-        return waiter is null ? default : waiter.Task;
+        return sent;
     }
 
     /// <summary>Chooses what is compressed next, if it is the turn of something: small messages together, until there is enough to
@@ -77,53 +90,78 @@ internal sealed partial class SendBuffer
 
     private void Deflate(OutputSegment segment)
     {
-        ReadOnlySpan<byte> piece = segment.Payload.Span[segment.Sent..];
-        if (_fragmentSize != int.MaxValue && piece.Length > DeflatePiece)
-            piece = piece[..DeflatePiece];
-        bool isLast = segment.Sent + piece.Length == segment.Payload.Length;
-        var output = new OutputArray(_buffers.Arrays, Math.Max(256, piece.Length / 2));
+        var output = default(OutputArray);
+        int length = 0;
         Exception? fault = null;
         try
         {
-            _deflater!.Compress(piece, ref output, endsMessage: isLast && segment.EndsMessage);
+            try
+            {
+                length = Compress(segment, ref output);
+            }
+            catch (Exception e)
+            {
+                fault = e;
+            }
+
+            SendWaiter? settled;
+            lock (_sync)
+            {
+                _deflating = null;
+                if (_isEnded)
+                {
+                    _deflater!.Dispose();
+                    Release(segment, _endedWith);
+                }
+                else if (fault is null)
+                {
+                    Deflated(segment, length, output.Written);
+                }
+                else
+                {
+                    // What the peer's window holds is not known any more, and this message cannot be sent (rule Z1).
+                    _deflater!.Release();
+                    _connection.Close.NoteCompressionFailed(fault);
+                    Drop(_queue.TakeAll());
+                }
+
+                settled = _settled.TakeAll();
+            }
+
+            SendWaiterList.Tell(settled);
         }
-        catch (Exception e)
+        finally
         {
-            fault = e;
+            output.Return();
         }
 
-        SendWaiter? settled;
-        lock (_sync)
-        {
-            _deflating = null;
-            if (_isEnded)
-            {
-                _deflater!.Dispose();
-                Release(segment, _endedWith);
-            }
-            else if (fault is null)
-            {
-                Deflated(segment, piece.Length, isLast, output.Written);
-            }
-            else
-            {
-                // What the peer's window holds is not known any more, and this message cannot be sent (rule Z1).
-                _deflater!.Release();
-                Drop(_queue.TakeAll());
-            }
-
-            settled = _settled.TakeAll();
-        }
-
-        output.Return();
-        SendWaiterList.Tell(settled);
         if (fault is not null)
-            _connection.Close.Begin(CloseCode.InternalError, "", CloseCause.CompressionFailed, fault);
+            _connection.Receive.OnCloseBegun();
+    }
+
+    /// <summary>Compresses the next piece of a message; all of it where it must leave in one frame.</summary>
+    /// <returns>How much of the message it was.</returns>
+    private int Compress(OutputSegment segment, ref OutputArray output)
+    {
+        ReadOnlySpan<byte> rest = segment.Payload.Span[segment.Sent..];
+        output = new OutputArray(_buffers.Arrays, Math.Max(256, Math.Min(rest.Length, DeflatePiece) / 2));
+        int done = 0;
+        do
+        {
+            ReadOnlySpan<byte> piece = rest.Slice(done, Math.Min(rest.Length - done, DeflatePiece));
+            done += piece.Length;
+            _deflater!.Compress(piece, ref output, endsMessage: done == rest.Length && segment.EndsMessage);
+            Interlocked.Add(ref _deflatedBytes, piece.Length);
+        }
+        while (done < rest.Length && _fragmentSize == int.MaxValue && !Volatile.Read(ref _isEnded));
+
+        return done;
     }
 
     /// <summary>Frames what came out of a piece, and lets go of the message when all of it has been compressed.</summary>
-    private void Deflated(OutputSegment segment, int length, bool isLast, ReadOnlySpan<byte> compressed)
+    private void Deflated(OutputSegment segment, int length, ReadOnlySpan<byte> compressed)
     {
+        bool isLast = segment.Sent + length == segment.Payload.Length;
         Opcode opcode = segment.Sent == 0 ? segment.Opcode : Opcode.Continuation;
         AppendFragments(ref _deflated, opcode, compressed, isLast && segment.EndsMessage, isDeflated: true);
         long counted = isLast ? WaitingBytes(segment) : length;

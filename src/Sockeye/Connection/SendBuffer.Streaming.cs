@@ -124,6 +124,7 @@ internal sealed partial class SendBuffer
         for (OutputSegment? segment = rest; segment is not null; segment = segment.Next)
             dropped += WaitingBytes(segment);
         Discard(rest, _connection.Close.Snapshot());
+        _hasDropped |= dropped > _closeFrameSize;
         Interlocked.Add(ref _buffered, -dropped);
         _lostBytes += dropped - _closeFrameSize;
         if (_closeFrameSize > 0)

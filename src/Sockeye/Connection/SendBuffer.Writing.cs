@@ -131,6 +131,7 @@ internal sealed partial class SendBuffer
         {
             bool isTaken = false;
             bool closeWritten = false;
+            OutputSegment? deflating;
             SendWaiter? settled;
             lock (_sync)
             {
@@ -141,17 +142,19 @@ internal sealed partial class SendBuffer
                     _isCloseWritten |= closeWritten;
                 }
 
+                // Read here alone: once it is not this thread that writes, it is another one's.
+                deflating = _deflating;
                 if (isTaken)
                     Leave(first.Length + second.Length);
-                else if (_deflating is null)
+                else if (deflating is null)
                     _writing = false;
                 settled = _settled.TakeAll();
             }
 
             SendWaiterList.Tell(settled);
-            if (_deflating is { } segment)
+            if (deflating is not null)
             {
-                Deflate(segment);
+                Deflate(deflating);
                 continue;
             }
 
@@ -198,7 +201,7 @@ internal sealed partial class SendBuffer
                     head.IsCommitted = true;
                     return null;
                 case OutputKind.Marker:
-                    _settled.Settle(head.Waiter!, failure: null);
+                    _settled.Settle(head.Waiter!, _hasDropped ? _connection.ClosedException() : null);
                     break;
                 case OutputKind.Stream when head.Inner.Head is { } inner:
                     return inner;

@@ -42,6 +42,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     private string _closeReason = "";
     private int _closeFrameSize;
     private bool _isClosed;
+    private bool _hasDropped;
     private bool _isCloseWritten;
     private bool _isBroken;
     private bool _isEnded;
@@ -124,16 +125,16 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         if (payload.Length > CopyLimit)
             return SendLarge(opcode, payload, hold, options, token);
 
-        ValueTask sent = SendSmall(opcode, payload.Span, options);
+        ValueTask sent = SendSmall(opcode, payload.Span, options, token);
         hold?.Release();
         return sent;
     }
 
     /// <summary>Frames a small message at once; completes when there is room below the high-water mark.</summary>
-    public ValueTask SendSmall(Opcode opcode, ReadOnlySpan<byte> payload, SendOptions options)
+    public ValueTask SendSmall(Opcode opcode, ReadOnlySpan<byte> payload, SendOptions options, CancellationToken token)
     {
         if (Deflates(payload.Length, options))
-            return SendDeflated(opcode, PooledArray.Copy(payload, _buffers.Arrays), payload.Length);
+            return SendDeflated(opcode, PooledArray.Copy(payload, _buffers.Arrays), payload.Length, token);
 
         SendWaiter? waiter;
         Wake wake;
@@ -164,7 +165,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
             Encoding.UTF8.GetBytes(text, encoded);
             PooledArray hold = PooledArray.Wrap(encoded, _buffers.Arrays);
             return deflates && length <= CopyLimit
-                ? SendDeflated(Opcode.Text, hold, length)
+                ? SendDeflated(Opcode.Text, hold, length, token)
                 : SendAsync(Opcode.Text, encoded.AsMemory(0, length), hold, options, token);
         }
 
@@ -331,6 +332,8 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         {
             if (_connection.Close.IsEnded)
                 return _unsentMessages == 0 ? default : Refused();
+            if (_hasDropped)
+                return Refused();
             if (_buffered == 0 && _pongLength < 0)
                 return default;
             OutputSegment marker = OutputSegment.Rent(OutputKind.Marker);

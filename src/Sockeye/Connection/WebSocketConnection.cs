@@ -150,7 +150,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
 
         return cancellationToken.IsCancellationRequested
             ? ValueTask.FromCanceled(cancellationToken)
-            : Send.SendSmall(opcode, leased.Payload, options);
+            : Send.SendSmall(opcode, leased.Payload, options, cancellationToken);
     }
 
     /// <summary>Sends a message.</summary>
@@ -204,6 +204,13 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <returns>See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</returns>
     /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
     public ValueTask SendSpanAsync<T>(ReadOnlySpan<T> values, CancellationToken cancellationToken = default)
+        where T : unmanaged => SendSpanAsync(values, SendOptions.None, cancellationToken);
+
+    /// <inheritdoc cref="SendSpanAsync{T}(ReadOnlySpan{T}, CancellationToken)"/>
+    /// <param name="values">The values, copied at the call.</param>
+    /// <param name="options">Whether they may be compressed.</param>
+    /// <param name="cancellationToken">See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</param>
+    public ValueTask SendSpanAsync<T>(ReadOnlySpan<T> values, SendOptions options, CancellationToken cancellationToken = default)
         where T : unmanaged
     {
         if (cancellationToken.IsCancellationRequested)
@@ -211,9 +218,9 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
 
         ReadOnlySpan<byte> bytes = System.Runtime.InteropServices.MemoryMarshal.AsBytes(values);
         if (bytes.Length <= SendBuffer.CopyLimit)
-            return Send.SendSmall(Opcode.Binary, bytes, SendOptions.None);
+            return Send.SendSmall(Opcode.Binary, bytes, options, cancellationToken);
         PooledArray copy = PooledArray.Copy(bytes, _options.Buffers.Arrays);
-        return Send.SendAsync(Opcode.Binary, copy.Array.AsMemory(0, bytes.Length), copy, SendOptions.None, cancellationToken);
+        return Send.SendAsync(Opcode.Binary, copy.Array.AsMemory(0, bytes.Length), copy, options, cancellationToken);
     }
 
     /// <summary>Sends a message or refuses it, at once: never waits, never throws for the state of the connection.</summary>

@@ -129,8 +129,53 @@ public sealed class DeflatedConnectionTests
         CloseResult result = await peer.Connection.Closed.Soon();
         Assert.Equal((CloseCause.CompressionFailed, 2L), (result.Cause, result.UnsentMessages));
         Assert.IsType<InvalidOperationException>(result.Exception);
-        await Assert.ThrowsAsync<WebSocketClosedException>(() => large.Soon());
+        WebSocketClosedException told = await Assert.ThrowsAsync<WebSocketClosedException>(() => large.Soon());
+        Assert.Equal((CloseCause.CompressionFailed, true), (told.Result.Cause, told.Result.Exception is InvalidOperationException));
         await Assert.ThrowsAsync<WebSocketClosedException>(() => drained.Soon());
+    }
+
+    [Fact]
+    public async Task Z1_Codec_that_fails_under_a_close_is_told_and_the_end_is_not_clean()
+    {
+        var codecs = new Codecs(_ => new FailingDeflater(1), () => new ManagedInflater(), canLimitWindow: false);
+        await using RawPeer peer = RawPeer.Create(
+            deflate: new DeflateAgreement(Role.Server, new DeflateParameters(), Options(codecs, keepsContext: true)),
+            wrap: own => new GatedTransport(own));
+        peer.Connection.Start();
+        peer.Gate().Hold();
+        await peer.Connection.SendTextAsync("0");
+        await peer.Gate().WriteAsync();
+        Task lost = peer.Connection.SendAsync(new byte[50_000]).AsTask();
+        Task<CloseResult> closed = peer.Connection.CloseAsync();
+        peer.Gate().Release();
+        WebSocketClosedException told = await Assert.ThrowsAsync<WebSocketClosedException>(() => lost.Soon());
+        Assert.IsType<InvalidOperationException>(told.Result.Exception);
+        await peer.ReadFrameAsync();
+        Assert.Equal(Opcode.Close, (await peer.ReadFrameAsync())!.Opcode);
+        await peer.SendAsync(peer.CloseFrame());
+        await peer.Transport.ShutdownAsync();
+        CloseResult result = await closed.Soon();
+        Assert.Equal((CloseCause.Local, false, 1L), (result.Cause, result.IsClean, result.UnsentMessages));
+        Assert.IsType<InvalidOperationException>(result.Exception);
+    }
+
+    [Fact]
+    public async Task ConcurrencyLimit_survives_codecs_that_cannot_be_made()
+    {
+        int made = 0;
+        var codecs = new Codecs(
+            _ => made++ == 0 ? throw new InvalidOperationException("No memory.") : new FailingDeflater(int.MaxValue),
+            () => new ManagedInflater(),
+            canLimitWindow: false);
+        PerMessageDeflateOptions options = Options(codecs, keepsContext: true) with { ConcurrencyLimit = 1 };
+        for (int i = 0; i < 2; i++)
+        {
+            await using RawPeer peer = RawPeer.Create(deflate: new DeflateAgreement(Role.Server, new DeflateParameters(), options));
+            peer.Connection.Start();
+            _ = peer.Connection.SendTextAsync("x");
+            Assert.Equal(i == 0 ? Opcode.Close : Opcode.Text, (await peer.ReadFrameAsync().Soon())!.Opcode);
+            Assert.Equal(1, options.Gate!.CurrentCount);
+        }
     }
 
     [Fact]

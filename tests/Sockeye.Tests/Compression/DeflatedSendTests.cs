@@ -381,6 +381,113 @@ public sealed class DeflatedSendTests
         }
     }
 
+    [Fact]
+    public async Task T1_Many_senders_and_drains_never_compress_at_the_same_time()
+    {
+        for (int round = 0; round < 3; round++)
+        {
+            await using RawPeer peer = Open(Role.Client, keepsContext: true, o => o with { Threshold = 0 });
+            const int Senders = 6;
+            const int Each = 400;
+            Task sending = Task.WhenAll(Enumerable.Range(0, Senders).Select(sender => Task.Run(async () =>
+            {
+                var random = new Random(sender);
+                for (int i = 0; i < Each; i++)
+                {
+                    await peer.Connection.SendTextAsync($"{sender}:{i}:{Text(random.Next(8, 800))}");
+                    await peer.Connection.DrainAsync();
+                }
+            })));
+            var inflater = new PeerInflater(keepsContext: true);
+            int[] next = new int[Senders];
+            for (int i = 0; i < Senders * Each; i++)
+            {
+                string[] parts = (await ReadAsync(peer, inflater)).Message.Text.Split(':');
+                int sender = int.Parse(parts[0], System.Globalization.CultureInfo.InvariantCulture);
+                Assert.Equal(next[sender]++, int.Parse(parts[1], System.Globalization.CultureInfo.InvariantCulture));
+            }
+
+            await sending.Soon();
+        }
+    }
+
+    [Fact]
+    public async Task Memory_that_throws_ends_the_connection_and_every_wait()
+    {
+        await using RawPeer peer = Open(Role.Server, keepsContext: true, wrap: true);
+        peer.Gate().Hold();
+        await peer.Connection.SendTextAsync("first");
+        await peer.Gate().WriteAsync();
+        using var memory = new ThrowingMemory(20_000);
+        Task sent = peer.Connection.SendAsync(memory.Memory).AsTask();
+        memory.Throws = true;
+        Task<WebSocketMessage> read = peer.Connection.ReceiveAsync().AsTask();
+        peer.Gate().Release();
+        await Assert.ThrowsAsync<WebSocketClosedException>(() => sent.Soon());
+        Assert.Equal("first", (await ReadAsync(peer, new PeerInflater(keepsContext: true))).Message.Text);
+        Assert.Equal(1011, (await peer.ReadFrameAsync())!.CloseCode);
+        await peer.SendAsync(peer.CloseFrame());
+        await peer.Transport.ShutdownAsync();
+        CloseResult result = await peer.Connection.Closed.Soon();
+        Assert.Equal((CloseCause.CompressionFailed, 1L, false), (result.Cause, result.UnsentMessages, result.IsClean));
+        await Assert.ThrowsAsync<WebSocketClosedException>(() => read.Soon());
+    }
+
+    [Fact]
+    public async Task S3_Token_withdraws_also_a_small_message_that_has_not_been_fed_to_the_compressor()
+    {
+        await using RawPeer peer = Open(Role.Server, keepsContext: true, wrap: true, connection: o => o with { HighWaterMark = 1000 });
+        peer.Gate().Hold();
+        await peer.Connection.SendTextAsync("first");
+        await peer.Gate().WriteAsync();
+        Task large = peer.Connection.SendAsync(GatedPeer.Bytes(20_000)).AsTask();
+        using var cancel = new CancellationTokenSource();
+        Task[] withdrawn =
+        [
+            peer.Connection.SendAsync(new byte[100], cancellationToken: cancel.Token).AsTask(),
+            peer.Connection.SendTextAsync("never", cancel.Token).AsTask(),
+            peer.Connection.SendSpanAsync<int>([1, 2, 3], cancel.Token).AsTask(),
+        ];
+        await cancel.CancelAsync();
+        foreach (Task send in withdrawn)
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => send.Soon());
+        peer.Gate().Release();
+        await large.Soon();
+        await peer.Connection.SendTextAsync("last");
+        var inflater = new PeerInflater(keepsContext: true);
+        Assert.Equal("first", (await ReadAsync(peer, inflater)).Message.Text);
+        Assert.Equal(GatedPeer.Bytes(20_000), (await ReadAsync(peer, inflater)).Message.Payload);
+        Assert.Equal("last", (await ReadAsync(peer, inflater)).Message.Text);
+    }
+
+    [Fact]
+    public async Task S1_DrainAsync_tells_that_messages_were_dropped()
+    {
+        await using RawPeer peer = Open(Role.Server, keepsContext: true);
+        StreamedMessage streamed = peer.Connection.OpenMessage();
+        await streamed.WriteAsync("begun"u8.ToArray());
+        await peer.Connection.SendTextAsync("behind");
+        await streamed.DisposeAsync();
+        await Assert.ThrowsAsync<WebSocketClosedException>(() => peer.Connection.DrainAsync().AsTask().Soon());
+    }
+
+    private sealed class ThrowingMemory(int length) : System.Buffers.MemoryManager<byte>
+    {
+        private readonly byte[] _bytes = new byte[length];
+
+        public bool Throws { get; set; }
+
+        public override Span<byte> GetSpan() => Throws ? throw new InvalidOperationException("Gone.") : _bytes;
+
+        public override System.Buffers.MemoryHandle Pin(int elementIndex = 0) => throw new NotSupportedException();
+
+        public override void Unpin() => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+        }
+    }
+
     private static RawPeer Open(
         Role role,
         bool keepsContext,
