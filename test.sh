@@ -4,8 +4,8 @@
 #
 #   ./test.sh             what every change must pass
 #   ./test.sh --full      that, and what takes longer: debug builds (which poison memory that is given back), processors without
-#                         wide vectors, the engine's tests ten times over, our client through the whole conformance suite, and the
-#                         tests that race (Category=Repeated) ten thousand times and more
+#                         wide vectors, the engine's tests ten times over, our client and real servers through the whole
+#                         conformance suite, and the tests that race (Category=Repeated) ten thousand times and more
 #   ./test.sh --figures   the timed figures alone, best of five
 #   ./test.sh --coverage  the branches of Sockeye.Protocol that its tests reach, over runs with and without vector instructions
 #
@@ -87,6 +87,7 @@ done
 
 echo "== What is only run here"
 run Sockeye.Conformance.Tests -trait Category=Full
+run Sockeye.Interop.Tests -trait Category=Full
 
 echo "== Debug builds"
 if dotnet build Sockeye.slnx -c Debug -v quiet; then

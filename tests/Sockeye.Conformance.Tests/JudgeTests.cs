@@ -49,6 +49,18 @@ public sealed class JudgeTests
     }
 
     [Fact]
+    public void Connection_that_the_suite_gave_up_is_not_said_to_be_dropped_by_the_endpoint()
+    {
+        var dropped = new Transcript { IsClosedBySuite = true };
+        Transcript givenUp = dropped with { Violation = "Close is too long", GivenUp = "The endpoint broke a rule: Close is too long." };
+
+        Assert.Equal("The endpoint dropped the connection.", AssertRated(Behavior.Ok, CloseBehavior.Ok, "7.3.6", dropped).CloseExplanation);
+        Assert.Equal(
+            "The suite ended the connection. The endpoint broke a rule: Close is too long.",
+            AssertRated(Behavior.Failed, CloseBehavior.Ok, "7.3.6", givenUp).CloseExplanation);
+    }
+
+    [Fact]
     public void Wrong_side_that_closes_fails_the_close_and_in_group_6_the_behaviour()
     {
         Transcript closedByPeer = GoodFailure with { CloseCode = 1000 };

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Sockeye.Interop.Tests;
 
 /// <summary>The real peers, and how each is started.</summary>
@@ -20,8 +22,16 @@ internal static class Peers
         {
             "ws" => PeerProcess.Start("node", ["ws-server.mjs", .. arguments]),
             "deno" => PeerProcess.Start(Path.Combine(Repository.Peers, "node_modules", "deno", "deno"), [.. Deno, "deno-server.ts", .. arguments]),
+            "kestrel" => PeerProcess.Start("dotnet", [Repository.Program("KestrelEcho"), .. arguments]),
             _ => PeerProcess.Start("/usr/bin/python3", ["python_server.py", .. arguments]),
         };
+    }
+
+    /// <summary>Gets the version of an npm package that is installed.</summary>
+    public static string LockedVersion(string package)
+    {
+        using var description = JsonDocument.Parse(File.ReadAllText(Path.Combine(Repository.Peers, "package.json")));
+        return description.RootElement.GetProperty("dependencies").GetProperty(package).GetString()!;
     }
 
     public static PeerProcess StartClient(string peer, string url, bool plain = false, int? version = null, string? deflate = null)

@@ -74,6 +74,7 @@ internal static class Judge
         {
             { CloseCode: { } sent } => string.Create(CultureInfo.InvariantCulture, $"The endpoint closed with {sent}."),
             { IsClean: true } => "The endpoint closed without a code.",
+            { GivenUp: { } why } => $"The suite ended the connection. {why}",
             _ => "The endpoint dropped the connection.",
         });
     }
