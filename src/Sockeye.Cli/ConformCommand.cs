@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net.Security;
 using Sockeye.Conformance;
+using Sockeye.Protocol;
 
 namespace Sockeye.Cli;
 
@@ -61,9 +62,11 @@ internal static class ConformCommand
         {
             try
             {
+                Role judged = parsed.GetResult(listen) is null ? Role.Server : Role.Client;
+                IReadOnlyList<ConformanceCase> all = parsed.GetValue(isShort) ? CaseCatalog.Short : CaseCatalog.Full;
                 var run = new ConformRun
                 {
-                    Cases = CaseSelection.Select(parsed.GetValue(isShort) ? CaseCatalog.Short : CaseCatalog.Full, parsed.GetValue(cases)),
+                    Cases = CaseSelection.Select([.. all.Where(one => one.IsFor(judged))], parsed.GetValue(cases)),
                     MessagesPerCase = parsed.GetValue(isShort) ? CaseCatalog.ShortMessages : CaseCatalog.FullMessages,
                     IsStrict = parsed.GetValue(isStrict),
                     Json = parsed.GetValue(json),

@@ -9,6 +9,9 @@ internal static class CaseCatalog
     /// <summary>How many it sends in the short profile.</summary>
     public const int ShortMessages = 20;
 
+    /// <summary>The first of the groups that are the suite's own.</summary>
+    public const int FirstOwnGroup = 21;
+
     private static readonly Lazy<IReadOnlyList<ConformanceCase>> LazyFull = new(() => Create(FullMessages));
     private static readonly Lazy<IReadOnlyList<ConformanceCase>> LazyShort = new(() => Create(ShortMessages));
 
@@ -32,9 +35,17 @@ internal static class CaseCatalog
         10 => "Fragments of the sender",
         12 => "Compression: data",
         13 => "Compression: parameters",
+        23 => "Masks",
+        24 => "Lengths against the wire",
+        25 => "RSV1 and compression",
+        26 => "Blocks of DEFLATE",
+        31 => "Control frames in compressed messages",
         _ => throw new ArgumentOutOfRangeException(nameof(group), group, "There is no such group."),
     };
 
     private static IReadOnlyList<ConformanceCase> Create(int messages) =>
-        [.. Group1To5.All, .. Group6.All, .. Group7.All, .. Group9And10.Create(FullMessages), .. Group12And13.Create(messages)];
+    [
+        .. Group1To5.All, .. Group6.All, .. Group7.All, .. Group9And10.Create(FullMessages), .. Group12And13.Create(messages),
+        .. Group23And24.All, .. Group25And26.All, .. Group31.All,
+    ];
 }

@@ -30,7 +30,7 @@ internal sealed record SendFrame(Opcode Opcode, Payload Payload) : CaseStep
 }
 
 /// <summary>Sends the header of a frame of which the payload follows in pieces.</summary>
-internal sealed record SendHeader(Opcode Opcode, int Length) : CaseStep;
+internal sealed record SendHeader(Opcode Opcode, ulong Length) : CaseStep;
 
 /// <summary>Sends a piece of the payload of the frame that <see cref="SendHeader"/> began.</summary>
 internal sealed record SendPiece(Payload Piece) : CaseStep;
@@ -40,7 +40,11 @@ internal sealed record SendRaw(ReadOnlyMemory<byte> Bytes) : CaseStep;
 
 /// <summary>Sends a message: compressed where that was negotiated, in fragments of <paramref name="FragmentSize"/> bytes where that is
 /// not 0.</summary>
-internal sealed record SendMessage(Opcode Opcode, Payload Payload, int FragmentSize = 0) : CaseStep;
+internal sealed record SendMessage(Opcode Opcode, Payload Payload, int FragmentSize = 0) : CaseStep
+{
+    /// <summary>Gets what is sent between two fragments; null sends nothing there.</summary>
+    public SendFrame? Between { get; init; }
+}
 
 /// <summary>Begins the closing handshake, or what passes for it: from here on the suite is the side that closed.</summary>
 /// <param name="Body">The body of the Close frame, valid or not.</param>

@@ -1,3 +1,5 @@
+using Sockeye.Protocol;
+
 namespace Sockeye.Conformance;
 
 /// <summary>One case: what is sent, what must come back, and how the connection must end.</summary>
@@ -41,8 +43,17 @@ internal sealed record ConformanceCase
     /// <summary>Gets how hard the suite itself compresses, 1–9.</summary>
     public int DeflateLevel { get; init; } = 2;
 
+    /// <summary>Gets the role of the endpoints that it is for; null for both.</summary>
+    public Role? EndpointRole { get; init; }
+
+    /// <summary>Gets whether it is one of the 517 cases that everybody counts, and not one of the suite's own.</summary>
+    public bool IsClassic => Group < CaseCatalog.FirstOwnGroup;
+
     /// <summary>Gets the number of the group: what stands before the first dot.</summary>
     public int Group => int.Parse(Id.AsSpan(0, Id.IndexOf('.', StringComparison.Ordinal)));
+
+    /// <summary>Tells whether it is for endpoints of a role.</summary>
+    public bool IsFor(Role role) => EndpointRole is null || EndpointRole == role;
 
     public override string ToString() => $"{Id} {Title}";
 }

@@ -186,7 +186,7 @@ internal sealed class ClientHost : IAsyncDisposable
 
     private async Task<CaseResult> PlayAsync(Visit visit, ConformanceCase testCase, DeflateParameters? agreed, string? response)
     {
-        var settings = new PlaySettings { Role = Role.Server, Deflate = agreed, NextMask = NextMask, Patience = Patience };
+        var settings = new PlaySettings { Role = Role.Server, Deflate = agreed, Patience = Patience };
         using var play = new CasePlay(testCase, settings);
         TimeSpan duration = await LinkPlayer.PlayAsync(visit.Link, visit.Beyond, play, Time, _stop.Token).ConfigureAwait(false);
         return CaseResult.Of(testCase, play.Transcript, duration, play.Log.Entries, response);
@@ -286,8 +286,6 @@ internal sealed class ClientHost : IAsyncDisposable
         ["behavior"] = ReportJson.NameOf(result.Behavior),
         ["behaviorClose"] = ReportJson.NameOf(result.BehaviorClose),
     }.ToJsonString();
-
-    private static uint NextMask() => throw new InvalidOperationException("A server does not mask.");
 
     /// <summary>One connection of a client, with its request.</summary>
     private sealed record Visit(Link Link, RequestHead Request, Memory<byte> Beyond);

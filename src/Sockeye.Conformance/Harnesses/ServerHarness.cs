@@ -67,7 +67,7 @@ internal sealed class ServerHarness : IHarness
         if (testCase.Deflate is not null && opening.Agreed is null)
             return CaseResult.Of(testCase, new Transcript { IsDeclined = true });
 
-        var settings = new PlaySettings { Role = Role.Client, Deflate = opening.Agreed, NextMask = NextMask, Patience = Patience };
+        var settings = new PlaySettings { Role = Role.Client, Deflate = opening.Agreed, Patience = Patience };
         using var play = new CasePlay(testCase, settings);
         TimeSpan duration = await LinkPlayer.PlayAsync(link, opening.Beyond, play, Time, cancel).ConfigureAwait(false);
         return CaseResult.Of(testCase, play.Transcript, duration, play.Log.Entries, opening.Response);
@@ -130,13 +130,6 @@ internal sealed class ServerHarness : IHarness
             socket.Dispose();
             throw;
         }
-    }
-
-    private static uint NextMask()
-    {
-        Span<byte> random = stackalloc byte[4];
-        RandomNumberGenerator.Fill(random);
-        return Masking.CreateKey(random);
     }
 
     /// <summary>A connection that is open, or was answered wrongly.</summary>

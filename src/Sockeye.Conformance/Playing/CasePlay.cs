@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using Sockeye.Protocol;
 
 namespace Sockeye.Conformance;
@@ -12,8 +13,8 @@ internal sealed record PlaySettings
     /// <summary>Gets what was agreed for permessage-deflate; null for none.</summary>
     public DeflateParameters? Deflate { get; init; }
 
-    /// <summary>Gets what makes mask keys.</summary>
-    public required Func<uint> NextMask { get; init; }
+    /// <summary>Gets what makes mask keys; random ones where it is not set.</summary>
+    public Func<uint> NextMask { get; init; } = () => BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(sizeof(uint)));
 
     /// <summary>Gets by how much pauses, the limits of cases and those of the closing handshake are stretched, for slow machines; 1 is as the
     /// rules say.</summary>
@@ -281,6 +282,8 @@ internal sealed class CasePlay : IDisposable
             Log.AddFrame(_now, LogKind.Sent, header, _encoder.Head, fragment);
             opcode = Opcode.Continuation;
             isCompressed = false;
+            if (message.Between is { } between && !rest.IsEmpty)
+                Send(between);
         }
         while (!rest.IsEmpty);
     }
