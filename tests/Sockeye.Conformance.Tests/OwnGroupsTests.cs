@@ -17,7 +17,7 @@ public sealed class OwnGroupsTests
     public void Core_passes_strictly(Role role, int segmentSize)
     {
         var harness = new CoreHarness { EndpointRole = role, SegmentSize = segmentSize, Deflate = PerMessageDeflateOptions.Default };
-        AssertStrict([.. Own(role).Select(harness.Play)]);
+        AssertStrict([.. Own(role).Where(one => one.Handshake is null).Select(harness.Play)]);
     }
 
     [Fact]

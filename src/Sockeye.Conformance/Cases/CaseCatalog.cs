@@ -35,6 +35,8 @@ internal static class CaseCatalog
         10 => "Fragments of the sender",
         12 => "Compression: data",
         13 => "Compression: parameters",
+        21 => "Opening handshake of servers",
+        22 => "Opening handshake of clients",
         23 => "Masks",
         24 => "Lengths against the wire",
         25 => "RSV1 and compression",
@@ -46,6 +48,6 @@ internal static class CaseCatalog
     private static IReadOnlyList<ConformanceCase> Create(int messages) =>
     [
         .. Group1To5.All, .. Group6.All, .. Group7.All, .. Group9And10.Create(FullMessages), .. Group12And13.Create(messages),
-        .. Group23And24.All, .. Group25And26.All, .. Group31.All,
+        .. Group21And22.All, .. Group23And24.All, .. Group25And26.All, .. Group31.All,
     ];
 }

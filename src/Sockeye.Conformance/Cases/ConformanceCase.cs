@@ -46,6 +46,13 @@ internal sealed record ConformanceCase
     /// <summary>Gets the role of the endpoints that it is for; null for both.</summary>
     public Role? EndpointRole { get; init; }
 
+    /// <summary>Gets the head that the suite sends to open the connection: its request as a client, its response as a server; null sends
+    /// what <see cref="Deflate"/> asks for.</summary>
+    public HandshakeText? Handshake { get; init; }
+
+    /// <summary>Gets the statuses with one of which a server must refuse <see cref="Handshake"/>; empty where it must accept it.</summary>
+    public IReadOnlyList<int> RefusalStatuses { get; init; } = [];
+
     /// <summary>Gets whether it is one of the 517 cases that everybody counts, and not one of the suite's own.</summary>
     public bool IsClassic => Group < CaseCatalog.FirstOwnGroup;
 

@@ -1,3 +1,5 @@
+using Sockeye.Protocol;
+
 namespace Sockeye.Conformance;
 
 /// <summary>Makes cases of the suite's own groups.</summary>
@@ -17,6 +19,19 @@ internal static class OwnCase
         Expected = expected,
         Close = CloseExpectation.BySuite,
         Limit = CaseLimit.FailAfter(2),
+    };
+
+    /// <summary>Makes a case in which the opening handshake of the suite is wrong, and no connection may come about.</summary>
+    public static ConformanceCase Unopened(string id, string title, string section, Role endpoint, HandshakeText handshake) => new()
+    {
+        Id = id,
+        Title = title,
+        Section = $"RFC {section}",
+        Script = [],
+        Close = new CloseExpectation(Side.Peer, [], IsCleanRequired: false),
+        Limit = CaseLimit.FailAfter(2),
+        EndpointRole = endpoint,
+        Handshake = handshake,
     };
 
     /// <summary>Makes a case in which the endpoint must fail the connection, having answered what was right before: where it drops that,

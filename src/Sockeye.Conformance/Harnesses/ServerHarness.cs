@@ -62,6 +62,8 @@ internal sealed class ServerHarness : IHarness
         }
 
         await using Link link = opening.Link;
+        if (opening.RefusalStatus is { } status)
+            return CaseResult.Of(testCase, new Transcript { RefusalStatus = status });
         if (opening.Fault is not null)
             return CaseResult.Of(testCase, new Transcript { OpeningFailure = $"The server's answer to the opening handshake is wrong: {opening.Fault}." });
         if (testCase.Deflate is not null && opening.Agreed is null)
@@ -83,21 +85,29 @@ internal sealed class ServerHarness : IHarness
             {
                 Extensions = testCase.Deflate?.Offers ?? [],
             };
-            await link.Stream.WriteAsync(handshake.CreateRequest().ToBytes(), cancel).ConfigureAwait(false);
+            if (testCase.Handshake is { } text)
+                await text.SendAsync(link.Stream, text.ToBytes(("{host}", handshake.Host), ("{target}", handshake.Target), ("{key}", handshake.Key)), cancel).ConfigureAwait(false);
+            else
+                await link.Stream.WriteAsync(handshake.CreateRequest().ToBytes(), cancel).ConfigureAwait(false);
             ReceivedHead head = await ReceivedHead.ReadAsync(link.Stream, cancel).ConfigureAwait(false);
             HandshakeFault? fault = head.Fault;
             DeflateParameters? agreed = null;
             HandshakeAgreement? agreement = null;
             string? why = null;
+            ResponseHead? response = null;
             if (fault is null
-                && ResponseHead.TryParse(head.Bytes.Span, out ResponseHead? response, out fault)
+                && ResponseHead.TryParse(head.Bytes.Span, out response, out fault)
+                && testCase.RefusalStatuses.Count == 0
                 && handshake.TryAccept(response, out agreement, out fault))
             {
                 testCase.Deflate?.TryAgree(agreement.Extensions, out agreed, out why);
             }
 
             return new Opening(link, head.Beyond, fault?.ToString() ?? why, agreed,
-                agreement?.Extensions is { Count: > 0 } extensions ? ExtensionHeader.Format(extensions) : null);
+                agreement?.Extensions is { Count: > 0 } extensions ? ExtensionHeader.Format(extensions) : null)
+            {
+                RefusalStatus = testCase.RefusalStatuses.Count > 0 ? response?.StatusCode : null,
+            };
         }
         catch
         {
@@ -133,5 +143,9 @@ internal sealed class ServerHarness : IHarness
     }
 
     /// <summary>A connection that is open, or was answered wrongly.</summary>
-    private sealed record Opening(Link Link, Memory<byte> Beyond, string? Fault, DeflateParameters? Agreed, string? Response);
+    private sealed record Opening(Link Link, Memory<byte> Beyond, string? Fault, DeflateParameters? Agreed, string? Response)
+    {
+        /// <summary>Gets how the server answered what it must refuse; null where it must not refuse.</summary>
+        public int? RefusalStatus { get; init; }
+    }
 }
