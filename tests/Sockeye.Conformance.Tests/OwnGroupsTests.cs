@@ -8,6 +8,9 @@ public sealed class OwnGroupsTests
 {
     // The machine that runs the tests may be busy: what is judged is what comes, not how fast.
     private const double Patience = 5;
+    private const int Limit = 1024 * 1024;
+
+    private static readonly WebSocketConnectionOptions Limited = new() { MaxMessageSize = Limit };
 
     [Theory]
     [InlineData(Role.Server, 0)]
@@ -16,8 +19,9 @@ public sealed class OwnGroupsTests
     [InlineData(Role.Client, 1)]
     public void Core_passes_strictly(Role role, int segmentSize)
     {
+        // It has no head to send, no socket to reset, and the limit of the minimal echo is another one.
         var harness = new CoreHarness { EndpointRole = role, SegmentSize = segmentSize, Deflate = PerMessageDeflateOptions.Default };
-        AssertStrict([.. Own(role).Where(one => one.Handshake is null).Select(harness.Play)]);
+        AssertStrict([.. Own(role).Where(one => one is { Handshake: null, IsSurvived: false }).Select(harness.Play)]);
     }
 
     [Fact]
@@ -28,7 +32,7 @@ public sealed class OwnGroupsTests
         {
             await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
                 await socket.SendAsync(message, cancel);
-        }, new() { PerMessageDeflate = PerMessageDeflateOptions.Default });
+        }, new() { PerMessageDeflate = PerMessageDeflateOptions.Default, Connection = Limited });
         await server.StartAsync();
         var harness = new ServerHarness($"ws://localhost:{((IPEndPoint)server.EndPoints[0]).Port}/") { Patience = Patience };
 
@@ -40,7 +44,7 @@ public sealed class OwnGroupsTests
     {
         await using var host = new ClientHost(new IPEndPoint(IPAddress.Loopback, 0), Own(Role.Client)) { Patience = Patience };
         host.Start();
-        var driver = new ClientDriver($"ws://{host.EndPoint}", "us", WebSocketClientOptions.Default);
+        var driver = new ClientDriver($"ws://{host.EndPoint}", "us", new() { Connection = Limited });
         var options = new ParallelOptions { MaxDegreeOfParallelism = SuiteRunner.DefaultParallelism };
         await Parallel.ForAsync(1, host.Cases.Count + 1, options, async (number, cancel) => await driver.RunCaseAsync(number, cancel));
         await driver.UpdateReportsAsync(CancellationToken.None);
@@ -60,7 +64,7 @@ public sealed class OwnGroupsTests
         Assert.All(CaseCatalog.Full.Where(one => one.IsClassic), one => Assert.True(one.IsFor(Role.Server) && one.IsFor(Role.Client)));
     }
 
-    private static IReadOnlyList<ConformanceCase> Own(Role role) => [.. CaseCatalog.Full.Where(one => !one.IsClassic && one.IsFor(role))];
+    private static IReadOnlyList<ConformanceCase> Own(Role role) => [.. CaseCatalog.Create(CaseCatalog.ShortMessages, Limit).Where(one => !one.IsClassic && one.IsFor(role))];
 
     private static void AssertStrict(IReadOnlyList<CaseResult> results)
     {

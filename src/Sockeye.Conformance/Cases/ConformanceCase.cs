@@ -53,6 +53,12 @@ internal sealed record ConformanceCase
     /// <summary>Gets the statuses with one of which a server must refuse <see cref="Handshake"/>; empty where it must accept it.</summary>
     public IReadOnlyList<int> RefusalStatuses { get; init; } = [];
 
+    /// <summary>Gets whether a server must serve the next connection as if nothing had been.</summary>
+    public bool IsSurvived { get; init; }
+
+    /// <summary>Gets whether each compressed message of the endpoint is searched for distances beyond the window that was agreed on.</summary>
+    public bool ChecksWindow { get; init; }
+
     /// <summary>Gets whether it is one of the 517 cases that everybody counts, and not one of the suite's own.</summary>
     public bool IsClassic => Group < CaseCatalog.FirstOwnGroup;
 
@@ -91,6 +97,9 @@ internal sealed record CloseExpectation(Side By, IReadOnlyList<int> Codes, bool 
 
     /// <summary>Gets whether a wrong code fails the behaviour as well.</summary>
     public bool IsWrongCodeFatal { get; init; }
+
+    /// <summary>Gets whether the endpoint must end TCP by itself.</summary>
+    public bool IsEndRequired { get; init; }
 
     /// <summary>The endpoint must fail the connection.</summary>
     public static CloseExpectation ByPeer(int code) => new(Side.Peer, [code], IsCleanRequired: false);

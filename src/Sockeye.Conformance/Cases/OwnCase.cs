@@ -8,6 +8,10 @@ internal static class OwnCase
     /// <summary>permessage-deflate as the endpoint likes it.</summary>
     public static DeflateTerms AnyDeflate { get; } = new(new DeflateWish());
 
+    /// <summary>What a server must still do after a case that it must survive.</summary>
+    public static ConformanceCase Next { get; } =
+        Answered("0.1", "The next connection", "6455, section 5", [new SendFrame(Opcode.Text, Payload.Text("Hello"))], PeerEvent.Text("Hello"));
+
     /// <summary>Makes a case in which the endpoint answers, and the suite closes.</summary>
     public static ConformanceCase Answered(
         string id, string title, string section, IEnumerable<CaseStep> script, params IReadOnlyList<PeerEvent> expected) => new()

@@ -47,6 +47,17 @@ internal sealed class ServerHarness : IHarness
 
     public async Task<CaseResult> PlayAsync(ConformanceCase testCase, CancellationToken cancel)
     {
+        CaseResult result = await PlayOnceAsync(testCase, cancel).ConfigureAwait(false);
+        if (!testCase.IsSurvived || !result.IsStrict)
+            return result;
+        CaseResult next = await PlayOnceAsync(OwnCase.Next, cancel).ConfigureAwait(false);
+        return next.IsStrict
+            ? result
+            : CaseResult.Of(testCase, new Transcript { OpeningFailure = $"The server did not serve the next connection: {next.Explanation}" });
+    }
+
+    private async Task<CaseResult> PlayOnceAsync(ConformanceCase testCase, CancellationToken cancel)
+    {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         patience.CancelAfter(OpenTimeout * Patience);
         Opening opening;

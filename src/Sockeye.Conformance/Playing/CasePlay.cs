@@ -37,6 +37,9 @@ internal enum TransportAction
 
     /// <summary>Everything ends at once, output or not.</summary>
     Abort,
+
+    /// <summary>Everything ends at once, and the endpoint gets a reset.</summary>
+    Reset,
 }
 
 /// <summary>Plays one case: bytes and the time go in, bytes come out. It does no input and output and reads no clock.</summary>
@@ -81,7 +84,7 @@ internal sealed class CasePlay : IDisposable
         _case = testCase;
         _settings = settings;
         _encoder = new FrameEncoder(settings.Role, settings.NextMask);
-        _codec = settings.Deflate is null ? null : new MessageCodec(settings.Role, settings.Deflate, testCase.DeflateLevel);
+        _codec = settings.Deflate is null ? null : new MessageCodec(settings.Role, settings.Deflate, testCase.DeflateLevel, testCase.ChecksWindow);
         _receiver = new StrictReceiver(settings.Role, _codec);
         _script = testCase.Script.GetEnumerator();
     }
@@ -111,6 +114,9 @@ internal sealed class CasePlay : IDisposable
             return first;
         }
     }
+
+    /// <summary>Gets whether nothing is to be read now: the script plays a slow reader.</summary>
+    public bool HoldsReading => _pause is { HoldsReading: true } && !IsOver;
 
     /// <summary>Gets what was seen so far.</summary>
     public Transcript Transcript => new()
@@ -180,7 +186,7 @@ internal sealed class CasePlay : IDisposable
         if (_limit <= now && IsOpen)
             EndLimit();
         if (_answerDue <= now && !IsOver)
-            GiveUp("The endpoint did not answer Close in time.");
+            GiveUp(_isCloseSent ? "The endpoint did not answer Close in time." : "The endpoint did not end the connection in time.");
         if (_dropDue <= now && !IsOver)
         {
             // A server ends TCP itself; its client may take its time.
@@ -248,6 +254,19 @@ internal sealed class CasePlay : IDisposable
                 _pause = wait;
                 _pauseEnds = _now + wait.Duration * _settings.Patience;
                 break;
+            case EndSending:
+                Log.Add(_now, LogKind.Connection, "the suite ends its direction");
+                _isClosedBySuite = true;
+                _answerDue ??= _now + _settings.CloseTimeout * _settings.Patience;
+                Action = TransportAction.ShutDown;
+                break;
+            case Reset:
+                Log.Add(_now, LogKind.Connection, "the suite resets the connection");
+                _isClosedBySuite = true;
+                _isScriptOver = true;
+                IsOver = true;
+                Action = TransportAction.Reset;
+                break;
             case Expect expect:
                 _awaited = expect.Event;
                 Meet();
@@ -299,7 +318,7 @@ internal sealed class CasePlay : IDisposable
 
     private void CloseWhenDone()
     {
-        if (_isScriptOver && IsOpen && !_isCloseSent && _case.Close.By == Side.Suite && Judge.IsComplete(_case, _events))
+        if (_isScriptOver && IsOpen && !_isClosedBySuite && _case.Close.By == Side.Suite && Judge.IsComplete(_case, _events))
             SendClose(Closing.Body(1000));
     }
 
@@ -318,7 +337,7 @@ internal sealed class CasePlay : IDisposable
             Opcode.Ping => PeerEventKind.Ping,
             _ => PeerEventKind.Pong,
         };
-        if (opcode == Opcode.Ping && !_isCloseSent)
+        if (opcode == Opcode.Ping && !_isClosedBySuite)
             Send(new SendFrame(Opcode.Pong, Payload.Of(payload.ToArray())));
         if (_case.CountsMessagesAlone && kind is (PeerEventKind.Ping or PeerEventKind.Pong))
             return;
@@ -367,7 +386,7 @@ internal sealed class CasePlay : IDisposable
         _isCloseReceived = true;
         _closeCode = body.IsEmpty ? null : (int)code;
         _closeReason = reason;
-        if (!_isCloseSent)
+        if (!_isClosedBySuite)
         {
             Send(new SendFrame(Opcode.Close, _closeCode is { } answer ? Closing.Body(answer) : Payload.Empty));
             _isCloseSent = true;

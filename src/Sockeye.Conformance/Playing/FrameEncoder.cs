@@ -58,7 +58,7 @@ internal sealed class FrameEncoder(Role role, Func<uint> nextMask)
         uint? mask = role == Role.Client ? nextMask() : null;
         _pieceMask = mask ?? 0;
         _piecePhase = 0;
-        int size = WriteHead(head, (int)header.Opcode | FinBit, header.Length, mask, null);
+        int size = WriteHead(head, (int)header.Opcode | FinBit | (header.Rsv << 4), header.Length, mask, null);
         head[..size].CopyTo(output.Append(size));
         return Read(head[..size]);
     }
