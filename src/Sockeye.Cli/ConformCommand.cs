@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net.Security;
 using Sockeye.Conformance;
+using Sockeye.Protocol;
 
 namespace Sockeye.Cli;
 
@@ -14,6 +15,10 @@ internal static class ConformCommand
         var listen = new Option<int?>("--listen") { Description = "Judges clients instead: listens on this port; 0 takes any free one." };
         var drive = new Option<string?>("--drive") { Description = "Puts the client of this library through a server that judges clients, such as ws://localhost:9001." };
         var cases = new Option<string?>("--cases") { Description = "The cases to play: '1.*,5.19'. All of them where it is not given." };
+        var maxMessage = new Option<int?>("--max-message")
+        {
+            Description = "The largest message that the endpoint takes, in bytes: without it, the cases about limits only show what it does.",
+        };
         var isShort = new Option<bool>("--short")
         {
             Description = $"Sends {CaseCatalog.ShortMessages} messages in each case of groups 12 and 13, instead of {CaseCatalog.FullMessages}.",
@@ -39,12 +44,17 @@ internal static class ConformCommand
         var isInsecure = new Option<bool>("--insecure") { Description = "Trusts any certificate." };
         var command = new Command("conform", "Judges echo servers and echo clients by the cases of the conformance suite.")
         {
-            url, listen, drive, cases, isShort, parallel, patience, isStrict, json, html, junit, host, certificate, isOnce, agent, authorities, isInsecure,
+            url, listen, drive, cases, maxMessage, isShort, parallel, patience, isStrict, json, html, junit, host, certificate, isOnce, agent, authorities, isInsecure,
         };
         parallel.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int?>() < 1)
                 result.AddError("--parallel must be at least 1.");
+        });
+        maxMessage.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int?>() is not (null or (>= 1024 and <= Group28.LargestLimit)))
+                result.AddError($"--max-message is 1024 to {Group28.LargestLimit} bytes.");
         });
         patience.Validators.Add(result =>
         {
@@ -61,10 +71,13 @@ internal static class ConformCommand
         {
             try
             {
+                Role judged = parsed.GetResult(listen) is null ? Role.Server : Role.Client;
+                int messages = parsed.GetValue(isShort) ? CaseCatalog.ShortMessages : CaseCatalog.FullMessages;
+                IReadOnlyList<ConformanceCase> all = CaseCatalog.Create(messages, parsed.GetValue(maxMessage));
                 var run = new ConformRun
                 {
-                    Cases = CaseSelection.Select(parsed.GetValue(isShort) ? CaseCatalog.Short : CaseCatalog.Full, parsed.GetValue(cases)),
-                    MessagesPerCase = parsed.GetValue(isShort) ? CaseCatalog.ShortMessages : CaseCatalog.FullMessages,
+                    Cases = CaseSelection.Select([.. all.Where(one => one.IsFor(judged))], parsed.GetValue(cases)),
+                    MessagesPerCase = messages,
                     IsStrict = parsed.GetValue(isStrict),
                     Json = parsed.GetValue(json),
                     Html = parsed.GetValue(html),

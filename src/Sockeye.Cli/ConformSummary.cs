@@ -57,11 +57,17 @@ internal static class ConformSummary
         }
 
         AnsiConsole.Write(table);
+        int classic = report.Cases.Count(one => one.IsClassic);
+        if (classic > 0 && classic < report.Cases.Count)
+            Console.WriteLine($"{Sum("classic", one => one.IsClassic)}; {Sum("of the suite's own", one => !one.IsClassic)}");
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{report.Cases.Count} cases in {report.Seconds:0.0} s: {report.Count(Outcome.Passed)} passed, {report.Count(Outcome.NonStrict)} non-strict, "
                 + $"{report.Count(Outcome.Failed)} failed, {report.Count(Outcome.Unimplemented)} unimplemented"));
         if (report.Missing.Count > 0)
             Console.WriteLine($"{report.Missing.Count} cases were not played: {string.Join(", ", report.Missing)}");
+
+        string Sum(string name, Func<CaseResult, bool> isOne) =>
+            $"{report.Cases.Count(one => isOne(one) && one.Outcome == Outcome.Passed)} of {report.Cases.Count(isOne)} {name} passed";
     }
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Sockeye.Protocol;
 using Sockeye.Tests.Server;
 
 namespace Sockeye.Conformance.Tests;
@@ -137,7 +138,7 @@ public sealed class ClientHostTests
 
     [Fact]
     [Trait("Category", "Full")]
-    public Task Our_client_passes_the_short_profile_strictly() => AssertStrictAsync("ws", CaseCatalog.Short, parallelism: 1);
+    public Task Our_client_passes_the_short_profile_strictly() => AssertStrictAsync("ws", [.. CaseCatalog.Short.Where(one => one.IsFor(Role.Client))], parallelism: 1);
 
     private static async Task AssertStrictAsync(string scheme, IReadOnlyList<ConformanceCase> cases, int parallelism)
     {
@@ -160,7 +161,7 @@ public sealed class ClientHostTests
         Assert.Equal(("us & <others>", cases.Count), (report.Subject, finished));
         Assert.Equal(cases.Select(one => one.Id), report.Cases.Select(result => result.Id));
         Assert.All(report.Cases, result => Assert.True(result.IsStrict, result.ToString()));
-        Assert.All(report.Cases.Where(result => result.Group >= 12), result => Assert.NotNull(result.Deflate));
+        Assert.All(report.Cases.Where(result => result.Group is 12 or 13), result => Assert.NotNull(result.Deflate));
         Assert.Empty(report.Missing);
     }
 

@@ -49,7 +49,7 @@ public sealed class CoreTests
     public void Core_passes_the_compressed_cases_strictly(Role role, int segmentSize)
     {
         var harness = new CoreHarness { EndpointRole = role, SegmentSize = segmentSize, Deflate = PerMessageDeflateOptions.Default };
-        CaseResult[] results = [.. CaseCatalog.Short.Where(one => one.Deflate is not null).Select(harness.Play)];
+        CaseResult[] results = [.. CaseCatalog.Short.Where(one => one.IsClassic && one.Deflate is not null).Select(harness.Play)];
 
         Assert.Equal(216, results.Length);
         Assert.All(results, result => Assert.True(result is { IsStrict: true, Behavior: Behavior.Ok, BehaviorClose: CloseBehavior.Ok }, result.ToString()));

@@ -30,7 +30,11 @@ internal sealed record SendFrame(Opcode Opcode, Payload Payload) : CaseStep
 }
 
 /// <summary>Sends the header of a frame of which the payload follows in pieces.</summary>
-internal sealed record SendHeader(Opcode Opcode, int Length) : CaseStep;
+internal sealed record SendHeader(Opcode Opcode, ulong Length) : CaseStep
+{
+    /// <summary>Gets the reserved bits as a number of 0–7: RSV1 is 4, RSV2 is 2, RSV3 is 1.</summary>
+    public int Rsv { get; init; }
+}
 
 /// <summary>Sends a piece of the payload of the frame that <see cref="SendHeader"/> began.</summary>
 internal sealed record SendPiece(Payload Piece) : CaseStep;
@@ -40,7 +44,11 @@ internal sealed record SendRaw(ReadOnlyMemory<byte> Bytes) : CaseStep;
 
 /// <summary>Sends a message: compressed where that was negotiated, in fragments of <paramref name="FragmentSize"/> bytes where that is
 /// not 0.</summary>
-internal sealed record SendMessage(Opcode Opcode, Payload Payload, int FragmentSize = 0) : CaseStep;
+internal sealed record SendMessage(Opcode Opcode, Payload Payload, int FragmentSize = 0) : CaseStep
+{
+    /// <summary>Gets what is sent between two fragments; null sends nothing there.</summary>
+    public SendFrame? Between { get; init; }
+}
 
 /// <summary>Begins the closing handshake, or what passes for it: from here on the suite is the side that closed.</summary>
 /// <param name="Body">The body of the Close frame, valid or not.</param>
@@ -49,7 +57,17 @@ internal sealed record SendClose(Payload Body) : CaseStep;
 /// <summary>Pauses.</summary>
 /// <param name="Duration">How long.</param>
 /// <param name="Name">The name under which the end of the pause is noted, where the connection is still open; null notes nothing.</param>
-internal sealed record Wait(TimeSpan Duration, string? Name = null) : CaseStep;
+internal sealed record Wait(TimeSpan Duration, string? Name = null) : CaseStep
+{
+    /// <summary>Gets whether nothing is read meanwhile.</summary>
+    public bool HoldsReading { get; init; }
+}
+
+/// <summary>Ends the direction of the suite, with or without a closing handshake: from here on the suite is the side that closed.</summary>
+internal sealed record EndSending : CaseStep;
+
+/// <summary>Resets the connection, and with it ends the case.</summary>
+internal sealed record Reset : CaseStep;
 
 /// <summary>Waits for the next event; any other one than this fails the case.</summary>
 internal sealed record Expect(PeerEvent Event) : CaseStep;

@@ -1,3 +1,5 @@
+using Sockeye.Protocol;
+
 namespace Sockeye.Conformance;
 
 /// <summary>One case: what is sent, what must come back, and how the connection must end.</summary>
@@ -41,8 +43,30 @@ internal sealed record ConformanceCase
     /// <summary>Gets how hard the suite itself compresses, 1–9.</summary>
     public int DeflateLevel { get; init; } = 2;
 
+    /// <summary>Gets the role of the endpoints that it is for; null for both.</summary>
+    public Role? EndpointRole { get; init; }
+
+    /// <summary>Gets the head that the suite sends to open the connection: its request as a client, its response as a server; null sends
+    /// what <see cref="Deflate"/> asks for.</summary>
+    public HandshakeText? Handshake { get; init; }
+
+    /// <summary>Gets the statuses with one of which a server must refuse <see cref="Handshake"/>; empty where it must accept it.</summary>
+    public IReadOnlyList<int> RefusalStatuses { get; init; } = [];
+
+    /// <summary>Gets whether a server must serve the next connection as if nothing had been.</summary>
+    public bool IsSurvived { get; init; }
+
+    /// <summary>Gets whether each compressed message of the endpoint is searched for distances beyond the window that was agreed on.</summary>
+    public bool ChecksWindow { get; init; }
+
+    /// <summary>Gets whether it is one of the 517 cases that everybody counts, and not one of the suite's own.</summary>
+    public bool IsClassic => Group < CaseCatalog.FirstOwnGroup;
+
     /// <summary>Gets the number of the group: what stands before the first dot.</summary>
     public int Group => int.Parse(Id.AsSpan(0, Id.IndexOf('.', StringComparison.Ordinal)));
+
+    /// <summary>Tells whether it is for endpoints of a role.</summary>
+    public bool IsFor(Role role) => EndpointRole is null || EndpointRole == role;
 
     public override string ToString() => $"{Id} {Title}";
 }
@@ -73,6 +97,9 @@ internal sealed record CloseExpectation(Side By, IReadOnlyList<int> Codes, bool 
 
     /// <summary>Gets whether a wrong code fails the behaviour as well.</summary>
     public bool IsWrongCodeFatal { get; init; }
+
+    /// <summary>Gets whether the endpoint must end TCP by itself.</summary>
+    public bool IsEndRequired { get; init; }
 
     /// <summary>The endpoint must fail the connection.</summary>
     public static CloseExpectation ByPeer(int code) => new(Side.Peer, [code], IsCleanRequired: false);

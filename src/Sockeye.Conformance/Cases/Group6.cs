@@ -51,7 +51,7 @@ internal static class Group6
             CaseStep[] sends = isOneFrame
                 ? [.. parts.Select(part => new SendPiece(part))]
                 : Frames(parts);
-            CaseStep[] head = isOneFrame ? [new SendHeader(Opcode.Text, parts.Sum(part => part.Length))] : [];
+            CaseStep[] head = isOneFrame ? [new SendHeader(Opcode.Text, (ulong)parts.Sum(part => part.Length))] : [];
             TimeSpan second = TimeSpan.FromSeconds(1);
             yield return Invalid(
                 $"6.4.{i + 1}",

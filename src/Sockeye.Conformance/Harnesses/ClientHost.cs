@@ -170,7 +170,7 @@ internal sealed class ClientHost : IAsyncDisposable
     {
         try
         {
-            return await ShakeHandsAsync(visit, testCase.Deflate).ConfigureAwait(false) switch
+            return await ShakeHandsAsync(visit, testCase).ConfigureAwait(false) switch
             {
                 { Fault: { } fault } => CaseResult.Of(
                     testCase, new Transcript { OpeningFailure = $"The opening handshake of the client is wrong: {fault}." }),
@@ -186,7 +186,7 @@ internal sealed class ClientHost : IAsyncDisposable
 
     private async Task<CaseResult> PlayAsync(Visit visit, ConformanceCase testCase, DeflateParameters? agreed, string? response)
     {
-        var settings = new PlaySettings { Role = Role.Server, Deflate = agreed, NextMask = NextMask, Patience = Patience };
+        var settings = new PlaySettings { Role = Role.Server, Deflate = agreed, Patience = Patience };
         using var play = new CasePlay(testCase, settings);
         TimeSpan duration = await LinkPlayer.PlayAsync(visit.Link, visit.Beyond, play, Time, _stop.Token).ConfigureAwait(false);
         return CaseResult.Of(testCase, play.Transcript, duration, play.Log.Entries, response);
@@ -233,9 +233,10 @@ internal sealed class ClientHost : IAsyncDisposable
     /// <summary>Says one thing, or nothing, and closes.</summary>
     private async Task TalkAsync(Visit visit, string? text)
     {
-        Handshake handshake = await ShakeHandsAsync(visit, terms: null).ConfigureAwait(false);
+        ConformanceCase conversation = Conversation(text);
+        Handshake handshake = await ShakeHandsAsync(visit, conversation).ConfigureAwait(false);
         if (handshake.Fault is null)
-            await PlayAsync(visit, Conversation(text), agreed: null, response: null).ConfigureAwait(false);
+            await PlayAsync(visit, conversation, agreed: null, response: null).ConfigureAwait(false);
     }
 
     // What is no case is played like one: the suite speaks, closes, and is answered.
@@ -250,7 +251,7 @@ internal sealed class ClientHost : IAsyncDisposable
     };
 
     /// <summary>Answers the opening handshake: accepts it with permessage-deflate where the terms say so and the client offers it.</summary>
-    private async Task<Handshake> ShakeHandsAsync(Visit visit, DeflateTerms? terms)
+    private async Task<Handshake> ShakeHandsAsync(Visit visit, ConformanceCase testCase)
     {
         if (!ServerHandshake.TryEvaluate(visit.Request, out UpgradeOffer? offer, out HandshakeFault? fault))
         {
@@ -260,9 +261,19 @@ internal sealed class ClientHost : IAsyncDisposable
 
         DeflateParameters? agreed = null;
         ExtensionOffer? extension = null;
-        terms?.TryAccept(offer.Extensions, out agreed, out extension);
-        ResponseHead response = offer.Accept(extensions: extension is null ? null : [extension]);
-        await visit.Link.Stream.WriteAsync(response.ToBytes(), _stop.Token).ConfigureAwait(false);
+        testCase.Deflate?.TryAccept(offer.Extensions, out agreed, out extension);
+        if (testCase.Handshake is { } text)
+        {
+            string accept = HandshakeKey.ComputeAccept(offer.Key);
+            byte[] head = text.ToBytes(("{key}", offer.Key), ("{accept}", accept), ("{ACCEPT}", accept.ToUpperInvariant()));
+            await text.SendAsync(visit.Link.Stream, head, _stop.Token).ConfigureAwait(false);
+        }
+        else
+        {
+            ResponseHead response = offer.Accept(extensions: extension is null ? null : [extension]);
+            await visit.Link.Stream.WriteAsync(response.ToBytes(), _stop.Token).ConfigureAwait(false);
+        }
+
         return new Handshake(null, agreed, extension?.ToString());
     }
 
@@ -286,8 +297,6 @@ internal sealed class ClientHost : IAsyncDisposable
         ["behavior"] = ReportJson.NameOf(result.Behavior),
         ["behaviorClose"] = ReportJson.NameOf(result.BehaviorClose),
     }.ToJsonString();
-
-    private static uint NextMask() => throw new InvalidOperationException("A server does not mask.");
 
     /// <summary>One connection of a client, with its request.</summary>
     private sealed record Visit(Link Link, RequestHead Request, Memory<byte> Beyond);

@@ -19,6 +19,14 @@ internal sealed record Link(Stream Stream, Socket Socket) : IAsyncDisposable
     /// <summary>Ends everything at once; what is under way fails.</summary>
     public void Abort() => Socket.Dispose();
 
+    /// <summary>Ends everything at once, and has the endpoint get a reset.</summary>
+    public void Reset()
+    {
+        if (!Socket.SafeHandle.IsClosed)
+            Socket.LingerState = new LingerOption(enable: true, seconds: 0);
+        Socket.Dispose();
+    }
+
     public async ValueTask DisposeAsync()
     {
         Socket.Dispose();

@@ -7,6 +7,8 @@ namespace Sockeye.Conformance;
 /// <remarks>The lock guards the play. It is not held while something is read or written.</remarks>
 internal sealed class LinkPlayer
 {
+    private static readonly TimeSpan HoldStep = TimeSpan.FromMilliseconds(10);
+
     private readonly Link _link;
     private readonly CasePlay _play;
     private readonly TimeProvider _time;
@@ -82,6 +84,8 @@ internal sealed class LinkPlayer
     /// <returns>How many bytes came: 0 at the end, less where the connection broke.</returns>
     private async ValueTask<int> ReadAsync(Memory<byte> buffer)
     {
+        while (HoldsReading())
+            await Task.Delay(HoldStep, _time).ConfigureAwait(false);
         try
         {
             return await _link.Stream.ReadAsync(buffer, CancellationToken.None).ConfigureAwait(false);
@@ -90,6 +94,12 @@ internal sealed class LinkPlayer
         {
             return -1;
         }
+    }
+
+    private bool HoldsReading()
+    {
+        lock (_sync)
+            return _play.HoldsReading;
     }
 
     private void OnTimer() => Act((play, now) =>
@@ -117,6 +127,12 @@ internal sealed class LinkPlayer
             if (_play.Action == TransportAction.Abort)
             {
                 _link.Abort();
+                return;
+            }
+
+            if (_play.Action == TransportAction.Reset)
+            {
+                _link.Reset();
                 return;
             }
 

@@ -17,6 +17,9 @@ internal static class Judge
         if (seen.OpeningFailure is { } failure)
             return new Verdict(Behavior.Failed, failure, CloseBehavior.Failed, "There was no connection to close.");
 
+        if (seen.RefusalStatus is { } status)
+            return RateRefusal(testCase, status);
+
         (CloseBehavior close, string closeExplanation) = RateClose(testCase.Close, seen);
         if (testCase.IsInformational)
         {
@@ -35,6 +38,18 @@ internal static class Judge
     /// <summary>Tells whether all events that a case expects or tolerates are there.</summary>
     public static bool IsComplete(ConformanceCase testCase, IReadOnlyList<PeerEvent> events) =>
         AreSame(testCase.Expected, events) || (testCase.Tolerated is { } tolerated && AreSame(tolerated, events));
+
+    /// <summary>Rates the answer to an opening handshake that is wrong: any error will do (RFC 6455, section 4.2.1), and some say why.</summary>
+    private static Verdict RateRefusal(ConformanceCase testCase, int status)
+    {
+        const string Unopened = "No connection came about, as it must be.";
+        string right = string.Join(" or ", testCase.RefusalStatuses);
+        if (testCase.RefusalStatuses.Contains(status))
+            return new Verdict(Behavior.Ok, $"The server refused with {status}.", CloseBehavior.Ok, Unopened);
+        return status is >= 400 and <= 599
+            ? new Verdict(Behavior.NonStrict, $"The server refused with {status}; better: {right}.", CloseBehavior.Ok, Unopened)
+            : new Verdict(Behavior.Failed, $"The server answered {status} to a request that it must refuse with {right}.", CloseBehavior.Ok, Unopened);
+    }
 
     private static (Behavior Behavior, string Explanation) RateBehavior(ConformanceCase testCase, Transcript seen)
     {
@@ -60,6 +75,8 @@ internal static class Judge
                 : "The endpoint closed or dropped the connection, which was for the suite to close.");
         }
 
+        if (expected.IsEndRequired && seen.GivenUp is { } why)
+            return (CloseBehavior.Unclean, why);
         if (expected.IsCleanRequired && !seen.IsClean)
             return (CloseBehavior.Unclean, $"The connection did not end with a closing handshake. {seen.GivenUp}".TrimEnd());
         if (seen.CloseCode is { } code && !expected.Codes.Contains(code))

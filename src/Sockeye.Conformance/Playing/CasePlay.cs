@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using Sockeye.Protocol;
 
 namespace Sockeye.Conformance;
@@ -12,8 +13,8 @@ internal sealed record PlaySettings
     /// <summary>Gets what was agreed for permessage-deflate; null for none.</summary>
     public DeflateParameters? Deflate { get; init; }
 
-    /// <summary>Gets what makes mask keys.</summary>
-    public required Func<uint> NextMask { get; init; }
+    /// <summary>Gets what makes mask keys; random ones where it is not set.</summary>
+    public Func<uint> NextMask { get; init; } = () => BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(sizeof(uint)));
 
     /// <summary>Gets by how much pauses, the limits of cases and those of the closing handshake are stretched, for slow machines; 1 is as the
     /// rules say.</summary>
@@ -36,6 +37,9 @@ internal enum TransportAction
 
     /// <summary>Everything ends at once, output or not.</summary>
     Abort,
+
+    /// <summary>Everything ends at once, and the endpoint gets a reset.</summary>
+    Reset,
 }
 
 /// <summary>Plays one case: bytes and the time go in, bytes come out. It does no input and output and reads no clock.</summary>
@@ -80,7 +84,7 @@ internal sealed class CasePlay : IDisposable
         _case = testCase;
         _settings = settings;
         _encoder = new FrameEncoder(settings.Role, settings.NextMask);
-        _codec = settings.Deflate is null ? null : new MessageCodec(settings.Role, settings.Deflate, testCase.DeflateLevel);
+        _codec = settings.Deflate is null ? null : new MessageCodec(settings.Role, settings.Deflate, testCase.DeflateLevel, testCase.ChecksWindow);
         _receiver = new StrictReceiver(settings.Role, _codec);
         _script = testCase.Script.GetEnumerator();
     }
@@ -110,6 +114,9 @@ internal sealed class CasePlay : IDisposable
             return first;
         }
     }
+
+    /// <summary>Gets whether nothing is to be read now: the script plays a slow reader.</summary>
+    public bool HoldsReading => _pause is { HoldsReading: true } && !IsOver;
 
     /// <summary>Gets what was seen so far.</summary>
     public Transcript Transcript => new()
@@ -179,7 +186,7 @@ internal sealed class CasePlay : IDisposable
         if (_limit <= now && IsOpen)
             EndLimit();
         if (_answerDue <= now && !IsOver)
-            GiveUp("The endpoint did not answer Close in time.");
+            GiveUp(_isCloseSent ? "The endpoint did not answer Close in time." : "The endpoint did not end the connection in time.");
         if (_dropDue <= now && !IsOver)
         {
             // A server ends TCP itself; its client may take its time.
@@ -247,6 +254,19 @@ internal sealed class CasePlay : IDisposable
                 _pause = wait;
                 _pauseEnds = _now + wait.Duration * _settings.Patience;
                 break;
+            case EndSending:
+                Log.Add(_now, LogKind.Connection, "the suite ends its direction");
+                _isClosedBySuite = true;
+                _answerDue ??= _now + _settings.CloseTimeout * _settings.Patience;
+                Action = TransportAction.ShutDown;
+                break;
+            case Reset:
+                Log.Add(_now, LogKind.Connection, "the suite resets the connection");
+                _isClosedBySuite = true;
+                _isScriptOver = true;
+                IsOver = true;
+                Action = TransportAction.Reset;
+                break;
             case Expect expect:
                 _awaited = expect.Event;
                 Meet();
@@ -281,6 +301,8 @@ internal sealed class CasePlay : IDisposable
             Log.AddFrame(_now, LogKind.Sent, header, _encoder.Head, fragment);
             opcode = Opcode.Continuation;
             isCompressed = false;
+            if (message.Between is { } between && !rest.IsEmpty)
+                Send(between);
         }
         while (!rest.IsEmpty);
     }
@@ -296,7 +318,7 @@ internal sealed class CasePlay : IDisposable
 
     private void CloseWhenDone()
     {
-        if (_isScriptOver && IsOpen && !_isCloseSent && _case.Close.By == Side.Suite && Judge.IsComplete(_case, _events))
+        if (_isScriptOver && IsOpen && !_isClosedBySuite && _case.Close.By == Side.Suite && Judge.IsComplete(_case, _events))
             SendClose(Closing.Body(1000));
     }
 
@@ -315,7 +337,7 @@ internal sealed class CasePlay : IDisposable
             Opcode.Ping => PeerEventKind.Ping,
             _ => PeerEventKind.Pong,
         };
-        if (opcode == Opcode.Ping && !_isCloseSent)
+        if (opcode == Opcode.Ping && !_isClosedBySuite)
             Send(new SendFrame(Opcode.Pong, Payload.Of(payload.ToArray())));
         if (_case.CountsMessagesAlone && kind is (PeerEventKind.Ping or PeerEventKind.Pong))
             return;
@@ -364,7 +386,7 @@ internal sealed class CasePlay : IDisposable
         _isCloseReceived = true;
         _closeCode = body.IsEmpty ? null : (int)code;
         _closeReason = reason;
-        if (!_isCloseSent)
+        if (!_isClosedBySuite)
         {
             Send(new SendFrame(Opcode.Close, _closeCode is { } answer ? Closing.Body(answer) : Payload.Empty));
             _isCloseSent = true;

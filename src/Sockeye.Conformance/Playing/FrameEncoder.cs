@@ -28,7 +28,7 @@ internal sealed class FrameEncoder(Role role, Func<uint> nextMask)
     {
         Span<byte> head = stackalloc byte[FrameHeader.MaxSize];
         uint? mask = frame.IsMasked ?? role == Role.Client ? nextMask() : null;
-        int size = WriteHead(head, (int)frame.Opcode | (frame.IsFinal ? FinBit : 0) | (frame.Rsv << 4), frame.Payload.Length, mask, frame.LengthSize);
+        int size = WriteHead(head, (int)frame.Opcode | (frame.IsFinal ? FinBit : 0) | (frame.Rsv << 4), (ulong)frame.Payload.Length, mask, frame.LengthSize);
         Span<byte> destination = output.Append(size + frame.Payload.Length, frame.Chop, frame.Sync);
         head[..size].CopyTo(destination);
         frame.Payload.CopyTo(destination[size..]);
@@ -58,7 +58,7 @@ internal sealed class FrameEncoder(Role role, Func<uint> nextMask)
         uint? mask = role == Role.Client ? nextMask() : null;
         _pieceMask = mask ?? 0;
         _piecePhase = 0;
-        int size = WriteHead(head, (int)header.Opcode | FinBit, header.Length, mask, null);
+        int size = WriteHead(head, (int)header.Opcode | FinBit | (header.Rsv << 4), header.Length, mask, null);
         head[..size].CopyTo(output.Append(size));
         return Read(head[..size]);
     }
@@ -71,9 +71,9 @@ internal sealed class FrameEncoder(Role role, Func<uint> nextMask)
         _piecePhase += piece.Length;
     }
 
-    private static int WriteHead(Span<byte> head, int first, int length, uint? mask, int? lengthSize)
+    private static int WriteHead(Span<byte> head, int first, ulong length, uint? mask, int? lengthSize)
     {
-        lengthSize ??= length <= FrameHeader.MaxControlPayload ? 0 : length <= ushort.MaxValue ? 2 : 8;
+        lengthSize ??= length <= (ulong)FrameHeader.MaxControlPayload ? 0 : length <= ushort.MaxValue ? 2 : 8;
         head[0] = (byte)first;
         switch (lengthSize)
         {
@@ -86,7 +86,7 @@ internal sealed class FrameEncoder(Role role, Func<uint> nextMask)
                 break;
             default:
                 head[1] = 127;
-                BinaryPrimitives.WriteUInt64BigEndian(head[2..], (ulong)length);
+                BinaryPrimitives.WriteUInt64BigEndian(head[2..], length);
                 break;
         }
 

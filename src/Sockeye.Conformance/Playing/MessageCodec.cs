@@ -8,7 +8,8 @@ namespace Sockeye.Conformance;
 /// <param name="role">The role of the suite.</param>
 /// <param name="agreed">What was agreed.</param>
 /// <param name="level">How hard to compress, 1–9.</param>
-internal sealed class MessageCodec(Role role, DeflateParameters agreed, int level) : IDisposable
+/// <param name="checksWindow">Whether what the endpoint compresses must be seen to keep within its window.</param>
+internal sealed class MessageCodec(Role role, DeflateParameters agreed, int level, bool checksWindow) : IDisposable
 {
     private const int MemoryLevel = 8;
     private const int Largest = 64 * 1024 * 1024;
@@ -18,6 +19,9 @@ internal sealed class MessageCodec(Role role, DeflateParameters agreed, int leve
     private readonly NativeInflater _inflater = new();
     private OutputArray _compressed = new(ArrayPool<byte>.Shared, 4096);
     private OutputArray _inflated = new(ArrayPool<byte>.Shared, 4096);
+
+    /// <summary>Gets the rule that the last message breaks.</summary>
+    public string Fault { get; private set; } = "";
 
     /// <summary>Compresses a message.</summary>
     /// <returns>The compressed bytes, valid until the next message.</returns>
@@ -42,6 +46,8 @@ internal sealed class MessageCodec(Role role, DeflateParameters agreed, int leve
     {
         _inflated.Shorten(_inflated.Length);
         message = default;
+        ReadOnlySpan<byte> whole = compressed;
+        Fault = "a compressed message cannot be inflated (RFC 7692, section 7.2.2)";
         bool isRoomFull;
         do
         {
@@ -58,6 +64,12 @@ internal sealed class MessageCodec(Role role, DeflateParameters agreed, int leve
 
         if (isRoomFull || !_inflater.TryEndMessage())
             return false;
+        if (checksWindow && DistanceReader.FindLargest(whole) is int distance && distance > 1 << agreed.WindowBits(_peer))
+        {
+            Fault = $"a compressed message refers {distance} bytes back, with a window of {1 << agreed.WindowBits(_peer)} (RFC 7692, section 7.1.2)";
+            return false;
+        }
+
         if (agreed.HasNoContextTakeover(_peer))
             _inflater.Reset();
         message = _inflated.Written;

@@ -85,7 +85,7 @@ internal sealed class StrictReceiver(Role role, MessageCodec? codec)
         payload = _gathered.WrittenSpan;
         _message = Opcode.Continuation;
         if (_isCompressed && !codec!.TryInflate(_gathered.WrittenSpan, out payload))
-            return Fail("a compressed message cannot be inflated (RFC 7692, section 7.2.2)");
+            return Fail(codec.Fault);
         if (opcode == Opcode.Text && !Utf8.IsValid(payload))
             return Fail(Protocol.Violation.Of(Rule.TextMustBeUtf8).ToString());
         return true;

@@ -18,6 +18,9 @@ internal sealed record Transcript
     /// <summary>Gets why no connection came about; null where one did.</summary>
     public string? OpeningFailure { get; init; }
 
+    /// <summary>Gets the status with which the server refused to open the connection, as it must; null where it must not.</summary>
+    public int? RefusalStatus { get; init; }
+
     /// <summary>Gets whether the endpoint declined what the case is about.</summary>
     public bool IsDeclined { get; init; }
 

@@ -53,6 +53,10 @@ internal sealed record CaseResult
     /// <summary>Gets what happened, in order.</summary>
     public IReadOnlyList<LogEntry> Log { get; init; } = [];
 
+    /// <summary>Gets whether it is one of the 517 cases that everybody counts.</summary>
+    [JsonIgnore]
+    public bool IsClassic => Group < CaseCatalog.FirstOwnGroup;
+
     /// <summary>Gets whether nothing is left to be desired: passed, and not just tolerated.</summary>
     [JsonIgnore]
     public bool IsStrict => Outcome == Outcome.Passed;

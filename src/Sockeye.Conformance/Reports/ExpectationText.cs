@@ -13,6 +13,8 @@ internal static class ExpectationText
     {
         if (testCase.IsInformational)
             return "Anything: the case shows what the endpoint does.";
+        if (testCase.RefusalStatuses.Count > 0)
+            return $"The server refuses the request with {string.Join(" or ", testCase.RefusalStatuses)}. Tolerated: another status of an error.";
         if (testCase.Expected.Count == 0 && testCase.Script.Take(FirstSteps).Any(step => step is Expect))
             return "Every message comes back as it was, one after the other.";
 
@@ -25,6 +27,9 @@ internal static class ExpectationText
     {
         if (testCase.IsInformational)
             return "However it does.";
+
+        if (testCase.Handshake is not null && testCase.Close.By == Side.Peer)
+            return "No connection comes about.";
 
         CloseExpectation close = testCase.Close;
         string codes = string.Create(CultureInfo.InvariantCulture, $"{string.Join(" or ", close.Codes)}, or no code");
