@@ -75,8 +75,8 @@ internal static class Judge
                 : "The endpoint closed or dropped the connection, which was for the suite to close.");
         }
 
-        if (expected.IsEndRequired && seen.GivenUp is { } why)
-            return (CloseBehavior.Unclean, why);
+        if (expected.IsEndRequired && seen.GivenUp is { } gaveUp)
+            return (CloseBehavior.Unclean, gaveUp);
         if (expected.IsCleanRequired && !seen.IsClean)
             return (CloseBehavior.Unclean, $"The connection did not end with a closing handshake. {seen.GivenUp}".TrimEnd());
         if (seen.CloseCode is { } code && !expected.Codes.Contains(code))
