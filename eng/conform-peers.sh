@@ -4,8 +4,9 @@
 #   eng/conform-peers.sh [ws] [deno] [python] [kestrel] [-- OPTIONS]
 #
 # All of them where none is named. OPTIONS are those of `sockeye conform`, such as --patience 5 on a busy machine. Without --cases
-# the 517 are played that have the known numbers; groups 12 and 13 send 20 messages a case. The reports are artifacts/conformance/peers/NAME.json and NAME.html; docs/conformance.md explains what
-# they say. Provide the peers first: eng/peers.sh. The exit code is 1 where a peer could not be judged; that cases fail is no error.
+# the 517 are played that have the known numbers; groups 12 and 13 send 20 messages a case. The reports are
+# artifacts/conformance/peers/NAME.json and NAME.html; docs/conformance.md explains what they say. Provide the peers first:
+# eng/peers.sh. The exit code is 1 where a peer could not be judged; that cases fail is no error.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
