@@ -15,13 +15,13 @@ public sealed class ConformTests
 
     [Fact]
     [Trait("Category", "Full")]
-    public async Task Peers_are_rated_as_documented_in_all_cases()
+    public async Task Peers_are_rated_as_documented_in_all_517_cases()
     {
         foreach ((string peer, string name) in ((string, string)[])
             [("ws", $"npm ws {Peers.LockedVersion("ws")}"), ("deno", $"Deno {Peers.LockedVersion("deno")}"),
             ("python", "Python websockets 10.4"), ("kestrel", "System.Net.WebSockets")])
         {
-            await AssertRatedAsync(peer, name, "*", 517);
+            await AssertRatedAsync(peer, name, "1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*,12.*,13.*", count: 517);
         }
     }
 
