@@ -1,5 +1,7 @@
 using System.Net;
+using System.Net.Sockets;
 using Sockeye.Protocol;
+using Sockeye.Tests.Server;
 
 namespace Sockeye.Conformance.Tests;
 
@@ -24,27 +26,47 @@ public sealed class OwnGroupsTests
         AssertStrict([.. Own(role).Where(one => one is { Handshake: null, IsSurvived: false }).Select(harness.Play)]);
     }
 
-    [Fact]
-    public async Task Our_server_passes_strictly()
+    [Theory]
+    [InlineData("ws")]
+    [InlineData("wss")]
+    public async Task Our_server_passes_strictly(string scheme)
     {
-        await using var server = new WebSocketServer(new() { Port = 0 });
+        await using var server = new WebSocketServer(new()
+        {
+            Port = 0,
+            Tls = scheme == "wss" ? TestCertificates.Serving(TestCertificates.Server) : null,
+        });
         server.Map("/*", async (socket, cancel) =>
         {
             await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
                 await socket.SendAsync(message, cancel);
         }, new() { PerMessageDeflate = PerMessageDeflateOptions.Default, Connection = Limited });
         await server.StartAsync();
-        var harness = new ServerHarness($"ws://localhost:{((IPEndPoint)server.EndPoints[0]).Port}/") { Patience = Patience };
+        var harness = new ServerHarness($"{scheme}://localhost:{((IPEndPoint)server.EndPoints[0]).Port}/")
+        {
+            Tls = scheme == "wss" ? TestCertificates.Trusting() : null,
+            Patience = Patience,
+        };
 
         AssertStrict(await SuiteRunner.RunAsync(harness, Own(Role.Server), SuiteRunner.DefaultParallelism));
     }
 
-    [Fact]
-    public async Task Our_client_passes_strictly()
+    [Theory]
+    [InlineData("ws")]
+    [InlineData("wss")]
+    public async Task Our_client_passes_strictly(string scheme)
     {
-        await using var host = new ClientHost(new IPEndPoint(IPAddress.Loopback, 0), Own(Role.Client)) { Patience = Patience };
+        await using var host = new ClientHost(new IPEndPoint(IPAddress.Loopback, 0), Own(Role.Client))
+        {
+            Tls = scheme == "wss" ? TestCertificates.Serving(TestCertificates.Server) : null,
+            Patience = Patience,
+        };
         host.Start();
-        var driver = new ClientDriver($"ws://{host.EndPoint}", "us", new() { Connection = Limited });
+        var driver = new ClientDriver($"{scheme}://localhost:{((IPEndPoint)host.EndPoint).Port}", "us", new()
+        {
+            Connection = Limited,
+            Tls = scheme == "wss" ? TestCertificates.Trusting() : null,
+        });
         var options = new ParallelOptions { MaxDegreeOfParallelism = SuiteRunner.DefaultParallelism };
         await Parallel.ForAsync(1, host.Cases.Count + 1, options, async (number, cancel) => await driver.RunCaseAsync(number, cancel));
         await driver.UpdateReportsAsync(CancellationToken.None);
@@ -52,6 +74,22 @@ public sealed class OwnGroupsTests
 
         Assert.Empty(report.Missing);
         AssertStrict(report.Cases);
+    }
+
+    [Fact]
+    public async Task Reset_reaches_the_endpoint_as_one()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var client = new TcpClient();
+        await client.ConnectAsync((IPEndPoint)listener.LocalEndpoint);
+        Socket socket = await listener.AcceptSocketAsync();
+        await using var link = new Link(new NetworkStream(socket, ownsSocket: false), socket);
+        using var play = new CasePlay(CaseSelection.Select(CaseCatalog.Full, "29.3.1")[0], new PlaySettings { Role = Role.Server });
+        await LinkPlayer.PlayAsync(link, default, play, TimeProvider.System, CancellationToken.None);
+
+        IOException broken = await Assert.ThrowsAsync<IOException>(() => client.GetStream().ReadExactlyAsync(new byte[1]).AsTask());
+        Assert.Equal(SocketError.ConnectionReset, Assert.IsType<SocketException>(broken.InnerException).SocketErrorCode);
     }
 
     [Fact]
