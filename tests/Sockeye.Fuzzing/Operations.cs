@@ -94,9 +94,9 @@ internal sealed class Operations(WebSocketConnection connection, Dice dice)
         {
             await operation.ConfigureAwait(false);
         }
-        catch (Exception e) when (e is WebSocketClosedException or OperationCanceledException)
+        catch (Exception e) when (e is WebSocketClosedException or OperationCanceledException or TimeoutException)
         {
-            // The connection ends when it ends.
+            // The connection ends when it ends; and a ping is given up where nobody reads what lies before its pong.
         }
     }
 }
