@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -93,7 +95,7 @@ public static partial class SpecHandshake
     private static void JudgeHost(string[] hosts, bool isOld, string target, SortedSet<int> faults)
     {
         Match host = Authority().Match(hosts.Length == 1 ? hosts[0] : "");
-        bool isThere = host.Success && Port(host) <= 65_535;
+        bool isThere = host.Success && Port(host) <= 65_535 && IsAddress(host);
         if (!isThere && (!isOld || hosts.Length > 0))
             faults.Add(400);
         Match absolute = AbsoluteTarget().Match(target);
@@ -114,6 +116,9 @@ public static partial class SpecHandshake
         }
 
         static int Or(int port, int otherwise) => port < 0 ? otherwise : port;
+
+        static bool IsAddress(Match host) => !host.Groups["six"].Success
+            || (IPAddress.TryParse(host.Groups["six"].Value, out IPAddress? address) && address.AddressFamily == AddressFamily.InterNetworkV6);
     }
 
     private static int Port(Match authority) =>
@@ -139,7 +144,7 @@ public static partial class SpecHandshake
     [GeneratedRegex("^[A-Za-z0-9+/]{22}==$")]
     private static partial Regex Key();
 
-    [GeneratedRegex(@"^(?<host>[A-Za-z0-9._~-]{1,255}|\[::1\])(?::(?<port>[0-9]{0,5}))?$")]
+    [GeneratedRegex(@"^(?<host>[A-Za-z0-9._~-]{1,255}|\[(?<six>[0-9A-Fa-f:.]+)\])(?::(?<port>[0-9]{0,5}))?$")]
     private static partial Regex Authority();
 
     [GeneratedRegex("^http(?<secure>s)?://(?<authority>[^/?]*)", RegexOptions.IgnoreCase)]
