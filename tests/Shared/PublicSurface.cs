@@ -29,7 +29,7 @@ internal static class PublicSurface
     public static string? Review(Assembly assembly)
     {
         string name = assembly.GetName().Name!;
-        string path = Path.Combine(FindRoot(), "tests", "PublicSurface", name + ".txt");
+        string path = Path.Combine(Checkout.Root, "tests", "PublicSurface", name + ".txt");
         string actual = Describe(assembly);
         if (Environment.GetEnvironmentVariable(AcceptVariable) == "1")
         {
@@ -339,15 +339,4 @@ internal static class PublicSurface
 
     private static bool IsInit(MethodInfo setter) =>
         setter.ReturnParameter.GetRequiredCustomModifiers().Contains(typeof(IsExternalInit));
-
-    public static string FindRoot()
-    {
-        for (DirectoryInfo? directory = new(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
-        {
-            if (File.Exists(Path.Combine(directory.FullName, "Sockeye.slnx")))
-                return directory.FullName;
-        }
-
-        throw new InvalidOperationException($"No Sockeye.slnx above {AppContext.BaseDirectory}: the tests run inside the repository.");
-    }
 }

@@ -7,7 +7,7 @@ internal static class Repository
 {
     private static readonly Lazy<string> LazyCertificates = new(MakeCertificates);
 
-    public static string Root { get; } = FindRoot();
+    public static string Root => Testing.Checkout.Root;
 
     public static string Peers => Path.Combine(Root, "tests", "Sockeye.Interop.Tests", "peers");
 
@@ -22,17 +22,6 @@ internal static class Repository
     {
         string configuration = Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
         return Path.Combine(Root, "artifacts", "bin", project, configuration, $"{project}.dll");
-    }
-
-    private static string FindRoot()
-    {
-        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Sockeye.slnx")))
-                return folder.FullName;
-        }
-
-        throw new InvalidOperationException("The tests must run from a checkout of the repository: Sockeye.slnx was not found above them.");
     }
 
     private static string MakeCertificates()

@@ -15,7 +15,7 @@ public sealed partial class DocumentedExamplesTests
     [Fact]
     public void Page_shows_the_examples_of_these_tests()
     {
-        string root = Testing.PublicSurface.FindRoot();
+        string root = Testing.Checkout.Root;
         string page = File.ReadAllText(Path.Combine(root, "docs", "low-level.md"));
         string source = File.ReadAllText(
             Path.Combine(root, "tests", "Sockeye.Tests", "LowLevel", nameof(DocumentedExamplesTests) + ".cs"));

@@ -1,5 +1,4 @@
 using System.Reflection;
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 
 namespace Sockeye.Tests.Rules;
@@ -47,9 +46,9 @@ public sealed partial class RuleTests
         });
     }
 
-    private static Dictionary<string, string> ReadDeviations([CallerFilePath] string here = "")
+    private static Dictionary<string, string> ReadDeviations()
     {
-        string text = File.ReadAllText(Path.Combine(Path.GetDirectoryName(here)!, "../../../docs/deviations.md"));
+        string text = File.ReadAllText(Path.Combine(Testing.Checkout.Root, "docs", "deviations.md"));
         return text.Split("\n## ").Skip(1).ToDictionary(entry => entry.Split('\n')[0], entry => entry, StringComparer.Ordinal);
     }
 
