@@ -6,6 +6,7 @@ using System.Security.Authentication;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using Sockeye.Protocol;
+using Sockeye.Transports;
 
 namespace Sockeye.Conformance;
 
@@ -43,7 +44,7 @@ internal sealed class ClientHost : IAsyncDisposable
     {
         Cases = cases;
         _records = new ClientRecords(cases);
-        _listener = Listener.Bind(endPoint, Backlog);
+        _listener = Listener.Bind(endPoint, Backlog, group: null);
     }
 
     /// <summary>Gets the cases.</summary>
@@ -88,8 +89,9 @@ internal sealed class ClientHost : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private void Accept(Socket socket)
+    private void Accept(ConnectedSocket accepted)
     {
+        Socket socket = ((RuntimeSocket)accepted).Socket;
         socket.NoDelay = true;
         Task serving = Task.Run(() => ServeAsync(socket));
         _serving[serving] = true;

@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Sockeye.Transports;
+using Sockeye.Transports.Linux;
 
 namespace Sockeye;
 
@@ -15,11 +16,11 @@ internal static class Dialing
     public static async Task<Transport> DialAsync(WebSocketUri uri, WebSocketClientOptions options, HandshakeDeadline deadline)
     {
         IPAddress[] addresses = await ResolveAsync(uri, deadline).ConfigureAwait(false);
-        Socket socket = await ConnectAsync(uri, addresses, deadline).ConfigureAwait(false);
+        ConnectedSocket socket = await ConnectAsync(uri, addresses, options.EventLoop?.Group, deadline).ConfigureAwait(false);
         BufferPool buffers = options.Connection.Buffers;
         return uri.IsSecure
             ? await SecureAsync(uri, socket, options.Tls, buffers, deadline).ConfigureAwait(false)
-            : new SocketTransport(socket, buffers);
+            : socket.CreateTransport(buffers);
     }
 
     private static async Task<IPAddress[]> ResolveAsync(WebSocketUri uri, HandshakeDeadline deadline)
@@ -46,21 +47,21 @@ internal static class Dialing
     }
 
     /// <summary>Tries one address after the other.</summary>
-    private static async Task<Socket> ConnectAsync(WebSocketUri uri, IPAddress[] addresses, HandshakeDeadline deadline)
+    private static async Task<ConnectedSocket> ConnectAsync(
+        WebSocketUri uri, IPAddress[] addresses, EventLoopGroup? group, HandshakeDeadline deadline)
     {
         SocketException? last = null;
         foreach (IPAddress address in addresses)
         {
-            Socket? socket = null;
             try
             {
-                socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-                await socket.ConnectAsync(new IPEndPoint(address, uri.Port), deadline.Token).ConfigureAwait(false);
-                return socket;
+                var endPoint = new IPEndPoint(address, uri.Port);
+                return group is null
+                    ? await ConnectAsync(endPoint, deadline.Token).ConfigureAwait(false)
+                    : await EventLoopConnector.ConnectAsync(group, endPoint, deadline.Token).ConfigureAwait(false);
             }
             catch (Exception e)
             {
-                socket?.Dispose();
                 if (deadline.IsOver)
                     throw deadline.Explain(e, $"a TCP connection to {uri.Host} port {uri.Port}");
                 if (e is not SocketException failure)
@@ -74,16 +75,29 @@ internal static class Dialing
             HandshakeFailure.Connect, $"Cannot connect to {uri.Host} port {uri.Port}: {reason}.", last);
     }
 
-    private static async Task<Transport> SecureAsync(
-        WebSocketUri uri, Socket socket, SslClientAuthenticationOptions? tls, BufferPool buffers, HandshakeDeadline deadline)
+    private static async Task<ConnectedSocket> ConnectAsync(IPEndPoint endPoint, CancellationToken cancellationToken)
     {
-        EndPoint? local = socket.LocalEndPoint;
-        EndPoint? remote = socket.RemoteEndPoint;
-        var stream = new SslStream(new NetworkStream(socket, ownsSocket: true));
+        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(endPoint, cancellationToken).ConfigureAwait(false);
+            return new RuntimeSocket(socket);
+        }
+        catch (Exception)
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static async Task<Transport> SecureAsync(
+        WebSocketUri uri, ConnectedSocket socket, SslClientAuthenticationOptions? tls, BufferPool buffers, HandshakeDeadline deadline)
+    {
+        var stream = new SslStream(socket.CreateStream());
         try
         {
             await stream.AuthenticateAsClientAsync(TlsOptions(tls, uri.Host), deadline.Token).ConfigureAwait(false);
-            return new StreamTransport(stream, buffers, local, remote, isSecure: true, socket);
+            return new StreamTransport(stream, buffers, socket);
         }
         catch (Exception e)
         {

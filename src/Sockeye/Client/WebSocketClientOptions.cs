@@ -44,6 +44,10 @@ public sealed record WebSocketClientOptions
     /// <see cref="PerMessageDeflateOptions.Default"/> by default; null offers nothing.</summary>
     public PerMessageDeflateOptions? PerMessageDeflate { get; init; } = PerMessageDeflateOptions.Default;
 
+    /// <summary>Gets how the event loops of Linux serve the connection; <see cref="EventLoopOptions.Default"/> by default. Null leaves
+    /// the socket to the runtime, as on every other system.</summary>
+    public EventLoopOptions? EventLoop { get; init; } = EventLoopOptions.Default;
+
     /// <summary>Gets the version of the WebSocket protocol to ask for: 13 (the default), that of RFC 6455, or 8, that of the HyBi drafts
     /// 7–12, which old servers speak. The frames are the same.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is neither.</exception>

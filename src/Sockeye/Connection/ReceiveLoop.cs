@@ -8,7 +8,7 @@ namespace Sockeye;
 /// <remarks>
 /// <para><b>Who runs it.</b> One thread at a time. A receive that completes runs the loop on its thread; a reader that waits is resumed
 /// right there, and what it asks for next is parsed at the cursor, without a hop. Such code is "on the loop"
-/// (<see cref="IsRunningHere"/>). Where the reader is busy elsewhere, the loop reads ahead into a queue, within a bound
+/// (<see cref="IsCorking"/>). Where the reader is busy elsewhere, the loop reads ahead into a queue, within a bound
 /// (rule R4), and then pauses until the reader comes back.</para>
 /// <para><b>What guards what.</b> The block, the assembler and the cursor belong to the thread that runs the loop. The queue and
 /// <see cref="_state"/> are guarded by the lock of the connection. The waiting continuation is taken by exchange: whoever gets
@@ -16,7 +16,7 @@ namespace Sockeye;
 /// <para><b>The end.</b> What ended the input (the peer's Close, a violation) acts in stream order (rule C1): when the reader asks
 /// for what comes after the last message, when the handler has returned, or after the grace.</para>
 /// </remarks>
-internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
+internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
 {
     // How many receives in a row may complete at once before other work of the pool gets its turn.
     private const int SynchronousReceives = 16;
@@ -47,6 +47,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
     private int _synchronous;
     private bool _hasReceived;
     private bool _isReceiving;
+    private bool _isStalled;
     private ValueTask<ReceivedBlock> _receive;
 
     // What ended the input. Written by the loop, read by others once the state is Stopped.
@@ -77,6 +78,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
         _readAhead = options.ReadAhead;
         _throwOnAbnormalClose = options.ThrowOnAbnormalClose;
         _onReceived = OnReceived;
+        transport.WatchStalls(this);
     }
 
     private enum State : byte
@@ -94,8 +96,8 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
         Ended,
     }
 
-    /// <summary>Gets whether the calling code runs on this loop: its sends are held back until the input has been parsed.</summary>
-    public bool IsRunningHere => t_running == this;
+    /// <summary>Gets whether what the calling code sends is held back until the input has been parsed.</summary>
+    public bool IsCorking => t_running == this && !Volatile.Read(ref _isStalled);
 
     /// <summary>Gets whether the transport is waited for: no thread runs the loop, or the code of the application on it.</summary>
     public bool IsReceiving => Volatile.Read(ref _isReceiving);
@@ -142,6 +144,12 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
     }
 
     void IThreadPoolWorkItem.Execute() => Run();
+
+    void IStallObserver.OnStalled()
+    {
+        Volatile.Write(ref _isStalled, true);
+        _connection.Send.Flush();
+    }
 
     private bool Claim()
     {
@@ -312,6 +320,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem
         if (!receive.IsCompleted)
         {
             _synchronous = 0;
+            _isStalled = false;
             _receive = receive;
             Volatile.Write(ref _isReceiving, true);
             receive.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onReceived);

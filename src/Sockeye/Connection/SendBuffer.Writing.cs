@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Sockeye.Protocol;
+using Sockeye.Transports.Linux;
 
 namespace Sockeye;
 
@@ -54,7 +55,7 @@ internal sealed partial class SendBuffer
     {
         if (_writing || _flushQueued)
             return Wake.None;
-        if (_connection.Receive.IsRunningHere)
+        if (_connection.Receive.IsCorking)
             return _buffered >= CorkLimit ? Wake.Flush : Wake.None;
         _flushQueued = true;
         return Wake.Queue;
@@ -64,9 +65,16 @@ internal sealed partial class SendBuffer
     private void Started(Wake wake)
     {
         if (wake == Wake.Queue)
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            FlushLater();
         else if (wake == Wake.Flush)
             Flush();
+    }
+
+    /// <summary>Flushes when an event loop that this thread leads has served what is at hand, else in one turn of the pool's queue.</summary>
+    private void FlushLater()
+    {
+        if (!EventLoop.TryDefer(this))
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
     private void WriteAll()

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using Sockeye.Transports;
+using Sockeye.Transports.Linux;
 
 namespace Sockeye;
 
@@ -9,26 +11,26 @@ internal sealed class Listener : IDisposable
     /// <summary>The pause after a failure, so that a lack of descriptors does not become a busy loop.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
-    private readonly Func<CancellationToken, ValueTask<Socket>> _accept;
-    private readonly Socket? _socket;
+    private readonly Func<CancellationToken, ValueTask<ConnectedSocket>> _accept;
+    private readonly IDisposable? _socket;
     private readonly CancellationTokenSource _stop = new();
 
-    /// <summary>Takes over a socket that is bound and listens.</summary>
-    public Listener(Socket socket)
-        : this(socket.LocalEndPoint!, socket.AcceptAsync) => _socket = socket;
-
-    internal Listener(EndPoint endPoint, Func<CancellationToken, ValueTask<Socket>> accept)
+    internal Listener(EndPoint endPoint, Func<CancellationToken, ValueTask<ConnectedSocket>> accept, IDisposable? socket = null)
     {
         EndPoint = endPoint;
         _accept = accept;
+        _socket = socket;
     }
 
     /// <summary>Gets the end point that is listened on, its port known.</summary>
     public EndPoint EndPoint { get; }
 
     /// <summary>Binds and listens.</summary>
+    /// <param name="endPoint">Where.</param>
+    /// <param name="backlog">How many connections wait until they are accepted.</param>
+    /// <param name="group">The event loops that accept; null where the runtime does.</param>
     /// <exception cref="IOException">That is not possible; the message names the end point and the reason.</exception>
-    public static Listener Bind(EndPoint endPoint, int backlog)
+    public static Listener Bind(EndPoint endPoint, int backlog, EventLoopGroup? group)
     {
         Socket? socket = null;
         try
@@ -39,7 +41,7 @@ internal sealed class Listener : IDisposable
                 socket.DualMode = true;
             socket.Bind(endPoint);
             socket.Listen(backlog);
-            return new Listener(socket);
+            return Listen(socket, group, own: null);
         }
         catch (SocketException e)
         {
@@ -55,11 +57,20 @@ internal sealed class Listener : IDisposable
         }
     }
 
+    private static Listener Listen(Socket socket, EventLoopGroup? group, EventLoop? own)
+    {
+        EndPoint endPoint = socket.LocalEndPoint!;
+        if (group is null)
+            return new Listener(endPoint, async stop => new RuntimeSocket(await socket.AcceptAsync(stop).ConfigureAwait(false)), socket);
+        var acceptor = new EventLoopAcceptor(socket, group, own);
+        return new Listener(endPoint, _ => acceptor.AcceptAsync(), acceptor);
+    }
+
     /// <summary>Accepts until the listener is disposed.</summary>
     /// <param name="accepted">Takes each socket; it must not throw and not block.</param>
     /// <param name="failed">Is told each failure; it must not throw.</param>
     /// <param name="time">The clock of the pause after a failure.</param>
-    public async Task RunAsync(Action<Socket> accepted, Action<Listener, Exception> failed, TimeProvider time)
+    public async Task RunAsync(Action<ConnectedSocket> accepted, Action<Listener, Exception> failed, TimeProvider time)
     {
         while (!_stop.IsCancellationRequested)
         {

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Security;
-using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Sockeye.Diagnostics;
 using Sockeye.Protocol;
@@ -14,7 +13,7 @@ namespace Sockeye;
 internal sealed class ServerConnection : IThreadPoolWorkItem
 {
     private readonly ServerCore _server;
-    private readonly Socket _socket;
+    private readonly ConnectedSocket _socket;
     private ITimer? _deadline;
     private Transport? _transport;
     private UpgradeRequest? _request;
@@ -22,7 +21,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     private volatile bool _timedOut;
     private bool _isCounted;
 
-    public ServerConnection(ServerCore server, Socket socket)
+    public ServerConnection(ServerCore server, ConnectedSocket socket)
     {
         _server = server;
         _socket = socket;
@@ -57,7 +56,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         else if (Volatile.Read(ref _transport) is { } transport)
             transport.Abort();
         else
-            _socket.Close(0);
+            _socket.Reset();
     }
 
     /// <summary>Counts the connection as open no more; its handler may still run.</summary>
@@ -71,7 +70,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     public void Discard()
     {
         EndDeadline();
-        _socket.Close(0);
+        _socket.Reset();
     }
 
     private void OnDeadline()
@@ -121,8 +120,6 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     /// <returns>A task that completes when the connection and its handler have ended; null where none came about.</returns>
     private async Task<Task?> HandshakeAsync()
     {
-        if (_socket.ProtocolType == ProtocolType.Tcp)
-            _socket.NoDelay = true;
         Volatile.Write(ref _transport, await OpenTransportAsync().ConfigureAwait(false));
         if (await ReadRequestAsync().ConfigureAwait(false) is not { } request)
             return null;
@@ -149,15 +146,10 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     {
         BufferPool buffers = _server.Options.Connection.Buffers;
         if (_server.Options.Tls is not { } tls)
-        {
-            return _socket.ProtocolType == ProtocolType.Tcp
-                ? new SocketTransport(_socket, buffers)
-                : new StreamTransport(new NetworkStream(_socket, ownsSocket: true), buffers);
-        }
+            return _socket.CreateTransport(buffers);
 
-        EndPoint? local = _socket.LocalEndPoint;
         EndPoint? remote = _socket.RemoteEndPoint;
-        var stream = new SslStream(new NetworkStream(_socket, ownsSocket: true));
+        var stream = new SslStream(_socket.CreateStream());
         try
         {
             await stream.AuthenticateAsServerAsync(tls, CancellationToken.None).ConfigureAwait(false);
@@ -169,7 +161,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
             throw;
         }
 
-        return new StreamTransport(stream, buffers, local, remote, isSecure: true, _socket);
+        return new StreamTransport(stream, buffers, _socket);
     }
 
     /// <summary>Reads the request; null where what came is none and has been answered.</summary>

@@ -1,7 +1,8 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Sockeye.Diagnostics;
+using Sockeye.Transports;
+using Sockeye.Transports.Linux;
 
 namespace Sockeye;
 
@@ -179,11 +180,14 @@ public sealed class WebSocketServer : IAsyncDisposable
         if (endPoints.Count == 0)
             throw new InvalidOperationException("There is nothing to listen on: set Port or EndPoints in the options of the server.");
 
+        EventLoopGroup? group = options.EventLoop?.Group;
+        if (group is not null)
+            group.Logger = _core.Logger;
         var listeners = new List<Listener>();
         try
         {
             foreach (EndPoint endPoint in endPoints)
-                listeners.Add(Listener.Bind(endPoint, options.Backlog));
+                listeners.Add(Listener.Bind(endPoint, options.Backlog, group));
         }
         catch (Exception e)
         {
@@ -209,13 +213,15 @@ public sealed class WebSocketServer : IAsyncDisposable
         }
     }
 
-    private void OnAccepted(Socket socket)
+    private void OnAccepted(ConnectedSocket socket)
     {
         var connection = new ServerConnection(_core, socket);
-        if (_core.Connections.TryAdd(connection))
-            ThreadPool.UnsafeQueueUserWorkItem(connection, preferLocal: false);
-        else
+        if (!_core.Connections.TryAdd(connection))
             connection.Discard();
+        else if (socket is EventLoopSocket)
+            connection.Execute(); // on the loop that accepted it: there is nothing to wait for, and no handler runs yet
+        else
+            ThreadPool.UnsafeQueueUserWorkItem(connection, preferLocal: false);
     }
 
     private void OnListenerFailed(Listener listener, Exception exception)

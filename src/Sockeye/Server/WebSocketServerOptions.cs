@@ -60,6 +60,10 @@ public sealed record WebSocketServerOptions
         }
     } = 511;
 
+    /// <summary>Gets how the event loops of Linux serve the connections; <see cref="EventLoopOptions.Default"/> by default. Null leaves
+    /// the sockets to the runtime, as on every other system.</summary>
+    public EventLoopOptions? EventLoop { get; init; } = EventLoopOptions.Default;
+
     /// <summary>Gets the options of TLS; null (the default) is without TLS. <see cref="ServerCertificate"/> makes them from files.</summary>
     public SslServerAuthenticationOptions? Tls { get; init; }
 

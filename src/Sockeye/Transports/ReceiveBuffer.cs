@@ -45,8 +45,9 @@ internal struct ReceiveBuffer(BufferPool pool)
     }
 
     /// <summary>Rents memory for the next receive and puts the kept bytes in front of it.</summary>
+    /// <param name="most">How many bytes the caller receives at most.</param>
     /// <returns>Where to receive.</returns>
-    public ArraySegment<byte> Prepare()
+    public ArraySegment<byte> Prepare(int most = ReceiveSlab.Region)
     {
         _slab = _pool.RentSlab();
         ArraySegment<byte> room = _slab.Room;
@@ -61,7 +62,7 @@ internal struct ReceiveBuffer(BufferPool pool)
         }
 
         HasUnread = false;
-        return new ArraySegment<byte>(room.Array!, _end, ReceiveSlab.Region);
+        return new ArraySegment<byte>(room.Array!, _end, Math.Min(most, room.Offset + room.Count - _end));
     }
 
     /// <summary>Adds bytes that were received into <see cref="Prepare"/>'s memory to the block.</summary>

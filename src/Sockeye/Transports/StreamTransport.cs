@@ -18,7 +18,7 @@ internal sealed class StreamTransport : Transport
     private const int Slice = 64 * 1024;
 
     private readonly Stream _stream;
-    private readonly Socket? _socket;
+    private readonly ConnectedSocket? _socket;
     private readonly BufferPool _buffers;
     private ReceiveBuffer _buffer;
     private long _bytesSent;
@@ -27,27 +27,22 @@ internal sealed class StreamTransport : Transport
     /// <summary>Wraps a stream, which belongs to the transport from here on.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="buffers">Where memory is rented.</param>
-    /// <param name="local">The address of this side.</param>
-    /// <param name="remote">The address of the peer.</param>
-    /// <param name="isSecure">Whether the stream is TLS.</param>
     /// <param name="socket">The socket below the stream, if it is known: it can be shut down and reset.</param>
-    public StreamTransport(
-        Stream stream, BufferPool buffers, EndPoint? local = null, EndPoint? remote = null, bool isSecure = false, Socket? socket = null)
+    public StreamTransport(Stream stream, BufferPool buffers, ConnectedSocket? socket = null)
     {
         _stream = stream;
-        _socket = socket ?? (stream as NetworkStream)?.Socket;
+        _socket = socket ?? (stream is NetworkStream network ? new RuntimeSocket(network.Socket) : null);
         _buffers = buffers;
         _buffer = new ReceiveBuffer(buffers);
-        LocalEndPoint = local ?? _socket?.LocalEndPoint;
-        RemoteEndPoint = remote ?? _socket?.RemoteEndPoint;
-        IsSecure = isSecure || stream is SslStream;
+        LocalEndPoint = _socket?.LocalEndPoint;
+        RemoteEndPoint = _socket?.RemoteEndPoint;
     }
 
     public override EndPoint? LocalEndPoint { get; }
 
     public override EndPoint? RemoteEndPoint { get; }
 
-    public override bool IsSecure { get; }
+    public override bool IsSecure => _stream is SslStream;
 
     public override bool CanShutdown => _socket is not null || _stream is SslStream;
 
@@ -110,13 +105,15 @@ internal sealed class StreamTransport : Transport
         }
     }
 
+    public override void WatchStalls(IStallObserver observer) => _socket?.WatchStalls(observer);
+
     public override async ValueTask ShutdownAsync()
     {
         try
         {
             if (_stream is SslStream tls)
                 await tls.ShutdownAsync().ConfigureAwait(false);
-            _socket?.Shutdown(SocketShutdown.Send);
+            _socket?.ShutdownSend();
         }
         catch (Exception e) when (IsBroken(e))
         {
@@ -128,21 +125,8 @@ internal sealed class StreamTransport : Transport
     {
         if (Interlocked.Exchange(ref _ended, 1) != 0)
             return;
-        if (_socket is not null)
-        {
-            try
-            {
-                _socket.LingerState = new LingerOption(enable: true, seconds: 0);
-            }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
-            {
-                // The peer has reset the connection already: closing is all that is left to do.
-            }
-
-            // The socket first: the stream above it must not say good-bye.
-            _socket.Dispose();
-        }
-
+        // The socket first: the stream above it must not say good-bye.
+        _socket?.Reset();
         try
         {
             _stream.Dispose();
@@ -195,7 +179,7 @@ internal sealed class StreamTransport : Transport
     }
 
     /// <summary>Tells whether a wait has ended with nothing to read: that of a socket may, for an event that was used already.</summary>
-    private bool IsEarly() => _stream is NetworkStream && !_socket!.Poll(0, SelectMode.SelectRead);
+    private bool IsEarly() => _stream is NetworkStream { Socket: var socket } && !socket.Poll(0, SelectMode.SelectRead);
 
     private async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
     {

@@ -55,6 +55,12 @@ internal abstract class Transport : IAsyncDisposable
     /// <exception cref="IOException">The connection broke.</exception>
     public abstract ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second);
 
+    /// <summary>Names who is told when the code that took what was received holds the thread of the transport for long. By default
+    /// nobody is: the threads of the runtime's pool are there to be held.</summary>
+    public virtual void WatchStalls(IStallObserver observer)
+    {
+    }
+
     /// <summary>Says that nothing more will be sent: TLS close_notify, then TCP FIN. Receiving goes on.</summary>
     public abstract ValueTask ShutdownAsync();
 

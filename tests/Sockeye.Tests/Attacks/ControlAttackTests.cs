@@ -7,7 +7,7 @@ namespace Sockeye.Tests.Attacks;
 /// must not be. Rows V09, V10 and V11 of the attack catalogue.</summary>
 public sealed class ControlAttackTests
 {
-    private static readonly Carrier[] RealAndInMemory = [Carrier.Memory, Carrier.Socket, Carrier.Tls];
+    private static readonly Carrier[] RealAndInMemory = [Carrier.Memory, Carrier.Socket, Carrier.Tls, Carrier.EventLoop, Carrier.EventLoopTls];
 
     public static TheoryData<Role, Carrier> Carried => new MatrixTheoryData<Role, Carrier>(Enum.GetValues<Role>(), RealAndInMemory);
 

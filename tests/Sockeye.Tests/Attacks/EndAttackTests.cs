@@ -34,7 +34,7 @@ public sealed class EndAttackTests
     {
         foreach (Role role in Enum.GetValues<Role>())
         {
-            foreach (Carrier carrier in (Carrier[])[Carrier.Memory, Carrier.Socket, Carrier.Tls])
+            foreach (Carrier carrier in (Carrier[])[Carrier.Memory, Carrier.Socket, Carrier.Tls, Carrier.EventLoop, Carrier.EventLoopTls])
             {
                 await using RawPeer peer = await RawPeer.CreateAsync(
                     carrier, role, o => o with { HighWaterMark = 5000, LowWaterMark = 1000 });

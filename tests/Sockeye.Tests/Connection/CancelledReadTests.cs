@@ -187,8 +187,10 @@ public sealed class CancelledReadTests
     [Theory]
     [InlineData(Carrier.Memory)]
     [InlineData(Carrier.Socket)]
+    [InlineData(Carrier.EventLoop)]
     [InlineData(Carrier.Stream)]
     [InlineData(Carrier.Tls)]
+    [InlineData(Carrier.EventLoopTls)]
     public async Task R5_Cancelled_wait_never_breaks_the_transport(Carrier carrier)
     {
         await using RawPeer peer = await RawPeer.OpenAsync(carrier);

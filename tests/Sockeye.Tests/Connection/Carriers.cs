@@ -6,6 +6,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Sockeye.Protocol;
 using Sockeye.Transports;
+using Sockeye.Transports.Linux;
 
 namespace Sockeye.Tests.Connection;
 
@@ -16,6 +17,8 @@ public enum Carrier
     Socket,
     Stream,
     Tls,
+    EventLoop,
+    EventLoopTls,
 }
 
 /// <summary>Makes the two ends of a connection over each carrier.</summary>
@@ -33,16 +36,31 @@ internal static class Carriers
         if (carrier == Carrier.Memory)
             return InMemoryTransport.CreatePair(buffers, BufferPool.Shared);
 
-        (Socket own, Socket peer) = await ConnectSocketsAsync();
-        if (carrier == Carrier.Socket)
-            return (new SocketTransport(own, buffers), new SocketTransport(peer, BufferPool.Shared));
-
-        var ownStream = new NetworkStream(own, ownsSocket: true);
+        (ConnectedSocket own, ConnectedSocket peer) = await ConnectAsync(carrier);
+        if (carrier is Carrier.Socket or Carrier.EventLoop)
+            return (own.CreateTransport(buffers), peer.CreateTransport(BufferPool.Shared));
         if (carrier == Carrier.Stream)
-            return (new StreamTransport(ownStream, buffers), new SocketTransport(peer, BufferPool.Shared));
+            return (new StreamTransport(own.CreateStream(), buffers), peer.CreateTransport(BufferPool.Shared));
 
-        (SslStream ownTls, SslStream peerTls) = await SecureAsync(role, ownStream, new NetworkStream(peer, ownsSocket: true));
-        return (new StreamTransport(ownTls, buffers, socket: own), new StreamTransport(peerTls, BufferPool.Shared, socket: peer));
+        (SslStream ownTls, SslStream peerTls) = await SecureAsync(role, own.CreateStream(), peer.CreateStream());
+        return (new StreamTransport(ownTls, buffers, own), new StreamTransport(peerTls, BufferPool.Shared, peer));
+    }
+
+    /// <summary>Makes the two ends of a TCP connection; an event loop watches this one, where the carrier says so.</summary>
+    private static async Task<(ConnectedSocket Own, ConnectedSocket Peer)> ConnectAsync(Carrier carrier)
+    {
+        if (carrier is not (Carrier.EventLoop or Carrier.EventLoopTls))
+        {
+            (Socket own, Socket peer) = await ConnectSocketsAsync();
+            return (new RuntimeSocket(own), new RuntimeSocket(peer));
+        }
+
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        EventLoopGroup group = new EventLoopOptions().Group!;
+        EventLoopSocket connected = await EventLoopConnector.ConnectAsync(group, (IPEndPoint)listener.LocalEndPoint!, CancellationToken.None);
+        return (connected, new RuntimeSocket(await listener.AcceptAsync()));
     }
 
     public static async Task<(Socket Own, Socket Peer)> ConnectSocketsAsync()

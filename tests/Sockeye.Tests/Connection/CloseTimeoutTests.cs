@@ -12,8 +12,11 @@ public sealed class CloseTimeoutTests
     [InlineData(Carrier.Memory, Role.Server)]
     [InlineData(Carrier.Memory, Role.Client)]
     [InlineData(Carrier.Socket, Role.Server)]
+    [InlineData(Carrier.EventLoop, Role.Server)]
     [InlineData(Carrier.Tls, Role.Server)]
+    [InlineData(Carrier.EventLoopTls, Role.Server)]
     [InlineData(Carrier.Tls, Role.Client)]
+    [InlineData(Carrier.EventLoopTls, Role.Client)]
     public async Task C3_Everything_accepted_arrives_before_the_close(Carrier carrier, Role role)
     {
         await using RawPeer peer = await RawPeer.OpenAsync(carrier, role, o => o with { MaxBufferedBytes = 32 * 1024 * 1024 });

@@ -9,7 +9,9 @@ public sealed class EndStressTests
     [Theory]
     [InlineData(Carrier.Memory, 1000)]
     [InlineData(Carrier.Socket, 400)]
+    [InlineData(Carrier.EventLoop, 400)]
     [InlineData(Carrier.Tls, 60)]
+    [InlineData(Carrier.EventLoopTls, 60)]
     public async Task End_at_a_random_moment_of_a_busy_connection_is_one_end(Carrier carrier, int rounds)
     {
         for (int round = 0; round < rounds; round++)

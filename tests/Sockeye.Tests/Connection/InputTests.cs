@@ -61,10 +61,14 @@ public sealed class InputTests
     [Theory]
     [InlineData(Carrier.Memory, Role.Server)]
     [InlineData(Carrier.Socket, Role.Server)]
+    [InlineData(Carrier.EventLoop, Role.Server)]
     [InlineData(Carrier.Socket, Role.Client)]
+    [InlineData(Carrier.EventLoop, Role.Client)]
     [InlineData(Carrier.Stream, Role.Server)]
     [InlineData(Carrier.Tls, Role.Server)]
+    [InlineData(Carrier.EventLoopTls, Role.Server)]
     [InlineData(Carrier.Tls, Role.Client)]
+    [InlineData(Carrier.EventLoopTls, Role.Client)]
     public async Task R7_Large_messages_arrive_whole(Carrier carrier, Role role)
     {
         await using RawPeer peer = await RawPeer.OpenAsync(carrier, role);
@@ -81,7 +85,9 @@ public sealed class InputTests
     [Theory]
     [InlineData(Carrier.Memory)]
     [InlineData(Carrier.Socket)]
+    [InlineData(Carrier.EventLoop)]
     [InlineData(Carrier.Tls)]
+    [InlineData(Carrier.EventLoopTls)]
     public async Task R7_Large_fragments_with_control_frames_between_arrive_whole(Carrier carrier)
     {
         await using RawPeer peer = await RawPeer.OpenAsync(carrier);

@@ -276,7 +276,7 @@ public sealed class ThreadTests
         System.Runtime.CompilerServices.ConfiguredValueTaskAwaitable.ConfiguredValueTaskAwaiter awaiter = task.ConfigureAwait(false).GetAwaiter();
         awaiter.UnsafeOnCompleted(() =>
         {
-            bool isApart = !socket.Sync.IsHeldByCurrentThread && !socket.Receive.IsRunningHere && !t_isInCall;
+            bool isApart = !socket.Sync.IsHeldByCurrentThread && !socket.Receive.IsCorking && !t_isInCall;
             try
             {
                 awaiter.GetResult();

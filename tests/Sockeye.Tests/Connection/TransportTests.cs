@@ -36,7 +36,7 @@ public sealed class TransportTests
         var buffers = new BufferPool(new CountingPool());
         var time = new ManualTime();
         var connection = new WebSocketConnection(
-            new StreamTransport(ownTls, buffers, socket: own),
+            new StreamTransport(ownTls, buffers, socket: new RuntimeSocket(own)),
             role,
             new WebSocketConnectionOptions { Buffers = buffers, TimeProvider = time },
             ConnectionDetails.None,
@@ -145,8 +145,10 @@ public sealed class TransportTests
     [Theory]
     [InlineData(Carrier.Memory)]
     [InlineData(Carrier.Socket)]
+    [InlineData(Carrier.EventLoop)]
     [InlineData(Carrier.Stream)]
     [InlineData(Carrier.Tls)]
+    [InlineData(Carrier.EventLoopTls)]
     public async Task Half_close_after_the_close_frame_still_lets_everything_accepted_out(Carrier carrier)
     {
         await using RawPeer peer = await RawPeer.OpenAsync(carrier);
@@ -166,8 +168,10 @@ public sealed class TransportTests
     [Theory]
     [InlineData(Carrier.Memory)]
     [InlineData(Carrier.Socket)]
+    [InlineData(Carrier.EventLoop)]
     [InlineData(Carrier.Stream)]
     [InlineData(Carrier.Tls)]
+    [InlineData(Carrier.EventLoopTls)]
     public async Task Reset_while_much_waits_to_be_sent_is_counted(Carrier carrier)
     {
         await using RawPeer peer = await RawPeer.OpenAsync(

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Sockeye.Protocol;
+using Sockeye.Transports;
 
 namespace Sockeye.Tests.Server;
 
@@ -289,20 +290,20 @@ public sealed class ServerLifetimeTests
     public async Task Listener_that_fails_to_accept_tells_it_and_goes_on_after_a_pause()
     {
         var time = new TimerSignals();
-        var pair = new Queue<Func<Socket>>(
+        var pair = new Queue<Func<ConnectedSocket>>(
         [
             () => throw new SocketException((int)SocketError.TooManyOpenSockets),
             () => throw new SocketException((int)SocketError.ConnectionAborted),
-            () => new Socket(SocketType.Stream, ProtocolType.Tcp),
+            () => new RuntimeSocket(new Socket(SocketType.Stream, ProtocolType.Tcp)),
         ]);
         using var listener = new Listener(new IPEndPoint(IPAddress.Loopback, 1), async stop =>
         {
-            if (pair.TryDequeue(out Func<Socket>? next))
+            if (pair.TryDequeue(out Func<ConnectedSocket>? next))
                 return next();
             await Task.Delay(Timeout.Infinite, stop);
             throw new InvalidOperationException();
         });
-        var accepted = new TaskCompletionSource<Socket>();
+        var accepted = new TaskCompletionSource<ConnectedSocket>();
         List<Exception> failures = [];
 
         Task running = listener.RunAsync(accepted.SetResult, (_, e) => failures.Add(e), time);

@@ -1,0 +1,137 @@
+using System.Runtime.CompilerServices;
+
+namespace Sockeye.Transports.Linux;
+
+/// <summary>A socket of an event loop as a stream, for TLS to run over.</summary>
+/// <remarks>One read and one write at a time. A token that is cancelled closes the socket: it serves the handshake, in which nothing
+/// could go on.</remarks>
+internal sealed class EventLoopStream(EventLoopSocket socket) : Stream
+{
+    private readonly ReadinessSource _readiness = new(socket);
+    private bool _likelyMore;
+
+    public override bool CanRead => true;
+
+    public override bool CanWrite => true;
+
+    public override bool CanSeek => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    /// <summary>Reads what is there, and waits where that is nothing; with no memory it waits only.</summary>
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        cancellationToken.CanBeCanceled ? CancelableReadAsync(buffer, cancellationToken) : PlainReadAsync(buffer);
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (TrySend(ref buffer))
+            return default;
+        return cancellationToken.CanBeCanceled ? CancelableSendRestAsync(buffer, cancellationToken) : SendRestAsync(buffer);
+    }
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public override void Flush()
+    {
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Only asynchronous reads wait.");
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Only asynchronous writes wait.");
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        socket.Dispose();
+        base.Dispose(disposing);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<int> PlainReadAsync(Memory<byte> buffer)
+    {
+        if (buffer.IsEmpty)
+        {
+            if (!_likelyMore && !socket.IsWorthReceiving)
+                await _readiness.WaitReadableAsync().ConfigureAwait(false);
+            return 0;
+        }
+
+        int received;
+        while ((received = socket.Receive(buffer.Span)) < 0)
+            await _readiness.WaitReadableAsync().ConfigureAwait(false);
+        _likelyMore = received == buffer.Length;
+        return received;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask SendRestAsync(ReadOnlyMemory<byte> rest)
+    {
+        while (true)
+        {
+            // From here on an edge is noted, so that the attempt, or the wait, finds it.
+            socket.ForgetWritable();
+            if (TrySend(ref rest))
+                return;
+            await _readiness.WaitWritableAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask<int> CancelableReadAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        using CancellationTokenRegistration registration = CloseOn(cancellationToken);
+        try
+        {
+            return await PlainReadAsync(buffer).ConfigureAwait(false);
+        }
+        catch (IOException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+    }
+
+    private async ValueTask CancelableSendRestAsync(ReadOnlyMemory<byte> rest, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        using CancellationTokenRegistration registration = CloseOn(cancellationToken);
+        try
+        {
+            await SendRestAsync(rest).ConfigureAwait(false);
+        }
+        catch (IOException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellationToken);
+        }
+    }
+
+    private CancellationTokenRegistration CloseOn(CancellationToken cancellationToken) =>
+        cancellationToken.UnsafeRegister(static closed => ((EventLoopSocket)closed!).Dispose(), socket);
+
+    private bool TrySend(ref ReadOnlyMemory<byte> bytes)
+    {
+        while (bytes.Length > 0)
+        {
+            int sent = socket.Send(bytes.Span);
+            if (sent < 0)
+                return false;
+            bytes = bytes[sent..];
+        }
+
+        return true;
+    }
+}

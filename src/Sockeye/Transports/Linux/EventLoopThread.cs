@@ -1,0 +1,54 @@
+namespace Sockeye.Transports.Linux;
+
+/// <summary>A thread that leads a loop, runs a slow connection, or waits for either.</summary>
+internal sealed class EventLoopThread
+{
+    private readonly EventLoopGroup _group;
+    private readonly SemaphoreSlim _work = new(0);
+    private EventLoop? _loop;
+    private EventLoopSocket? _socket;
+    private int _ready;
+
+    public EventLoopThread(EventLoopGroup group)
+    {
+        _group = group;
+        // In no context of whoever happened to need it first (rule T2).
+        new Thread(Run) { IsBackground = true, Name = "Sockeye event loop" }.UnsafeStart();
+    }
+
+    /// <summary>Lets the thread lead a loop.</summary>
+    public void Lead(EventLoop loop)
+    {
+        _loop = loop;
+        _work.Release();
+    }
+
+    /// <summary>Lets the thread act on the edges of a socket.</summary>
+    public void Serve(EventLoopSocket socket, int ready)
+    {
+        _socket = socket;
+        _ready = ready;
+        _work.Release();
+    }
+
+    private void Run()
+    {
+        while (true)
+        {
+            _work.Wait();
+            if (_loop is { } loop)
+            {
+                _loop = null;
+                loop.Lead();
+            }
+            else
+            {
+                EventLoopSocket socket = _socket!;
+                _socket = null;
+                socket.RunSlowly(_ready);
+            }
+
+            _group.Return(this);
+        }
+    }
+}

@@ -1,0 +1,262 @@
+using System.Net;
+using System.Threading.Tasks.Sources;
+
+namespace Sockeye.Transports.Linux;
+
+/// <summary>Carries bytes over a socket of an event loop: what comes is received, parsed and answered on the thread that leads it.</summary>
+internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSource<ReceivedBlock>, IValueTaskSource
+{
+    // How many receives one connection makes before the others have their turn.
+    private const int ReceivesInARow = 8;
+
+    private readonly EventLoopSocket _socket;
+    private ReceiveBuffer _buffer;
+
+    // The receive: belongs to who receives, and to the loop while it waits.
+    private ArraySegment<byte> _direct;
+    private bool _likelyMore;
+    private int _receives;
+    private short _receiveToken;
+    private bool _isReceived;
+    private ReceivedBlock _block;
+    private Exception? _receiveFault;
+    private Action<object?>? _received;
+    private object? _receivedState;
+
+    // The send: likewise.
+    private ReadOnlyMemory<byte> _first;
+    private ReadOnlyMemory<byte> _second;
+    private ManualResetValueTaskSourceCore<bool> _sent;
+    private long _bytesSent;
+
+    public EventLoopTransport(EventLoopSocket socket, BufferPool buffers)
+    {
+        _socket = socket;
+        _buffer = new ReceiveBuffer(buffers);
+        socket.User = this;
+    }
+
+    public override EndPoint? LocalEndPoint => _socket.LocalEndPoint;
+
+    public override EndPoint? RemoteEndPoint => _socket.RemoteEndPoint;
+
+    public override long BytesSent => Volatile.Read(ref _bytesSent);
+
+    public override ValueTask<ReceivedBlock> ReceiveAsync(ArraySegment<byte> direct)
+    {
+        if (_buffer.HasUnread)
+        {
+            _buffer.Prepare();
+            return new ValueTask<ReceivedBlock>(new ReceivedBlock(_buffer.Block, 0, IsEnd: false));
+        }
+
+        _buffer.Rest();
+        if ((_likelyMore || _socket.IsWorthReceiving) && _receives < ReceivesInARow)
+        {
+            _receives++;
+            if (TryReceive(direct, out ReceivedBlock block))
+                return new ValueTask<ReceivedBlock>(block);
+        }
+
+        _direct = direct;
+        _isReceived = false;
+        return new ValueTask<ReceivedBlock>(this, ++_receiveToken);
+    }
+
+    public override void Advance(int consumed) => _buffer.Advance(consumed);
+
+    public override void Unread(ReadOnlySpan<byte> bytes) => _buffer.Unread(bytes);
+
+    public override SharedMemory Retain() => _buffer.Retain();
+
+    public override void ReleaseBlock() => _buffer.Release();
+
+    public override ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
+    {
+        if (TrySend(ref first, ref second))
+            return default;
+
+        // From here on an edge is noted, so that the second attempt, or the wait, finds it.
+        _socket.ForgetWritable();
+        if (TrySend(ref first, ref second))
+            return default;
+
+        _first = first;
+        _second = second;
+        _sent.Reset();
+        var sending = new ValueTask(this, _sent.Version);
+        _socket.AwaitWritable();
+        return sending;
+    }
+
+    public override ValueTask ShutdownAsync()
+    {
+        try
+        {
+            _socket.ShutdownSend();
+            return default;
+        }
+        catch (IOException e)
+        {
+            return ValueTask.FromException(e);
+        }
+    }
+
+    public override void Abort() => _socket.Reset();
+
+    public override ValueTask DisposeAsync()
+    {
+        _socket.Dispose();
+        return default;
+    }
+
+    public override void WatchStalls(IStallObserver observer) => _socket.WatchStalls(observer);
+
+    void IReadiness.OnReadable()
+    {
+        _receives = 0;
+        try
+        {
+            if (!TryReceive(_direct, out _block))
+            {
+                _socket.AwaitReadable(again: false);
+                return;
+            }
+        }
+        catch (Exception e)
+        {
+            _receiveFault = e;
+        }
+
+        _isReceived = true;
+        Action<object?> received = _received!;
+        object? state = _receivedState;
+        _received = null;
+        _receivedState = null;
+        received(state);
+    }
+
+    void IReadiness.OnWritable()
+    {
+        try
+        {
+            _socket.ForgetWritable();
+            if (!TrySend(ref _first, ref _second))
+            {
+                _socket.AwaitWritable();
+                return;
+            }
+        }
+        catch (Exception e)
+        {
+            _first = _second = default;
+            _sent.SetException(e);
+            return;
+        }
+
+        _sent.SetResult(true);
+    }
+
+    ReceivedBlock IValueTaskSource<ReceivedBlock>.GetResult(short token)
+    {
+        CheckReceive(token);
+        if (_receiveFault is { } fault)
+        {
+            _receiveFault = null;
+            throw fault;
+        }
+
+        ReceivedBlock block = _block;
+        _block = default;
+        return block;
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<ReceivedBlock>.GetStatus(short token)
+    {
+        CheckReceive(token);
+        if (_receiveFault is not null)
+            return ValueTaskSourceStatus.Faulted;
+        return _isReceived ? ValueTaskSourceStatus.Succeeded : ValueTaskSourceStatus.Pending;
+    }
+
+    void IValueTaskSource<ReceivedBlock>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+    {
+        CheckReceive(token);
+        bool again = _receives >= ReceivesInARow;
+        _receives = 0;
+        _received = continuation;
+        _receivedState = state;
+        _socket.AwaitReadable(again);
+    }
+
+    void IValueTaskSource.GetResult(short token) => _sent.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _sent.GetStatus(token);
+
+    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _sent.OnCompleted(continuation, state, token, flags);
+
+    /// <summary>Receives what is there: first what completes a large message, straight into its memory, and with the same call what
+    /// comes behind it.</summary>
+    private bool TryReceive(ArraySegment<byte> direct, out ReceivedBlock block)
+    {
+        block = default;
+        bool isStraight = direct.Count > 0 && _buffer.IsEmpty;
+        ArraySegment<byte> room = _buffer.Prepare(int.MaxValue);
+        int received;
+        try
+        {
+            received = isStraight ? _socket.Receive(direct, room) : _socket.Receive(room);
+        }
+        catch (IOException)
+        {
+            _buffer.Rest();
+            throw;
+        }
+
+        int straight = isStraight ? Math.Min(received, direct.Count) : 0;
+        _likelyMore = received == room.Count + straight;
+        if (received < 0)
+        {
+            _likelyMore = false;
+            _buffer.Rest();
+            return false;
+        }
+
+        _buffer.Commit(received - straight);
+        block = new ReceivedBlock(_buffer.Block, straight, received == 0);
+        return true;
+    }
+
+    private bool TrySend(ref ReadOnlyMemory<byte> first, ref ReadOnlyMemory<byte> second)
+    {
+        while (second.Length > 0)
+        {
+            int sent = first.Length > 0 ? _socket.Send(first.Span, second.Span) : _socket.Send(second.Span);
+            if (sent < 0)
+                return false;
+            Volatile.Write(ref _bytesSent, _bytesSent + sent);
+            int ofFirst = Math.Min(sent, first.Length);
+            first = first[ofFirst..];
+            second = second[(sent - ofFirst)..];
+        }
+
+        while (first.Length > 0)
+        {
+            int sent = _socket.Send(first.Span);
+            if (sent < 0)
+                return false;
+            Volatile.Write(ref _bytesSent, _bytesSent + sent);
+            first = first[sent..];
+        }
+
+        return true;
+    }
+
+    private void CheckReceive(short token)
+    {
+        if (token != _receiveToken)
+            throw new InvalidOperationException("A receive was awaited twice.");
+    }
+}
