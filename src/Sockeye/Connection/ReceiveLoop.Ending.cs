@@ -148,6 +148,7 @@ internal sealed partial class ReceiveLoop
         lock (_sync)
             KeepLease();
         _transport.ReleaseBlock();
+        _connection.Send.ReleaseCork();
         _block = [];
         _position = _end = _blockStart = 0;
     }

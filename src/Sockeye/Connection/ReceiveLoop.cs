@@ -96,6 +96,9 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
         Ended,
     }
 
+    /// <summary>Gets whether the calling code runs on this loop.</summary>
+    public bool IsRunningHere => t_running == this;
+
     /// <summary>Gets whether what the calling code sends is held back until the input has been parsed.</summary>
     public bool IsCorking => t_running == this && !Volatile.Read(ref _isStalled);
 
@@ -148,6 +151,8 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
     void IStallObserver.OnStalled()
     {
         Volatile.Write(ref _isStalled, true);
+        // What the application corks without seeing this is seen here.
+        Interlocked.MemoryBarrierProcessWide();
         _connection.Send.Flush();
     }
 

@@ -53,6 +53,7 @@ internal sealed partial class SendBuffer
         Wake wake;
         lock (_sync)
         {
+            TakeCork();
             if (_isClosed)
             {
                 copy.Release();
@@ -165,7 +166,7 @@ internal sealed partial class SendBuffer
         Opcode opcode = segment.Sent == 0 ? segment.Opcode : Opcode.Continuation;
         AppendFragments(ref _deflated, opcode, compressed, isLast && segment.EndsMessage, isDeflated: true);
         long counted = isLast ? WaitingBytes(segment) : length;
-        Interlocked.Add(ref _buffered, -counted);
+        Volatile.Write(ref _buffered, _buffered - counted);
         segment.Sent += length;
         if (_deflater!.HoldsDeflater)
         {

@@ -29,6 +29,7 @@ internal sealed partial class SendBuffer
     /// <summary>Counts what was accepted and has not been handed over. Called under the lock, before <see cref="End"/>.</summary>
     public (long Messages, long Bytes) CountUnsent()
     {
+        TakeCork();
         // The transport may have taken a part of the write that is under way.
         long taken = Math.Clamp(_transport.BytesSent - _bytesSentBefore, 0, _inFlightBytes);
         int messages = taken > 0 && taken == _inFlightBytes ? _inFlightMessages : 0;
@@ -44,7 +45,7 @@ internal sealed partial class SendBuffer
             _isClosed = true;
             _isBroken = true;
             Landed();
-            Interlocked.Exchange(ref _buffered, unsent - _lostBytes + (_isCloseWritten ? 0 : _closeFrameSize));
+            Volatile.Write(ref _buffered, unsent - _lostBytes + (_isCloseWritten ? 0 : _closeFrameSize));
             _writing = false;
             _connection.Close.NoteSendBroken(exception);
             settled = _settled.TakeAll();

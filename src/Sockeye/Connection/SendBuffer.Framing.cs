@@ -56,7 +56,7 @@ internal sealed partial class SendBuffer
 
         int length = WriteControl(_lane.AsSpan(_laneLength), opcode, payload);
         _laneLength += length;
-        Interlocked.Add(ref _buffered, length);
+        Volatile.Write(ref _buffered, _buffered + length);
     }
 
     private int WriteControl(Span<byte> destination, Opcode opcode, ReadOnlySpan<byte> payload)
@@ -96,21 +96,28 @@ internal sealed partial class SendBuffer
         // First of all: a source of keys that throws leaves the output as it was.
         key = _isClient ? MaskKeys.Next(_maskSource) : 0;
         int size = FrameWriter.GetHeaderSize(length, _isClient) + length;
-        OutputSegment? chunk = queue.Tail;
-        if (chunk is null || chunk.Kind != OutputKind.Frames || chunk.Array!.Length - chunk.End < size)
-        {
-            chunk = OutputSegment.Rent(OutputKind.Frames);
-            chunk.Array = _buffers.Arrays.Rent(Math.Max(ChunkSize, size));
-            queue.Append(chunk);
-        }
-
+        OutputSegment chunk = ChunkFor(ref queue, size);
         Span<byte> frame = chunk.Array.AsSpan(chunk.End, size);
         chunk.End += size;
-        Interlocked.Exchange(ref _buffered, _buffered + size);
+        Volatile.Write(ref _buffered, _buffered + size);
         return _isClient
             ? frame[FrameWriter.WriteMaskedHeader(frame, opcode, isFinal, length, key, rsv1)..]
             : frame[FrameWriter.WriteHeader(frame, opcode, isFinal, length, rsv1)..];
     }
+
+    /// <summary>Finds the chunk that takes the next frames: the last one, or a new one where it has no room.</summary>
+    private OutputSegment ChunkFor(ref OutputQueue queue, int size)
+    {
+        if (HasRoom(queue.Tail, size))
+            return queue.Tail!;
+        OutputSegment chunk = OutputSegment.Rent(OutputKind.Frames);
+        chunk.Array = _buffers.Arrays.Rent(Math.Max(ChunkSize, size));
+        queue.Append(chunk);
+        return chunk;
+    }
+
+    private static bool HasRoom(OutputSegment? chunk, int size) =>
+        chunk is { Kind: OutputKind.Frames } && chunk.Array!.Length - chunk.End >= size;
 
     private OutputSegment AppendPayload(
         ref OutputQueue queue, OutputKind kind, Opcode opcode, ReadOnlyMemory<byte> payload, bool endsMessage)
@@ -120,7 +127,7 @@ internal sealed partial class SendBuffer
         segment.Payload = payload;
         segment.EndsMessage = endsMessage;
         queue.Append(segment);
-        Interlocked.Add(ref _buffered, FramedSize(payload.Length));
+        Volatile.Write(ref _buffered, _buffered + FramedSize(payload.Length));
         return segment;
     }
 

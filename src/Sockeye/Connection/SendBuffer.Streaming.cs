@@ -11,6 +11,7 @@ internal sealed partial class SendBuffer
     {
         lock (_sync)
         {
+            TakeCork();
             if (_isClosed)
                 throw _connection.ClosedException();
             OutputSegment stream = OutputSegment.Rent(OutputKind.Stream);
@@ -125,7 +126,7 @@ internal sealed partial class SendBuffer
             dropped += WaitingBytes(segment);
         Discard(rest, _connection.Close.Snapshot());
         _hasDropped |= dropped > _closeFrameSize;
-        Interlocked.Add(ref _buffered, -dropped);
+        Volatile.Write(ref _buffered, _buffered - dropped);
         _lostBytes += dropped - _closeFrameSize;
         if (_closeFrameSize > 0)
             AppendClose(_closeCode, _closeReason);

@@ -26,6 +26,7 @@ internal sealed partial class SendBuffer
     {
         lock (_sync)
         {
+            TakeCork();
             if (_writing || !HasOutput || _isEnded)
                 return;
             _writing = true;
@@ -315,7 +316,7 @@ internal sealed partial class SendBuffer
         lock (_sync)
         {
             _unsentMessages -= _inFlightMessages;
-            Interlocked.Add(ref _buffered, -_inFlightBytes);
+            Volatile.Write(ref _buffered, _buffered - _inFlightBytes);
             if (!_isEnded && _inFlight is not null && _inFlight != _deflated.Head && _queue.Head is { Kind: OutputKind.Stream } stream)
                 MakeRoom(stream, _inFlightBytes);
             Landed();

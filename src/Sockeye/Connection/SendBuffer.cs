@@ -84,13 +84,24 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         _highWater = options.HighWaterMark;
         _lowWater = Math.Min(options.LowWaterMark, options.HighWaterMark);
         _maxBuffered = options.MaxBufferedBytes;
+        _corkable = Math.Min(CopyLimit, _fragmentSize);
         _deflate = deflate;
         _deflater = deflate?.CreateDeflater();
         _onWritten = OnWritten;
     }
 
     /// <summary>Gets how many accepted bytes have not been taken by the transport.</summary>
-    public long BufferedBytes => Interlocked.Read(ref _buffered);
+    public long BufferedBytes
+    {
+        get
+        {
+            lock (_sync)
+            {
+                TakeCork();
+                return _buffered;
+            }
+        }
+    }
 
     /// <summary>Gets whether the transport has failed a write.</summary>
     public bool IsBroken => Volatile.Read(ref _isBroken);
@@ -136,10 +147,14 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         if (Deflates(payload.Length, options))
             return SendDeflated(opcode, PooledArray.Copy(payload, _buffers.Arrays), payload.Length, token);
 
+        if (TryCork(opcode, payload))
+            return default;
+
         SendWaiter? waiter;
         Wake wake;
         lock (_sync)
         {
+            TakeCork();
             if (_isClosed)
                 return Refused();
             AppendMessage(opcode, payload);
@@ -169,10 +184,14 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
                 : SendAsync(Opcode.Text, encoded.AsMemory(0, length), hold, options, token);
         }
 
+        if (TryCorkText(text, length))
+            return default;
+
         SendWaiter? waiter;
         Wake wake;
         lock (_sync)
         {
+            TakeCork();
             if (_isClosed)
                 return Refused();
             Span<byte> payload = AppendHeader(ref _queue, Opcode.Text, isFinal: true, length, rsv1: false, out uint key);
@@ -193,10 +212,13 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     {
         PooledArray? copy = null;
         bool deflates = Deflates(payload.Length, options);
+        if (!deflates && TryCork(opcode, payload))
+            return SendResult.Accepted;
         if (payload.Length > CopyLimit || deflates)
         {
             lock (_sync)
             {
+                TakeCork();
                 if (Refuses(payload.Length, out SendResult refusal))
                     return refusal;
             }
@@ -209,6 +231,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         Wake wake;
         lock (_sync)
         {
+            TakeCork();
             if (Refuses(payload.Length, out result))
             {
                 copy?.Release();
@@ -239,6 +262,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         Wake wake;
         lock (_sync)
         {
+            TakeCork();
             if (_isClosed)
                 return Refused();
             AppendControl(Opcode.Pong, payload);
@@ -256,6 +280,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         Wake wake;
         lock (_sync)
         {
+            TakeCork();
             if (_isClosed)
                 return false;
             AppendControl(opcode, payload);
@@ -272,6 +297,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         Wake wake;
         lock (_sync)
         {
+            TakeCork();
             if (_isClosed)
                 return;
             if (_buffered >= _highWater)
@@ -299,6 +325,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         Wake wake;
         lock (_sync)
         {
+            TakeCork();
             if (_isClosed)
                 return;
             if (!inOrder && IsLaneNeeded)
@@ -330,6 +357,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         SendWaiter waiter;
         lock (_sync)
         {
+            TakeCork();
             if (_connection.Close.IsEnded)
                 return _unsentMessages == 0 ? default : Refused();
             if (_hasDropped)
@@ -349,6 +377,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     /// <summary>Queues the Close frame behind everything accepted. Nothing is accepted after it.</summary>
     public void AppendClose(CloseCode code, string reason)
     {
+        TakeCork();
         Span<byte> payload = stackalloc byte[FrameHeader.MaxControlPayload];
         int length = ClosePayload.Write(payload, code, reason);
         AppendFrame(Opcode.Close, payload[..length], isFinal: true);
@@ -367,6 +396,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         ValueTask sent;
         lock (_sync)
         {
+            TakeCork();
             if (_isClosed)
             {
                 hold?.Release();
@@ -411,7 +441,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
                 segment = segment.Next;
             if (segment is null || segment.IsCommitted)
                 return;
-            Interlocked.Add(ref _buffered, -FramedSize(segment.Payload.Length));
+            Volatile.Write(ref _buffered, _buffered - FramedSize(segment.Payload.Length));
             _unsentMessages--;
             segment.Hold?.Release();
             _queue.Remove(segment);
