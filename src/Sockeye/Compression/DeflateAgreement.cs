@@ -65,11 +65,11 @@ internal sealed record DeflateAgreement(Role Role, DeflateParameters Parameters,
         return KeepsOwnContext || length >= Options.Threshold || (options & SendOptions.Compress) != 0;
     }
 
-    public MessageDeflater CreateDeflater()
-    {
-        var settings = new DeflaterSettings(Options.Level, Parameters.WindowBits(Role), Options.MemoryLevel, (int)Options.Strategy);
-        return new MessageDeflater(Options.Codecs.Deflaters(settings), KeepsOwnContext, Options.Gate);
-    }
+    /// <summary>Gets how this side compresses.</summary>
+    public DeflaterSettings DeflaterSettings =>
+        new(Options.Level, Parameters.WindowBits(Role), Options.MemoryLevel, (int)Options.Strategy);
+
+    public MessageDeflater CreateDeflater() => new(Options.Codecs.Deflaters(DeflaterSettings), KeepsOwnContext, Options.Gate);
 
     public MessageInflater CreateInflater() => new(Options.Codecs.Inflaters, KeepsPeersContext, Options.Gate);
 }

@@ -46,6 +46,12 @@ internal sealed class OutputSegment
     /// <summary>Gets or sets how many messages end in what has not been handed over yet.</summary>
     public int Messages { get; set; }
 
+    /// <summary>Gets or sets whether the array belongs to others as well: it is neither written to nor put back.</summary>
+    public bool IsShared { get; set; }
+
+    /// <summary>Gets or sets whether the frames were compressed elsewhere: the next message must not refer to what came before them.</summary>
+    public bool EndsContext { get; set; }
+
     // Payload
     public ReadOnlyMemory<byte> Payload { get; set; }
 
@@ -120,7 +126,7 @@ internal sealed class OutputSegment
         Array = null;
         Start = End = Messages = Sent = FrameRemaining = MaskPhase = 0;
         Payload = default;
-        EndsMessage = IsCommitted = IsEnded = false;
+        EndsMessage = IsCommitted = IsEnded = IsShared = EndsContext = false;
         Hold = null;
         Waiter = null;
         Pings = null;

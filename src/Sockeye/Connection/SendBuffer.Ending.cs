@@ -79,7 +79,7 @@ internal sealed partial class SendBuffer
     /// <summary>Puts back what a segment held; completes whoever waits for it, or fails them where the connection has ended.</summary>
     private void Release(OutputSegment segment, CloseResult? result)
     {
-        if (segment.Array is not null)
+        if (segment.Array is not null && !segment.IsShared)
             _buffers.Arrays.Return(segment.Array);
         segment.Hold?.Release();
         if (segment.Waiter is not null)

@@ -117,7 +117,7 @@ internal sealed partial class SendBuffer
     }
 
     private static bool HasRoom(OutputSegment? chunk, int size) =>
-        chunk is { Kind: OutputKind.Frames } && chunk.Array!.Length - chunk.End >= size;
+        chunk is { Kind: OutputKind.Frames, IsShared: false } && chunk.Array!.Length - chunk.End >= size;
 
     private OutputSegment AppendPayload(
         ref OutputQueue queue, OutputKind kind, Opcode opcode, ReadOnlyMemory<byte> payload, bool endsMessage)

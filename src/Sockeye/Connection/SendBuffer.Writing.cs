@@ -250,6 +250,8 @@ internal sealed partial class SendBuffer
 
     private (ReadOnlyMemory<byte> First, ReadOnlyMemory<byte> Second) TakeFrames(OutputSegment segment)
     {
+        if (segment.EndsContext)
+            _deflater!.Release();
         _inFlightMessages = segment.Messages;
         segment.Messages = 0;
         _connection.OnPingsLeave(segment.Pings);

@@ -109,6 +109,9 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     /// <summary>Gets whether messages are accepted.</summary>
     public bool IsOpen => !Volatile.Read(ref _isClosed);
 
+    /// <summary>Gets whether more waits than the high-water mark allows.</summary>
+    public bool IsAboveHighWater => Volatile.Read(ref _buffered) > _highWater;
+
     public bool HasOpenStreams
     {
         get

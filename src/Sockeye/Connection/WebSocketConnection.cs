@@ -79,6 +79,8 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
 
     internal Lock Sync { get; } = new();
 
+    internal BufferPool Buffers => _options.Buffers;
+
     internal ConnectionDetails Details { get; }
 
     internal ConnectionDeadlines Deadlines { get; }
@@ -178,6 +180,18 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     public ValueTask SendAsync(
         ReadOnlyMemory<byte> payload, WebSocketMessageKind kind, SendOptions options, CancellationToken cancellationToken = default) =>
         Send.SendAsync(OpcodeOf(kind, payload.Span), payload, hold: null, options, cancellationToken);
+
+    /// <summary>Sends a message that was prepared for many connections.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="cancellationToken">A token that is cancelled already sends nothing.</param>
+    /// <returns>A task that completes when the message has been accepted and at most
+    /// <see cref="WebSocketConnectionOptions.HighWaterMark"/> bytes wait.</returns>
+    /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
+    public ValueTask SendAsync(PreparedMessage message, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        return Send.SendPrepared(message, cancellationToken);
+    }
 
     /// <summary>Sends a text message.</summary>
     /// <param name="text">The text; a lone surrogate is sent as U+FFFD.</param>

@@ -6,6 +6,7 @@ internal sealed class ServerConnections
 {
     private readonly HashSet<ServerConnection> _all = [];
     private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private WebSocketConnection[]? _openConnections;
     private int _open;
     private bool _isStopping;
 
@@ -28,6 +29,7 @@ internal sealed class ServerConnections
         lock (_all)
         {
             _open++;
+            _openConnections = null;
             return !_isStopping;
         }
     }
@@ -36,7 +38,10 @@ internal sealed class ServerConnections
     public void MarkClosed()
     {
         lock (_all)
+        {
             _open--;
+            _openConnections = null;
+        }
     }
 
     public void Remove(ServerConnection connection)
@@ -61,6 +66,13 @@ internal sealed class ServerConnections
 
         foreach (ServerConnection connection in All())
             connection.Stop();
+    }
+
+    /// <summary>Gets the connections that are open now. The array is not changed; it is made anew when one has come or gone.</summary>
+    public WebSocketConnection[] OpenConnections()
+    {
+        lock (_all)
+            return _openConnections ??= [.. _all.Select(connection => connection.Connection).OfType<WebSocketConnection>()];
     }
 
     /// <summary>Gets what is there now.</summary>

@@ -12,6 +12,7 @@ internal sealed class ServerCore
     {
         Options = options;
         Logger = options.Connection.LoggerFactory.CreateLogger("Sockeye.Server");
+        Broadcasting = new Broadcasting(Connections);
         Queue = new UpgradeQueue(options.RequestQueue);
         UpgradeSettings = new UpgradeSettings(options.Connection, Logger)
         {
@@ -29,6 +30,8 @@ internal sealed class ServerCore
     public TimeProvider Time => Options.Connection.TimeProvider;
 
     public ServerConnections Connections { get; } = new();
+
+    public Broadcasting Broadcasting { get; }
 
     public UpgradeQueue Queue { get; }
 

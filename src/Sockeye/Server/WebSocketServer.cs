@@ -70,6 +70,21 @@ public sealed class WebSocketServer : IAsyncDisposable
         _core.Map(path, new Endpoint(connection => connection.RunAsync(handler), options ?? WebSocketAcceptOptions.Default));
     }
 
+    /// <summary>Sends a message to every open connection. Never waits: a connection at which more than
+    /// <see cref="WebSocketConnectionOptions.HighWaterMark"/> bytes would wait is skipped and counted, and costs the others nothing.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="except">A connection to leave out, such as the one that the message came from; null for none.</param>
+    /// <param name="path">The path of the connections to send to, as their requests have it; null for all.</param>
+    /// <returns>How many have accepted the message, and how many were skipped.</returns>
+    /// <remarks>Safe from any thread; every connection gets the broadcasts in the same order. The message is framed and compressed once,
+    /// and sent from the same memory to all; what is broadcast in quick succession leaves each connection with one call to the
+    /// operating system.</remarks>
+    public BroadcastResult Broadcast(PreparedMessage message, WebSocketConnection? except = null, string? path = null)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        return _core.Broadcasting.Send(message, except, path);
+    }
+
     /// <summary>Starts to listen.</summary>
     /// <param name="cancellationToken">Where it is cancelled already, nothing is started.</param>
     /// <returns>A task that has completed: the server listens when this method returns.</returns>
@@ -154,6 +169,7 @@ public sealed class WebSocketServer : IAsyncDisposable
             await AbortAllAsync().ConfigureAwait(false);
         }
 
+        _core.Broadcasting.Release();
         _stopRequested.TrySetResult();
     }
 

@@ -1,0 +1,85 @@
+using Sockeye.Protocol;
+
+namespace Sockeye;
+
+/// <content>Messages that were prepared for many connections: a server sends them from memory that all share.</content>
+internal sealed partial class SendBuffer
+{
+    /// <summary>Sends a prepared message; completes as any other does.</summary>
+    public ValueTask SendPrepared(PreparedMessage message, CancellationToken token)
+    {
+        bool deflates = Deflates(message.Payload.Length, message.Options);
+        if (!CanShare(message) || (!deflates && message.Payload.Length <= CopyLimit))
+            return SendAsync((Opcode)message.Kind, message.Payload, hold: null, message.Options, token);
+        if (token.IsCancellationRequested)
+            return ValueTask.FromCanceled(token);
+
+        ReadOnlyMemory<byte> frame = deflates ? message.CompressedFrame(_deflate!) : message.Frame;
+        System.Runtime.InteropServices.MemoryMarshal.TryGetArray(frame, out ArraySegment<byte> memory);
+        SendWaiter? waiter;
+        Wake wake;
+        lock (_sync)
+        {
+            TakeCork();
+            if (_isClosed)
+                return Refused();
+            AppendShared(memory.Array!, memory.Offset, memory.Count, hold: null, deflates);
+            waiter = WaitForRoom();
+            wake = NeedsFlush();
+        }
+
+        Started(wake);
+        return waiter is null ? default : waiter.Task;
+    }
+
+    /// <summary>Gets whether the frame that was prepared is the one that this connection would send.</summary>
+    public bool CanShare(PreparedMessage message) => !_isClient && message.Payload.Length <= _fragmentSize;
+
+    /// <summary>Gets whether the compressed form of a prepared message is for this connection, and on which terms.</summary>
+    public Compression.DeflateAgreement? CompressesShared(PreparedMessage message) =>
+        Deflates(message.Payload.Length, message.Options) ? _deflate : null;
+
+    /// <summary>Accepts a frame that many connections share; refuses it where this one is slow.</summary>
+    /// <param name="frames">The memory, of which a reference is added where it is needed.</param>
+    /// <param name="start">Where the frame begins.</param>
+    /// <param name="isDeflated">Whether it is compressed.</param>
+    public SendResult TrySendShared(SharedFrames frames, int start, bool isDeflated)
+    {
+        int length = frames.End - start;
+        Wake wake;
+        lock (_sync)
+        {
+            TakeCork();
+            if (_isClosed)
+                return SendResult.Closed;
+            if (_buffered > 0 && _buffered + length > _highWater)
+                return SendResult.Full;
+            AppendShared(frames.Array, start, length, frames, isDeflated);
+            wake = NeedsFlush();
+        }
+
+        Started(wake);
+        return SendResult.Accepted;
+    }
+
+    /// <summary>Queues a frame that lies in memory of others, as one stretch with what lies before it there.</summary>
+    private void AppendShared(byte[] array, int start, int length, SharedFrames? hold, bool isDeflated)
+    {
+        OutputSegment? tail = _queue.Tail;
+        if (tail is not { IsShared: true } || hold is null || tail.Hold != hold || tail.End != start || tail.EndsContext != isDeflated)
+        {
+            tail = OutputSegment.Rent(OutputKind.Frames);
+            tail.Array = array;
+            tail.Start = start;
+            tail.IsShared = true;
+            tail.EndsContext = isDeflated;
+            tail.Hold = hold;
+            hold?.AddReference();
+            _queue.Append(tail);
+        }
+
+        tail.End = start + length;
+        Volatile.Write(ref _buffered, _buffered + length);
+        MessageAppended();
+    }
+}
