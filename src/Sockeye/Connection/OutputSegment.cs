@@ -23,15 +23,8 @@ internal enum OutputKind : byte
 }
 
 /// <summary>A piece of what waits to be sent. Guarded by the lock of its connection; pooled.</summary>
-internal sealed class OutputSegment
+internal sealed class OutputSegment : ISpare<OutputSegment>
 {
-    private const int MaxSpares = 16;
-
-    [ThreadStatic]
-    private static OutputSegment? t_spare;
-    [ThreadStatic]
-    private static int t_spares;
-
     public OutputKind Kind { get; set; }
 
     public OutputSegment? Next { get; set; }
@@ -101,18 +94,7 @@ internal sealed class OutputSegment
 
     public static OutputSegment Rent(OutputKind kind)
     {
-        OutputSegment? segment = t_spare;
-        if (segment is null)
-        {
-            segment = new OutputSegment();
-        }
-        else
-        {
-            t_spare = segment.Next;
-            t_spares--;
-            segment.Next = null;
-        }
-
+        OutputSegment segment = Spares<OutputSegment>.Take() ?? new OutputSegment();
         segment.Kind = kind;
         return segment;
     }
@@ -121,7 +103,7 @@ internal sealed class OutputSegment
     public void Return()
     {
         // A streamed message may outlive its place in the output in the hands of its sender: it is not used again.
-        if (Kind == OutputKind.Stream || t_spares >= MaxSpares)
+        if (Kind == OutputKind.Stream)
             return;
         Array = null;
         Start = End = Messages = Sent = FrameRemaining = MaskPhase = 0;
@@ -131,9 +113,7 @@ internal sealed class OutputSegment
         Waiter = null;
         Pings = null;
         Inner = default;
-        Next = t_spare;
-        t_spare = this;
-        t_spares++;
+        Spares<OutputSegment>.Give(this);
     }
 }
 

@@ -122,16 +122,16 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
     }
 
     /// <summary>Begins to receive, with the first part of a handler on the loop.</summary>
-    public Task Start(Func<Task> handler)
+    public Task Start(Func<WebSocketConnection, CancellationToken, Task> handler, CancellationToken token)
     {
         if (!Claim())
-            return handler();
+            return handler(_connection, token);
         ReceiveLoop? outer = t_running;
         t_running = this;
         Task handling;
         try
         {
-            handling = handler();
+            handling = handler(_connection, token);
         }
         catch (Exception e)
         {

@@ -111,7 +111,9 @@ internal sealed partial class SendBuffer
         if (HasRoom(queue.Tail, size))
             return queue.Tail!;
         OutputSegment chunk = OutputSegment.Rent(OutputKind.Frames);
-        chunk.Array = _buffers.Arrays.Rent(Math.Max(ChunkSize, size));
+        // Many connections may have something to send at the same time, most of them little: who fills one gets a large one.
+        int usual = queue.Tail is null ? FirstChunkSize : ChunkSize;
+        chunk.Array = _buffers.Arrays.Rent(Math.Max(usual, size));
         queue.Append(chunk);
         return chunk;
     }

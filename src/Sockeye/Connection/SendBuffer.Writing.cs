@@ -98,7 +98,7 @@ internal sealed partial class SendBuffer
                 {
                     _write = write;
                     _connection.Deadlines.WatchWrite();
-                    write.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onWritten);
+                    write.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onWritten ??= OnWritten);
                     return;
                 }
 

@@ -18,6 +18,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     public const int CopyLimit = 16 * 1024;
 
     private const int ChunkSize = 32 * 1024;
+    private const int FirstChunkSize = 1024;
     private const int MaskedPieceSize = 64 * 1024;
 
     private readonly WebSocketConnection _connection;
@@ -30,7 +31,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     private readonly int _highWater;
     private readonly int _lowWater;
     private readonly int _maxBuffered;
-    private readonly Action _onWritten;
+    private Action? _onWritten;
 
     // The output.
     private OutputQueue _queue;
@@ -87,7 +88,6 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         _corkable = Math.Min(CopyLimit, _fragmentSize);
         _deflate = deflate;
         _deflater = deflate?.CreateDeflater();
-        _onWritten = OnWritten;
     }
 
     /// <summary>Gets how many accepted bytes have not been taken by the transport.</summary>

@@ -1,19 +1,13 @@
 using System.Threading.Tasks.Sources;
+using Sockeye.Transports;
 
 namespace Sockeye;
 
 /// <summary>Someone who waits for a send: for room, for a large message to leave, or for the output to drain.</summary>
 /// <remarks>Pooled: a waiter goes back when its result has been taken. Continuations never run on the stack of the sender or of
 /// whoever completes it (rule T2).</remarks>
-internal sealed class SendWaiter : IValueTaskSource
+internal sealed class SendWaiter : IValueTaskSource, ISpare<SendWaiter>
 {
-    private const int MaxSpares = 32;
-
-    [ThreadStatic]
-    private static SendWaiter? t_spare;
-    [ThreadStatic]
-    private static int t_spares;
-
     private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
     private CancellationTokenRegistration _registration;
     private SendBuffer? _owner;
@@ -23,16 +17,7 @@ internal sealed class SendWaiter : IValueTaskSource
 
     public ValueTask Task => new(this, _core.Version);
 
-    public static SendWaiter Rent()
-    {
-        SendWaiter? waiter = t_spare;
-        if (waiter is null)
-            return new SendWaiter();
-        t_spare = waiter.Next;
-        t_spares--;
-        waiter.Next = null;
-        return waiter;
-    }
+    public static SendWaiter Rent() => Spares<SendWaiter>.Take() ?? new SendWaiter();
 
     /// <summary>Lets a token withdraw what is waited for, if that is still possible when it fires. Called under the lock.</summary>
     public void CancelBy(SendBuffer owner, CancellationToken token)
@@ -85,12 +70,7 @@ internal sealed class SendWaiter : IValueTaskSource
             _owner = null;
             _failure = null;
             _core.Reset();
-            if (t_spares < MaxSpares)
-            {
-                Next = t_spare;
-                t_spare = this;
-                t_spares++;
-            }
+            Spares<SendWaiter>.Give(this);
         }
     }
 

@@ -10,13 +10,15 @@ public sealed partial class WebSocketConnection
     internal void Start() => Receive.Start();
 
     /// <summary>Runs a handler; completes when the connection has ended and the handler has returned. Never throws.</summary>
-    internal async Task RunAsync(Func<WebSocketConnection, CancellationToken, Task> handler)
+    /// <param name="handler">The handler.</param>
+    /// <param name="owner">Who is told of the end as well; null for nobody.</param>
+    internal async Task RunAsync(Func<WebSocketConnection, CancellationToken, Task> handler, IConnectionOwner? owner = null)
     {
         _handlerCancellation = new CancellationTokenSource();
         CancellationToken token = _handlerCancellation.Token;
         try
         {
-            await Receive.Start(() => handler(this, token)).ConfigureAwait(false);
+            await Receive.Start(handler, token).ConfigureAwait(false);
         }
         catch (Exception e) when (IsOwnEnd(e))
         {
@@ -31,10 +33,13 @@ public sealed partial class WebSocketConnection
         Close.Begin(CloseCode.Normal, "", CloseCause.Local);
         await Closed.ConfigureAwait(false);
         Receive.Discard(endLease: true);
+        owner?.OnEnded();
     }
 
     /// <summary>Runs callbacks; completes when the connection has ended. Never throws.</summary>
-    internal async Task RunAsync(WebSocketHandler handler)
+    /// <param name="handler">The callbacks.</param>
+    /// <param name="owner">Who is told of the end as well; null for nobody.</param>
+    internal async Task RunAsync(WebSocketHandler handler, IConnectionOwner? owner = null)
     {
         try
         {
@@ -57,6 +62,8 @@ public sealed partial class WebSocketConnection
         {
             _logger.HandlerFailed(e);
         }
+
+        owner?.OnEnded();
     }
 
     /// <summary>Closes with 1011 for an exception of the application: no detail on the wire, one line in the log (rule C4).</summary>
@@ -100,4 +107,11 @@ public sealed partial class WebSocketConnection
         OperationCanceledException => HandlerToken.IsCancellationRequested,
         _ => false,
     };
+}
+
+/// <summary>Holds a connection for as long as it and its handler live.</summary>
+internal interface IConnectionOwner
+{
+    /// <summary>Is told that both have ended. It must not throw.</summary>
+    void OnEnded();
 }

@@ -30,7 +30,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     {
         _transport = transport;
         _options = options;
-        _logger = options.LoggerFactory.CreateLogger<WebSocketConnection>();
+        _logger = options.Logger;
         Role = role;
         Details = details;
         Deadlines = new ConnectionDeadlines(this, transport, options);

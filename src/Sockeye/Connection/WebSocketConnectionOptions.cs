@@ -8,6 +8,8 @@ namespace Sockeye;
 /// <remarks>A value outside its range throws <see cref="ArgumentOutOfRangeException"/> where it is set.</remarks>
 public sealed record WebSocketConnectionOptions
 {
+    private ILogger? _logger;
+
     /// <summary>The default options.</summary>
     public static WebSocketConnectionOptions Default { get; } = new();
 
@@ -121,7 +123,18 @@ public sealed record WebSocketConnectionOptions
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
     /// <summary>Gets where logs go; nowhere by default.</summary>
-    public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
+    public ILoggerFactory LoggerFactory
+    {
+        get;
+        init
+        {
+            field = value;
+            _logger = null;
+        }
+    } = NullLoggerFactory.Instance;
+
+    /// <summary>Gets the log of connections, the same for all that have these options.</summary>
+    internal ILogger Logger => _logger ??= LoggerFactory.CreateLogger<WebSocketConnection>();
 
     /// <summary>Gets where memory is rented.</summary>
     internal Transports.BufferPool Buffers { get; init; } = Transports.BufferPool.Shared;

@@ -21,7 +21,7 @@ internal sealed class Broadcasting(ServerConnections connections)
         {
             foreach (WebSocketConnection connection in connections.OpenConnections())
             {
-                if (connection == except || (path is not null && connection.Request?.Path != path))
+                if (connection == except || (path is not null && connection.Details.Path != path))
                     continue;
                 switch (Send(message, connection))
                 {

@@ -1,7 +1,10 @@
 namespace Sockeye;
 
-/// <summary>Holds what is mapped at one path: what runs a connection to its end, and how requests are accepted.</summary>
-internal sealed record Endpoint(Func<WebSocketConnection, Task> Run, WebSocketAcceptOptions Options);
+/// <summary>Holds what is mapped at one path.</summary>
+/// <param name="Path">The path.</param>
+/// <param name="Run">Runs a connection to its end, and says when that and its handler are over.</param>
+/// <param name="Options">How requests are accepted.</param>
+internal sealed record Endpoint(string Path, Action<WebSocketConnection, IConnectionOwner> Run, WebSocketAcceptOptions Options);
 
 /// <summary>Finds what is mapped at a path: exactly there, or else below the longest path that ends with <c>/*</c>.</summary>
 /// <remarks>Immutable: a table with one more entry is another table.</remarks>

@@ -10,7 +10,7 @@ namespace Sockeye;
 /// <summary>Leads one accepted socket through TLS and the request to its upgrade, and waits for its end.</summary>
 /// <remarks>Its work is one flow. The deadline, a stopping server and its abort come from other threads; what they need is
 /// written once and read with a barrier.</remarks>
-internal sealed class ServerConnection : IThreadPoolWorkItem
+internal sealed class ServerConnection : IThreadPoolWorkItem, IConnectionOwner
 {
     private readonly ServerCore _server;
     private readonly ConnectedSocket _socket;
@@ -94,9 +94,9 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     {
         try
         {
-            // What the handshake needed is free for collection while the connection lives.
-            if (await HandshakeAsync().ConfigureAwait(false) is { } running)
-                await running.ConfigureAwait(false);
+            // What the handshake needed, this task included, is free for collection while the connection lives.
+            if (await HandshakeAsync().ConfigureAwait(false))
+                return;
         }
         catch (Exception e)
         {
@@ -108,38 +108,46 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
             if (_transport is not null)
                 await Refusals.CloseAsync(_transport).ConfigureAwait(false);
         }
-        finally
-        {
-            EndDeadline();
-            MarkClosed();
-            _server.Connections.Remove(this);
-        }
+
+        OnEnded();
+    }
+
+    /// <summary>Forgets the connection: it and its handler have ended, or it did not come about.</summary>
+    public void OnEnded()
+    {
+        EndDeadline();
+        MarkClosed();
+        _server.Connections.Remove(this);
     }
 
     /// <summary>Leads to an open connection.</summary>
-    /// <returns>A task that completes when the connection and its handler have ended; null where none came about.</returns>
-    private async Task<Task?> HandshakeAsync()
+    /// <returns>Whether there is one, which says itself when it has ended.</returns>
+    private async Task<bool> HandshakeAsync()
     {
         Volatile.Write(ref _transport, await OpenTransportAsync().ConfigureAwait(false));
         if (await ReadRequestAsync().ConfigureAwait(false) is not { } request)
-            return null;
+            return false;
 
         Volatile.Write(ref _request, request);
         Endpoint? endpoint = _server.Routes.Find(request.Path);
         if ((request.Fault ?? CheckWelcome(request, endpoint)) is { } fault)
         {
             await request.RefuseAsync(HandshakeRefusal.Of(fault, endpoint?.Options.ProtocolVersions)).ConfigureAwait(false);
-            return null;
+            return false;
         }
 
         WebSocketConnection? connection = endpoint is not null
             ? await AcceptMappedAsync(request, endpoint).ConfigureAwait(false)
             : await AwaitDecisionAsync(request).ConfigureAwait(false);
         if (connection is null)
-            return null;
+            return false;
 
         HandOver(connection);
-        return endpoint?.Run(connection) ?? connection.Closed;
+        if (endpoint is null)
+            _ = connection.Closed.ContinueWith(static (_, owner) => ((ServerConnection)owner!).OnEnded(), this, TaskScheduler.Default);
+        else
+            endpoint.Run(connection, this);
+        return true;
     }
 
     private async Task<Transport> OpenTransportAsync()
@@ -170,7 +178,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         using var reader = new HeadReader(_transport!, _server.Options.Limits, _server.Options.Connection.Buffers);
         HandshakeFault? fault = await reader.ReadAsync().ConfigureAwait(false);
         if (fault is null && RequestHead.TryParse(reader.Head, out RequestHead? head, out fault))
-            return new UpgradeRequest(_transport!, head, reader.Beyond.ToArray(), _server.UpgradeSettings);
+            return new UpgradeRequest(_transport!, head, reader.Beyond.ToArray(), _server.UpgradeSettings, reader.Head.ToArray());
 
         HandshakeRefusal refusal = HandshakeRefusal.Of(fault!);
         HandshakeLog.Refused(Logger, RemoteEndPoint, refusal.StatusCode, fault!.Message);
@@ -191,7 +199,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     {
         try
         {
-            return await request.OpenAsync(endpoint.Options).ConfigureAwait(false);
+            return await request.OpenAsync(endpoint.Options, endpoint.Path).ConfigureAwait(false);
         }
         catch (WebSocketHandshakeException)
         {

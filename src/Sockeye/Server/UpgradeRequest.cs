@@ -22,11 +22,20 @@ public sealed class UpgradeRequest
     private readonly UpgradeSettings _settings;
     private readonly UpgradeOffer? _offer;
     private readonly ReadOnlyMemory<byte> _received;
+    private readonly ReadOnlyMemory<byte> _bytes;
     private readonly TaskCompletionSource<WebSocketConnection?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _state;
 
-    internal UpgradeRequest(Transport transport, RequestHead head, ReadOnlyMemory<byte> received, UpgradeSettings settings)
+    /// <summary>Takes a request that has been read.</summary>
+    /// <param name="transport">Where it came from.</param>
+    /// <param name="head">The head of the request.</param>
+    /// <param name="received">What came behind it.</param>
+    /// <param name="settings">What it inherits.</param>
+    /// <param name="bytes">The head as it came; empty where it is not known.</param>
+    internal UpgradeRequest(
+        Transport transport, RequestHead head, ReadOnlyMemory<byte> received, UpgradeSettings settings, ReadOnlyMemory<byte> bytes = default)
     {
+        _bytes = bytes;
         _transport = transport;
         _settings = settings;
         _received = received;
@@ -106,7 +115,7 @@ public sealed class UpgradeRequest
         WebSocketConnection connection;
         try
         {
-            connection = await OpenAsync(options, cancellationToken).ConfigureAwait(false);
+            connection = await OpenAsync(options, mappedPath: null, cancellationToken).ConfigureAwait(false);
         }
         catch (WebSocketHandshakeException e) when (e.Cause == HandshakeFailure.Timeout)
         {
@@ -152,7 +161,8 @@ public sealed class UpgradeRequest
     }
 
     /// <summary>Accepts the request without starting the connection.</summary>
-    internal async Task<WebSocketConnection> OpenAsync(WebSocketAcceptOptions options, CancellationToken cancellationToken = default)
+    internal async Task<WebSocketConnection> OpenAsync(
+        WebSocketAcceptOptions options, string? mappedPath = null, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
         if ((Fault ?? CheckVersion(options) ?? CheckOrigin(options)) is { } fault)
@@ -176,7 +186,15 @@ public sealed class UpgradeRequest
                 _transport,
                 Role.Server,
                 settings,
-                new ConnectionDetails { Subprotocol = subprotocol, Request = Head, Deflate = deflate },
+                new ConnectionDetails
+                {
+                    Subprotocol = subprotocol,
+                    Deflate = deflate,
+                    // The same string for all where it is the one that was mapped.
+                    Path = Path == mappedPath ? mappedPath : Path,
+                    Request = _bytes.IsEmpty ? Head : null,
+                    RequestBytes = _bytes,
+                },
                 _received.Span);
         }
         catch (Exception)

@@ -55,7 +55,8 @@ public sealed class WebSocketServer : IAsyncDisposable
     public void Map(string path, Func<WebSocketConnection, CancellationToken, Task> handler, WebSocketAcceptOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        _core.Map(path, new Endpoint(connection => connection.RunAsync(handler), options ?? WebSocketAcceptOptions.Default));
+        _core.Map(
+            path, new Endpoint(path, (connection, owner) => _ = connection.RunAsync(handler, owner), options ?? WebSocketAcceptOptions.Default));
     }
 
     /// <summary>Runs callbacks for each connection at a path: no task per message.</summary>
@@ -67,7 +68,8 @@ public sealed class WebSocketServer : IAsyncDisposable
     public void Map(string path, WebSocketHandler handler, WebSocketAcceptOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        _core.Map(path, new Endpoint(connection => connection.RunAsync(handler), options ?? WebSocketAcceptOptions.Default));
+        _core.Map(
+            path, new Endpoint(path, (connection, owner) => _ = connection.RunAsync(handler, owner), options ?? WebSocketAcceptOptions.Default));
     }
 
     /// <summary>Sends a message to every open connection. Never waits: a connection at which more than

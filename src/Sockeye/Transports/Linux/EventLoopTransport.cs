@@ -4,7 +4,7 @@ using System.Threading.Tasks.Sources;
 namespace Sockeye.Transports.Linux;
 
 /// <summary>Carries bytes over a socket of an event loop: what comes is received, parsed and answered on the thread that leads it.</summary>
-internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSource<ReceivedBlock>, IValueTaskSource
+internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSource<ReceivedBlock>
 {
     // How many receives one connection makes before the others have their turn.
     private const int ReceivesInARow = 8;
@@ -23,10 +23,8 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
     private Action<object?>? _received;
     private object? _receivedState;
 
-    // The send: likewise.
-    private ReadOnlyMemory<byte> _first;
-    private ReadOnlyMemory<byte> _second;
-    private ManualResetValueTaskSourceCore<bool> _sent;
+    // The send: likewise. What waits for room is there once the first one has had to.
+    private PendingSend? _pending;
     private long _bytesSent;
 
     public EventLoopTransport(EventLoopSocket socket, BufferPool buffers)
@@ -81,10 +79,7 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
         if (TrySend(ref first, ref second))
             return default;
 
-        _first = first;
-        _second = second;
-        _sent.Reset();
-        var sending = new ValueTask(this, _sent.Version);
+        ValueTask sending = (_pending ??= new PendingSend()).Begin(first, second);
         _socket.AwaitWritable();
         return sending;
     }
@@ -138,10 +133,11 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
 
     void IReadiness.OnWritable()
     {
+        PendingSend pending = _pending!;
         try
         {
             _socket.ForgetWritable();
-            if (!TrySend(ref _first, ref _second))
+            if (!TrySend(ref pending.First, ref pending.Second))
             {
                 _socket.AwaitWritable();
                 return;
@@ -149,12 +145,11 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
         }
         catch (Exception e)
         {
-            _first = _second = default;
-            _sent.SetException(e);
+            pending.End(e);
             return;
         }
 
-        _sent.SetResult(true);
+        pending.End(fault: null);
     }
 
     ReceivedBlock IValueTaskSource<ReceivedBlock>.GetResult(short token)
@@ -189,13 +184,6 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
         _receivedState = state;
         _socket.AwaitReadable(again);
     }
-
-    void IValueTaskSource.GetResult(short token) => _sent.GetResult(token);
-
-    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _sent.GetStatus(token);
-
-    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _sent.OnCompleted(continuation, state, token, flags);
 
     /// <summary>Receives what is there: first what completes a large message, straight into its memory, and with the same call what
     /// comes behind it.</summary>
@@ -258,5 +246,39 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
     {
         if (token != _receiveToken)
             throw new InvalidOperationException("A receive was awaited twice.");
+    }
+
+    /// <summary>A send of which the kernel has not taken all.</summary>
+    private sealed class PendingSend : IValueTaskSource
+    {
+        // Fields: they are cut down in place.
+        public ReadOnlyMemory<byte> First;
+        public ReadOnlyMemory<byte> Second;
+        private ManualResetValueTaskSourceCore<bool> _core;
+
+        public ValueTask Begin(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
+        {
+            First = first;
+            Second = second;
+            _core.Reset();
+            return new ValueTask(this, _core.Version);
+        }
+
+        public void End(Exception? fault)
+        {
+            First = Second = default;
+            if (fault is null)
+                _core.SetResult(true);
+            else
+                _core.SetException(fault);
+        }
+
+        void IValueTaskSource.GetResult(short token) => _core.GetResult(token);
+
+        ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _core.GetStatus(token);
+
+        void IValueTaskSource.OnCompleted(
+            Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+            _core.OnCompleted(continuation, state, token, flags);
     }
 }
