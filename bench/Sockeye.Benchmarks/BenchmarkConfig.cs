@@ -5,12 +5,13 @@ using BenchmarkDotNet.Exporters;
 using BenchmarkDotNet.Exporters.Json;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Loggers;
+using BenchmarkDotNet.Reports;
 using Perfolizer.Horology;
 
 namespace Sockeye.Benchmarks;
 
-/// <summary>How everything here is measured, unless the command line says otherwise (<c>--job medium</c>): shortly, with the bytes that are
-/// allocated on all threads.</summary>
+/// <summary>How everything here is measured, unless the command line says otherwise (<c>--iterationTime 500 --iterationCount 20</c>): shortly,
+/// with the bytes that are allocated on all threads.</summary>
 internal sealed class BenchmarkConfig : ManualConfig
 {
     public BenchmarkConfig()
@@ -24,7 +25,10 @@ internal sealed class BenchmarkConfig : ManualConfig
             .AsDefault());
         AddDiagnoser(MemoryDiagnoser.Default);
         AddColumnProvider(DefaultColumnProviders.Instance);
-        HideColumns(Column.Error, Column.RatioSD, Column.Gen0, Column.Gen1, Column.Gen2);
+        // What to compare on a machine that has other work too.
+        AddColumn(StatisticColumn.Min);
+        HideColumns(Column.Error, Column.Median, Column.RatioSD, Column.Gen0, Column.Gen1, Column.Gen2, Column.AllocRatio);
+        WithSummaryStyle(SummaryStyle.Default.WithMaxParameterColumnWidth(60));
         AddLogger(ConsoleLogger.Default);
         AddExporter(MarkdownExporter.GitHub, JsonExporter.Brief);
         // Of the checkout, from artifacts/bin/Sockeye.Benchmarks/release.
