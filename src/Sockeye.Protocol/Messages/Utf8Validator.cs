@@ -1,5 +1,3 @@
-using System.Text.Unicode;
-
 namespace Sockeye.Protocol;
 
 /// <summary>Checks UTF-8 that arrives in pieces, and fails at the first byte that no continuation can make valid
@@ -30,7 +28,7 @@ public struct Utf8Validator
 
         ReadOnlySpan<byte> rest = bytes[start..];
         int whole = rest.Length - BrokenTail(rest);
-        if (!Utf8.IsValid(rest[..whole]))
+        if (!Utf8Text.IsValid(rest[..whole]))
             return false;
 
         if (whole == rest.Length)
