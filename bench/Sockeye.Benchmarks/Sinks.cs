@@ -2,28 +2,23 @@ using Sockeye.Transports;
 
 namespace Sockeye.Benchmarks;
 
-/// <summary>Counts the subscribers that have got a publication, each in one write, and wakes the publisher when all have.</summary>
-internal sealed class Arrivals : IDisposable
+/// <summary>Counts the subscribers that have got a publication, each in one write, while the publisher waits for all of them.</summary>
+internal sealed class Arrivals
 {
-    private readonly ManualResetEventSlim _all = new();
     private int _missing;
 
     /// <summary>Begins a publication.</summary>
-    public void Begin(int subscribers)
+    public void Begin(int subscribers) => Volatile.Write(ref _missing, subscribers);
+
+    public void Add() => Interlocked.Decrement(ref _missing);
+
+    /// <summary>Waits without an event, whose allocations would be counted.</summary>
+    public void Wait()
     {
-        Volatile.Write(ref _missing, subscribers);
-        _all.Reset();
+        var spinner = default(SpinWait);
+        while (Volatile.Read(ref _missing) > 0)
+            spinner.SpinOnce(sleep1Threshold: -1);
     }
-
-    public void Add()
-    {
-        if (Interlocked.Decrement(ref _missing) == 0)
-            _all.Set();
-    }
-
-    public void Wait() => _all.Wait();
-
-    public void Dispose() => _all.Dispose();
 }
 
 /// <summary>Takes everything at once and brings nothing: the fastest peer there can be.</summary>
