@@ -23,6 +23,8 @@ internal sealed class BenchmarkConfig : ManualConfig
             .WithIterationCount(7)
             .WithIterationTime(TimeInterval.FromMilliseconds(100))
             .AsDefault());
+        // BenchmarkDotNet builds a project of its own; two minutes, its default, are too few on a busy machine.
+        WithBuildTimeout(TimeSpan.FromMinutes(10));
         AddDiagnoser(MemoryDiagnoser.Default);
         AddColumnProvider(DefaultColumnProviders.Instance);
         // What to compare on a machine that has other work too.
