@@ -108,6 +108,13 @@ public static class Masking
             Unsafe.WriteUnaligned(ref Unsafe.Add(ref destination, i), eight);
         }
 
+        if (i + 4 <= length)
+        {
+            uint four = Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref source, i)) ^ key;
+            Unsafe.WriteUnaligned(ref Unsafe.Add(ref destination, i), four);
+            i += 4;
+        }
+
         uint rest = key;
         for (; i < length; i++)
             Unsafe.Add(ref destination, i) = (byte)(Unsafe.Add(ref source, i) ^ Unsafe.Add(ref Unsafe.As<uint, byte>(ref rest), i & 3));

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Text.Unicode;
 
 namespace Sockeye.Protocol;
 
@@ -109,7 +108,7 @@ public sealed partial class MessageAssembler : IDisposable
                 if (_maskSize > 0)
                     Masking.Apply(payload, Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref start, size - 4)));
                 consumed = length + size;
-                received = opcode == (int)Opcode.Binary || !_checkUtf8 || Utf8.IsValid(payload)
+                received = opcode == (int)Opcode.Binary || !_checkUtf8 || Utf8Text.IsValid(payload)
                     ? new ReceivedEvent((ReceivedEventKind)opcode, size, length)
                     : Fail(Rule.TextMustBeUtf8);
                 return true;

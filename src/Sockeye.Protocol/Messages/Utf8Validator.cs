@@ -1,5 +1,3 @@
-using System.Text.Unicode;
-
 namespace Sockeye.Protocol;
 
 /// <summary>Checks UTF-8 that arrives in pieces, and fails at the first byte that no continuation can make valid
@@ -8,6 +6,9 @@ namespace Sockeye.Protocol;
 /// ask <see cref="IsComplete"/> at the end. After a failure the state has no meaning.</remarks>
 public struct Utf8Validator
 {
+    // Fewer are sooner checked one by one.
+    private const int Few = 4;
+
     // The code point that the last piece broke off in: how many bytes it lacks, and the range of the next one.
     private byte _missing;
     private byte _lowest;
@@ -21,8 +22,12 @@ public struct Utf8Validator
     /// <returns>False as soon as the text cannot be valid any more, whatever follows.</returns>
     public bool Append(ReadOnlySpan<byte> bytes)
     {
+        if (bytes.Length < Few)
+            return AppendEach(bytes);
+
+        // It lacks three bytes at most.
         int start = 0;
-        while (_missing > 0 && start < bytes.Length)
+        while (_missing > 0)
         {
             if (!Continue(bytes[start++]))
                 return false;
@@ -30,17 +35,14 @@ public struct Utf8Validator
 
         ReadOnlySpan<byte> rest = bytes[start..];
         int whole = rest.Length - BrokenTail(rest);
-        if (!Utf8.IsValid(rest[..whole]))
-            return false;
+        return Utf8Text.IsValid(rest[..whole]) && AppendEach(rest[whole..]);
+    }
 
-        if (whole == rest.Length)
-            return true;
-
-        if (!Begin(rest[whole]))
-            return false;
-        for (int i = whole + 1; i < rest.Length; i++)
+    private bool AppendEach(ReadOnlySpan<byte> bytes)
+    {
+        foreach (byte next in bytes)
         {
-            if (!Continue(rest[i]))
+            if (_missing > 0 ? !Continue(next) : next >= 0x80 && !Begin(next))
                 return false;
         }
 
