@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Unicode;
 using Sockeye.Compression;
 using Sockeye.Protocol;
 
@@ -26,7 +25,7 @@ public sealed class PreparedMessage
     {
         if (kind is not (WebSocketMessageKind.Text or WebSocketMessageKind.Binary))
             throw new ArgumentException($"A message is Text or Binary; {kind} cannot be sent.", nameof(kind));
-        if (kind == WebSocketMessageKind.Text && !Utf8.IsValid(payload))
+        if (kind == WebSocketMessageKind.Text && !Utf8Text.IsValid(payload))
             throw new ArgumentException("The payload is not valid UTF-8, which a text message must be: send it as Binary.", nameof(payload));
         Kind = kind;
         Options = options;

@@ -453,7 +453,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
             return Opcode.Binary;
         if (kind != WebSocketMessageKind.Text)
             throw new ArgumentException($"A message is Text or Binary; {kind} cannot be sent.", nameof(kind));
-        if (!_options.SkipUtf8Validation && !System.Text.Unicode.Utf8.IsValid(payload))
+        if (!_options.SkipUtf8Validation && !Utf8Text.IsValid(payload))
             throw new ArgumentException("The payload is not valid UTF-8, which a text message must be: send it as Binary.", nameof(payload));
         return Opcode.Text;
     }
