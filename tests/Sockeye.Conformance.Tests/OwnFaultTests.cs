@@ -98,16 +98,19 @@ public sealed class OwnFaultTests
         Assert.Equal(["22.1.1", "23.2.1"], Passed(report.Cases));
     }
 
-    [Fact]
-    public void Endpoint_that_compresses_with_a_larger_window_than_agreed_on_is_caught()
+    [Theory]
+    [InlineData("27.4.*", "27.4.8")]
+    [InlineData("13.3.2,13.3.6,13.4.6,13.5.4,13.5.6,13.7.4,13.7.6", "13.4.6")]
+    public void Endpoint_that_compresses_with_a_larger_window_than_agreed_on_is_caught(string cases, string passed)
     {
         // It agreed to any window, and keeps to the largest one.
         DeflateAgreement Agree() => DeflateAgreement.Accept([new ExtensionOffer(Deflate, [])], PerMessageDeflateOptions.Default, out _)!;
         var harness = new CoreHarness(role => new CoreEcho(role, Agree())) { Deflate = PerMessageDeflateOptions.Default };
-        CaseResult[] results = [.. CaseSelection.Select(CaseCatalog.Full, "27.4.*").Select(harness.Play)];
+        CaseResult[] results = [.. CaseSelection.Select(CaseCatalog.Short, cases).Select(harness.Play)];
 
-        Assert.Equal(["27.4.8"], Passed(results));
-        Assert.All(results.SkipLast(1), result => Assert.Contains("bytes back, with a window of", result.Explanation, StringComparison.Ordinal));
+        Assert.Equal(passed, string.Join(' ', Passed(results)));
+        Assert.All(results.Where(result => !result.IsStrict), result =>
+            Assert.Contains("bytes back, with a window of", result.Explanation, StringComparison.Ordinal));
     }
 
     [Fact]
