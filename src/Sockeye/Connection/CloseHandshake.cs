@@ -393,7 +393,7 @@ internal sealed class CloseHandshake
         }
         finally
         {
-            // Whatever a foreign logger or context does: the end is told (rule C5).
+            // Whatever a foreign context does: the end is told (rule C5).
             TaskCompletionSource<CloseResult>? closed;
             lock (_sync)
             {
