@@ -402,7 +402,7 @@ internal sealed class CasePlay : IDisposable
     {
         if (_pause?.Name is { } name)
         {
-            Log.Add(_now, LogKind.Timer, $"the pause {name} has ended, and the connection is open");
+            Log.Add(_now, LogKind.Timer, $"the timer {name} has run out, and the connection is open");
             _events.Add(PeerEvent.Timeout(name));
         }
 
