@@ -1,4 +1,3 @@
-using Sockeye.Compression;
 using Sockeye.Protocol;
 using Sockeye.Tests.Connection;
 
@@ -99,12 +98,6 @@ public sealed class LongCompressionTests
         return (sent, peer.Connection.CloseAsync());
     }
 
-    private RawPeer Open(Func<WebSocketConnectionOptions, WebSocketConnectionOptions>? configure = null)
-    {
-        PerMessageDeflateOptions options = PerMessageDeflateOptions.Default with { Codecs = _deflater.Codecs };
-        RawPeer peer = RawPeer.Create(
-            configure: configure, deflate: new DeflateAgreement(Role.Server, new DeflateParameters(), options));
-        peer.Connection.Start();
-        return peer;
-    }
+    private RawPeer Open(Func<WebSocketConnectionOptions, WebSocketConnectionOptions>? configure = null) =>
+        DeflatedPeer.Open(Role.Server, keepsContext: true, o => o with { Codecs = _deflater.Codecs }, connection: configure);
 }
