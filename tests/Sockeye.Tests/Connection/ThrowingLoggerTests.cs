@@ -41,7 +41,7 @@ public sealed class ThrowingLoggerTests
         Assert.NotEqual(0, logs.Thrown);
     }
 
-    private sealed class ThrowingLogs : ILoggerFactory, ILogger
+    private sealed class ThrowingLogs : TestLogs
     {
         private int _thrown;
 
@@ -50,22 +50,10 @@ public sealed class ThrowingLoggerTests
 
         public int Thrown => Volatile.Read(ref _thrown);
 
-        public ILogger CreateLogger(string categoryName) => this;
+        public override bool IsEnabled(LogLevel logLevel) => !ThrowsAtOnce || Throw();
 
-        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => !ThrowsAtOnce || Throw();
-
-        public void Log<TState>(
+        public override void Log<TState>(
             LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Throw();
-
-        public void Dispose()
-        {
-            // Nothing is held.
-        }
 
         private bool Throw()
         {
