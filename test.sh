@@ -83,6 +83,15 @@ fi
 for project in Sockeye.Protocol.Tests Sockeye.Tests Sockeye.Conformance.Tests Sockeye.Interop.Tests; do
     run "$project" -trait- Category=Figures -trait- Category=Full
 done
+
+echo "== Once more, where servers and clients are concerned, with sockets that the runtime waits for"
+export SOCKEYE_EVENT_LOOP=0
+run Sockeye.Tests -trait- Category=Figures -trait- Category=Full \
+    -namespace Sockeye.Tests.Server -namespace Sockeye.Tests.Client -namespace Sockeye.Tests.Attacks
+for project in Sockeye.Conformance.Tests Sockeye.Interop.Tests; do
+    run "$project" -trait- Category=Figures -trait- Category=Full
+done
+unset SOCKEYE_EVENT_LOOP
 [[ $mode == --full ]] || finish
 
 echo "== What is only run here"

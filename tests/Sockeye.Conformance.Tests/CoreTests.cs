@@ -69,7 +69,7 @@ public sealed class CoreTests
         CaseResult result = new CoreHarness().Play(CaseSelection.Select(CaseCatalog.Full, "5.19")[0]);
 
         Assert.Equal(1000, result.Milliseconds);
-        Assert.Equal("the pause pause has ended, and the connection is open", result.Log.Single(line => line.Kind == LogKind.Timer).Text);
+        Assert.Equal("the timer pause has run out, and the connection is open", result.Log.Single(line => line.Kind == LogKind.Timer).Text);
     }
 
     [Fact]

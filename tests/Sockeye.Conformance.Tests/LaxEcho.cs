@@ -3,10 +3,12 @@ using Sockeye.Protocol;
 
 namespace Sockeye.Conformance.Tests;
 
-/// <summary>A server that checks nothing: it answers each frame as if it were a whole message, however that is masked, counted, flagged or
+/// <summary>An endpoint that checks nothing: it answers each frame as if it were a whole message, however that is masked, counted, flagged or
 /// compressed.</summary>
-internal sealed class LaxEcho : ICoreEndpoint
+/// <param name="role">Its role: what a client sends is masked as it must be.</param>
+internal sealed class LaxEcho(Role role) : ICoreEndpoint
 {
+    private readonly uint? _mask = role == Role.Client ? 0x04030201u : null;
     private byte[] _rest = [];
 
     public bool HasEnded { get; private set; }
@@ -20,7 +22,11 @@ internal sealed class LaxEcho : ICoreEndpoint
             if (header.IsMasked)
                 Masking.Apply(payload, header.MaskKey);
             if (header.Opcode != Opcode.Pong)
-                output.Write(Mutant.Frame(header.Opcode switch { Opcode.Ping => Opcode.Pong, Opcode.Close => Opcode.Close, _ => Opcode.Text }, payload));
+            {
+                Opcode answer = header.Opcode switch { Opcode.Ping => Opcode.Pong, Opcode.Close => Opcode.Close, _ => Opcode.Text };
+                output.Write(Mutant.Frame(answer, payload, _mask));
+            }
+
             HasEnded |= header.Opcode == Opcode.Close;
             block = block[(header.Size + payload.Length)..];
         }

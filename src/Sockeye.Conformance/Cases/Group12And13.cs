@@ -5,6 +5,8 @@ namespace Sockeye.Conformance;
 /// <summary>Groups 12 and 13: permessage-deflate (RFC 7692), with data of five kinds and with seven sets of parameters.</summary>
 internal static class Group12And13
 {
+    private const int LargestSearched = 8192;
+
     private static readonly (int Size, int FragmentSize, int Limit)[] Shapes =
     [
         (16, 0, 60), (64, 0, 60), (256, 0, 120), (1024, 0, 240), (4096, 0, 480),
@@ -65,6 +67,8 @@ internal static class Group12And13
             Deflate = terms,
             // Most bytes are in the fragmented cases: there the fastest level, which has fixed codes alone, elsewhere codes for the data.
             DeflateLevel = fragmentSize == 0 ? 2 : 1,
+            // A search goes through every bit. These messages are less than a fiftieth of all, and refer beyond the windows asked for.
+            ChecksWindow = fragmentSize == 0 && size <= LargestSearched,
         };
     }
 }

@@ -1,50 +1,11 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using Sockeye.Protocol;
 
 namespace Sockeye.Conformance;
 
-/// <summary>Says how a case is played.</summary>
-internal sealed record PlaySettings
-{
-    /// <summary>Gets the role of the suite; the endpoint has the other one.</summary>
-    public Role Role { get; init; } = Role.Client;
-
-    /// <summary>Gets what was agreed for permessage-deflate; null for none.</summary>
-    public DeflateParameters? Deflate { get; init; }
-
-    /// <summary>Gets what makes mask keys; random ones where it is not set.</summary>
-    public Func<uint> NextMask { get; init; } = () => BitConverter.ToUInt32(RandomNumberGenerator.GetBytes(sizeof(uint)));
-
-    /// <summary>Gets by how much pauses, the limits of cases and those of the closing handshake are stretched, for slow machines; 1 is as the
-    /// rules say.</summary>
-    public double Patience { get; init; } = 1;
-
-    /// <summary>Gets how long the endpoint may take to answer Close; 1 s.</summary>
-    public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(1);
-
-    /// <summary>Gets how long the server may take to end TCP after both Close frames; 1 s.</summary>
-    public TimeSpan DropTimeout { get; init; } = TimeSpan.FromSeconds(1);
-}
-
-/// <summary>Says what is to be done with the transport once all output has left.</summary>
-internal enum TransportAction
-{
-    None,
-
-    /// <summary>The direction of the suite ends; what still comes is read.</summary>
-    ShutDown,
-
-    /// <summary>Everything ends at once, output or not.</summary>
-    Abort,
-
-    /// <summary>Everything ends at once, and the endpoint gets a reset.</summary>
-    Reset,
-}
-
 /// <summary>Plays one case: bytes and the time go in, bytes come out. It does no input and output and reads no clock.</summary>
 /// <remarks>One caller at a time. All times count from the moment of opening.</remarks>
-internal sealed class CasePlay : IDisposable
+internal sealed partial class CasePlay : IDisposable
 {
     private readonly ConformanceCase _case;
     private readonly PlaySettings _settings;
@@ -213,109 +174,6 @@ internal sealed class CasePlay : IDisposable
         _codec?.Dispose();
     }
 
-    /// <summary>Goes on with the script up to where it waits.</summary>
-    private void Advance()
-    {
-        while (IsOpen && _pause is null && _awaited is null && !_isScriptOver)
-        {
-            if (_script.MoveNext())
-                Do(_script.Current);
-            else
-                _isScriptOver = true;
-        }
-    }
-
-    private void Do(CaseStep step)
-    {
-        switch (step)
-        {
-            case SendFrame frame:
-                Send(frame);
-                break;
-            case SendMessage message:
-                Send(message);
-                break;
-            case SendHeader header:
-                FrameHeader begun = _encoder.WriteHeader(_output, header);
-                Log.AddFrame(_now, LogKind.Sent, begun, _encoder.Head, default, " (the payload follows in pieces)");
-                break;
-            case SendPiece piece:
-                _encoder.WritePiece(_output, piece.Piece);
-                Log.Add(_now, LogKind.Sent, $"a piece of the payload, {piece.Piece}");
-                break;
-            case SendRaw raw:
-                raw.Bytes.Span.CopyTo(_output.Append(raw.Bytes.Length));
-                Log.Add(_now, LogKind.Sent, $"as it is, {Payload.Of(raw.Bytes)}");
-                break;
-            case SendClose close:
-                SendClose(close.Body);
-                break;
-            case Wait wait:
-                _pause = wait;
-                _pauseEnds = _now + wait.Duration * _settings.Patience;
-                break;
-            case EndSending:
-                Log.Add(_now, LogKind.Connection, "the suite ends its direction");
-                _isClosedBySuite = true;
-                _answerDue ??= _now + _settings.CloseTimeout * _settings.Patience;
-                Action = TransportAction.ShutDown;
-                break;
-            case Reset:
-                Log.Add(_now, LogKind.Connection, "the suite resets the connection");
-                _isClosedBySuite = true;
-                _isScriptOver = true;
-                IsOver = true;
-                Action = TransportAction.Reset;
-                break;
-            case Expect expect:
-                _awaited = expect.Event;
-                Meet();
-                break;
-            default:
-                throw new InvalidOperationException($"The step {step} is not known.");
-        }
-    }
-
-    private void Send(SendFrame frame)
-    {
-        FrameHeader header = _encoder.Write(_output, frame);
-        string chop = frame.Chop == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" (in chops of {frame.Chop})");
-        byte[] start = header.Opcode == Opcode.Close ? frame.Payload.ToArray() : frame.Payload.Start;
-        Log.AddFrame(_now, LogKind.Sent, header, _encoder.Head, start, chop);
-    }
-
-    private void Send(SendMessage message)
-    {
-        ReadOnlySpan<byte> rest = message.Payload.Memory.Span;
-        bool isCompressed = _codec is not null;
-        if (_codec is not null)
-            rest = _codec.Compress(rest);
-
-        Opcode opcode = message.Opcode;
-        int most = message.FragmentSize == 0 ? int.MaxValue : message.FragmentSize;
-        do
-        {
-            ReadOnlySpan<byte> fragment = rest[..Math.Min(most, rest.Length)];
-            rest = rest[fragment.Length..];
-            FrameHeader header = _encoder.Write(_output, opcode, rest.IsEmpty, fragment, isCompressed);
-            Log.AddFrame(_now, LogKind.Sent, header, _encoder.Head, fragment);
-            opcode = Opcode.Continuation;
-            isCompressed = false;
-            if (message.Between is { } between && !rest.IsEmpty)
-                Send(between);
-        }
-        while (!rest.IsEmpty);
-    }
-
-    /// <summary>Sends Close as the side that closes.</summary>
-    private void SendClose(Payload body)
-    {
-        Send(new SendFrame(Opcode.Close, body));
-        _isClosedBySuite = true;
-        _isCloseSent = true;
-        _answerDue ??= _now + _settings.CloseTimeout * _settings.Patience;
-    }
-
     private void CloseWhenDone()
     {
         if (_isScriptOver && IsOpen && !_isClosedBySuite && _case.Close.By == Side.Suite && Judge.IsComplete(_case, _events))
@@ -402,7 +260,7 @@ internal sealed class CasePlay : IDisposable
     {
         if (_pause?.Name is { } name)
         {
-            Log.Add(_now, LogKind.Timer, $"the pause {name} has ended, and the connection is open");
+            Log.Add(_now, LogKind.Timer, $"the timer {name} has run out, and the connection is open");
             _events.Add(PeerEvent.Timeout(name));
         }
 

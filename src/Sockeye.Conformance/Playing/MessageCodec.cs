@@ -64,7 +64,7 @@ internal sealed class MessageCodec(Role role, DeflateParameters agreed, int leve
 
         if (isRoomFull || !_inflater.TryEndMessage())
             return false;
-        if (checksWindow && DistanceReader.FindLargest(whole) is int distance && distance > 1 << agreed.WindowBits(_peer))
+        if (IsSearched && DistanceReader.FindLargest(whole) is int distance && distance > 1 << agreed.WindowBits(_peer))
         {
             Fault = $"a compressed message refers {distance} bytes back, with a window of {1 << agreed.WindowBits(_peer)} (RFC 7692, section 7.1.2)";
             return false;
@@ -83,6 +83,9 @@ internal sealed class MessageCodec(Role role, DeflateParameters agreed, int leve
         _compressed.Return();
         _inflated.Return();
     }
+
+    // DEFLATE has no distances beyond the largest window.
+    private bool IsSearched => checksWindow && agreed.WindowBits(_peer) < DeflateParameters.MaxWindowBits;
 
     // The beginning of an empty block, of which the rest is left away (RFC 7692, section 7.2.3.6).
     private static ReadOnlySpan<byte> EmptyMessage => [0x00];

@@ -17,11 +17,6 @@ namespace Sockeye.Protocol;
 /// </remarks>
 public sealed partial class MessageAssembler : IDisposable
 {
-    // A frame whose header declares much may make the array grow by this factor at a time, so that a large message is not
-    // copied again at every doubling.
-    private const int LargeFrameGrowth = 4;
-    private const int SmallestGather = 256;
-
     // A header with a 16-bit length and a key.
     private const int SmallestSettled = 8;
 
@@ -146,36 +141,6 @@ public sealed partial class MessageAssembler : IDisposable
         return false;
     }
 
-    /// <summary>Offers memory into which the payload that comes next may be received at once, without a copy.</summary>
-    /// <param name="minimum">The fewest bytes for which that is worth it; at least 1.</param>
-    /// <returns>Memory for the bytes that come next on the wire, as long as they are expected or as there is room; empty where the
-    /// next bytes are not the payload of a message, where too few of them are expected, or where less than half of
-    /// <paramref name="minimum"/> has come: memory follows what was received. After receiving into it, call
-    /// <see cref="ReadDirect"/> before anything else.</returns>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="minimum"/> is less than 1.</exception>
-    public ArraySegment<byte> GetDirectBuffer(int minimum)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(minimum, 1);
-        if (_ended || !_inFrame || _inControl || _isCompressed || _frameRemaining < minimum || 2L * _gatheredLength < minimum)
-            return default;
-
-        if (DirectRoom < minimum)
-            Grow(0);
-        return new ArraySegment<byte>(_gathered!, _gatheredLength, DirectRoom);
-    }
-
-    /// <summary>Takes bytes that were received into <see cref="GetDirectBuffer"/>.</summary>
-    /// <param name="count">How many bytes were received: at least 1, at most as many as were offered.</param>
-    /// <param name="received">The event that they completed, if any.</param>
-    /// <returns>Whether there is an event.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">So many bytes were not offered.</exception>
-    public bool ReadDirect(int count, out ReceivedEvent received)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, DirectRoom);
-        return TakeMessagePayload(_gathered.AsSpan(_gatheredLength, count), inPlace: true, out received);
-    }
-
     /// <summary>Returns what is rented. Nothing is read afterwards.</summary>
     public void Dispose()
     {
@@ -184,9 +149,6 @@ public sealed partial class MessageAssembler : IDisposable
         Drop(ref _control);
         _inflater?.Dispose();
     }
-
-    private int DirectRoom =>
-        !_inFrame || _inControl || _isCompressed || _gathered is null ? 0 : (int)Math.Min(_frameRemaining, _gathered.Length - _gatheredLength);
 
     /// <summary>Parses a header, judges it, and settles a frame that lies whole in the block.</summary>
     /// <returns>False where the header is not whole, with the event of a violation that shows already.</returns>
@@ -271,47 +233,6 @@ public sealed partial class MessageAssembler : IDisposable
         _ => ReceivedEventKind.Close,
     };
 
-    /// <summary>Judges a header of which only a part has come: a peer that stops there is told at once.</summary>
-    private Violation? JudgeEarly(ReadOnlySpan<byte> source)
-    {
-        if (!FrameReader.TryPeekHeader(source, out FrameHeader header, out bool lengthKnown))
-            return null;
-
-        return Judge(header, lengthKnown);
-    }
-
-    // In the order in which the bytes come, so that the first rule broken is the same however they were cut.
-    private Violation? Judge(in FrameHeader header, bool lengthKnown) =>
-        FrameRules.CheckFirstBytes(header, _role, rsv1Allowed: _inflater is not null)
-        ?? JudgeSequence(header)
-        ?? (lengthKnown ? FrameRules.CheckLength(header) ?? JudgeLimits(header) : null);
-
-    private Violation? JudgeSequence(in FrameHeader header)
-    {
-        if (header.IsControl)
-            return null;
-        if (header.Opcode == Opcode.Continuation)
-            return _message == Opcode.Continuation ? Violation.Of(Rule.ContinuationMustFollowFragment) : null;
-        return _message != Opcode.Continuation ? Violation.Of(Rule.FragmentsMustNotInterleave) : null;
-    }
-
-    /// <summary>Holds the limits at the header, over all fragments, before any of the payload is taken. How large a compressed message is
-    /// shows only as it is inflated.</summary>
-    private Violation? JudgeLimits(in FrameHeader header)
-    {
-        if (header.IsControl)
-            return null;
-
-        bool continues = header.Opcode == Opcode.Continuation;
-        long soFar = continues ? _gatheredLength : 0;
-        bool isCompressed = continues ? _isCompressed : header.IsRsv1Set;
-        if (!isCompressed && header.PayloadLength > (ulong)(_maxMessageSize - soFar))
-            return Violation.Of(Rule.MessageMustFitLimit);
-        if ((continues ? _fragments : 0) >= _maxFragments)
-            return Violation.Of(Rule.FragmentsMustFitLimit);
-        return null;
-    }
-
     private bool TakePayload(Span<byte> piece, out ReceivedEvent received)
     {
         if (!_inControl)
@@ -334,50 +255,6 @@ public sealed partial class MessageAssembler : IDisposable
         return true;
     }
 
-    private bool TakeMessagePayload(Span<byte> piece, bool inPlace, out ReceivedEvent received)
-    {
-        received = default;
-        Unmask(piece);
-        _frameRemaining -= piece.Length;
-        bool frameEnds = _frameRemaining == 0;
-        bool messageEnds = frameEnds && _isFinal;
-        Rule? broken = _isCompressed ? Inflate(piece) : Gather(piece, inPlace, messageEnds);
-        if (messageEnds && _isCompressed)
-            broken ??= EndInflating();
-        if (broken is { } rule)
-        {
-            received = Fail(rule);
-            return true;
-        }
-
-        _inFrame = !frameEnds;
-        if (!messageEnds)
-            return false;
-
-        // Only a compressed message that is empty has gathered nothing: any other empty one was taken whole.
-        received = _gathered is null
-            ? new ReceivedEvent((ReceivedEventKind)_message, 0, 0)
-            : new ReceivedEvent((ReceivedEventKind)_message, _gathered, _gatheredLength);
-        _gathered = null;
-        EndMessage();
-        return true;
-    }
-
-    private Rule? Gather(Span<byte> piece, bool inPlace, bool isLast)
-    {
-        if (!IsValidText(piece, isLast))
-            return Rule.TextMustBeUtf8;
-        if (!inPlace && piece.Length > 0)
-        {
-            if (_gathered is null || _gathered.Length - _gatheredLength < piece.Length)
-                Grow(piece.Length);
-            piece.CopyTo(_gathered.AsSpan(_gatheredLength));
-        }
-
-        _gatheredLength += piece.Length;
-        return null;
-    }
-
     private ReceivedEvent ControlEvent(ReadOnlySpan<byte> payload, ReceivedEvent received)
     {
         if (_controlOpcode != Opcode.Close)
@@ -389,12 +266,6 @@ public sealed partial class MessageAssembler : IDisposable
         _ended = true;
         Drop(ref _gathered);
         return received;
-    }
-
-    private void EndMessage()
-    {
-        _message = Opcode.Continuation;
-        _gatheredLength = 0;
     }
 
     private bool IsValidText(ReadOnlySpan<byte> piece, bool isLast)
@@ -410,37 +281,6 @@ public sealed partial class MessageAssembler : IDisposable
             return;
         Masking.Apply(piece, _maskKey, _maskPhase);
         _maskPhase = (_maskPhase + piece.Length) & 3;
-    }
-
-    /// <summary>Makes room for <paramref name="more"/> bytes that have come and for some that will: for twice what was gathered, or,
-    /// where a header has declared a large frame, for as much of it as four times what has come.</summary>
-    private void Grow(int more)
-    {
-        int needed = _gatheredLength + more;
-        long declared = needed + _frameRemaining;
-        long wanted = Math.Max(needed, Math.Max(SmallestGather, 2L * _gatheredLength));
-        wanted = Math.Max(wanted, Math.Min(declared, (long)LargeFrameGrowth * needed));
-        Resize((int)Math.Min(wanted, _maxMessageSize));
-    }
-
-    private void Resize(int size)
-    {
-        byte[] larger = _pool.Rent(size);
-        if (_gathered is not null)
-        {
-            _gathered.AsSpan(0, _gatheredLength).CopyTo(larger);
-            _pool.Return(_gathered);
-        }
-
-        _gathered = larger;
-    }
-
-    private ReceivedEvent Fail(Rule rule) => Fail(Violation.Of(rule));
-
-    private ReceivedEvent Fail(Violation violation)
-    {
-        Dispose();
-        return new ReceivedEvent(violation);
     }
 
     private void Drop(ref byte[]? array)

@@ -20,19 +20,24 @@ internal struct OutputArray(ArrayPool<byte> pool, int capacity)
 
     public void Append(ReadOnlySpan<byte> bytes)
     {
-        while (Room.Length < bytes.Length)
-            Grow();
+        if (Room.Length < bytes.Length)
+            Grow(bytes.Length);
         bytes.CopyTo(Room);
         Advance(bytes.Length);
     }
 
-    public void Grow()
+    /// <summary>Makes room for some bytes, and for more.</summary>
+    public void Grow(int count = 1)
     {
-        byte[] larger = pool.Rent(checked(Array.Length * 2));
+        byte[] larger = pool.Rent(NextSize(Array.Length, checked(Length + count)));
         Array.AsSpan(0, Length).CopyTo(larger);
         pool.Return(Array);
         Array = larger;
     }
+
+    /// <summary>Chooses the size of the next array: twice that of the last, or as large as arrays can be. What needs more than that is
+    /// left to fail when it is rented.</summary>
+    public static int NextSize(int size, int needed) => Math.Max(needed, (int)Math.Min(2L * size, System.Array.MaxLength));
 
     public readonly void Return()
     {

@@ -121,7 +121,7 @@ internal sealed class DeadlineSweep
             }
             catch (Exception e)
             {
-                // Foreign code (a logger, a scheduling context) threw: the deadlines of all others are still served.
+                // Foreign code (a scheduling context) threw: the deadlines of all others are still served.
                 due.OnFailed(e);
             }
         }

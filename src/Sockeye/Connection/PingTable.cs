@@ -54,20 +54,31 @@ internal struct PingTable
             return null;
 
         bool isBeforeMatch = true; // within one write, pings left in the order in which they were added
-        return Take(ping =>
+        for (PendingPing? ping = _first; ping is not null; ping = ping.Next)
         {
             isBeforeMatch &= ping != match;
-            return ping == match
+            ping.IsDone = ping == match
                 || (ping.LeftWith != 0 && (ping.LeftWith < match.LeftWith || (ping.LeftWith == match.LeftWith && isBeforeMatch)));
-        });
+        }
+
+        return TakeDone();
     }
 
     /// <summary>Takes out the pings that were sent at a moment or before it.</summary>
     /// <returns>The pings, linked.</returns>
-    public PendingPing? TakeSentUntil(long moment) => Take(ping => ping.SentAt <= moment);
+    public PendingPing? TakeSentUntil(long moment)
+    {
+        for (PendingPing? ping = _first; ping is not null; ping = ping.Next)
+            ping.IsDone = ping.SentAt <= moment;
+        return TakeDone();
+    }
 
     /// <summary>Takes out a ping for which nobody waits any more.</summary>
-    public void Remove(PendingPing unwanted) => Take(ping => ping == unwanted);
+    public void Remove(PendingPing unwanted)
+    {
+        unwanted.IsDone = true;
+        TakeDone();
+    }
 
     /// <summary>Takes out all pings, at the end of the connection.</summary>
     public PendingPing? TakeAll()
@@ -77,15 +88,14 @@ internal struct PingTable
         return all;
     }
 
-    private PendingPing? Take(Func<PendingPing, bool> predicate)
+    private PendingPing? TakeDone()
     {
         PendingPing? taken = null;
-        PendingPing? ping = _first;
-        _first = _last = null;
+        PendingPing? ping = TakeAll();
         while (ping is not null)
         {
             PendingPing? next = ping.Next;
-            if (predicate(ping))
+            if (ping.IsDone)
             {
                 ping.Next = taken;
                 taken = ping;
@@ -123,6 +133,9 @@ internal sealed class PendingPing(byte[] payload, long sentAt)
 
     /// <summary>Gets or sets the number of the write with which it left; 0 while it waits.</summary>
     public long LeftWith { get; set; }
+
+    /// <summary>Gets or sets whether nobody waits for its pong any more.</summary>
+    public bool IsDone { get; set; }
 
     public PendingPing? Next { get; set; }
 

@@ -98,7 +98,7 @@ internal sealed partial class SendBuffer
         {
             try
             {
-                length = Compress(segment, ref output);
+                length = DeflateNext(segment, ref output);
             }
             catch (Exception e)
             {
@@ -142,7 +142,7 @@ internal sealed partial class SendBuffer
 
     /// <summary>Compresses the next piece of a message; all of it where it must leave in one frame.</summary>
     /// <returns>How much of the message it was.</returns>
-    private int Compress(OutputSegment segment, ref OutputArray output)
+    private int DeflateNext(OutputSegment segment, ref OutputArray output)
     {
         ReadOnlySpan<byte> rest = segment.Payload.Span[segment.Sent..];
         output = new OutputArray(_buffers.Arrays, Math.Max(256, Math.Min(rest.Length, DeflatePiece) / 2));

@@ -120,6 +120,9 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     }
 
     /// <summary>Reads every event in order: messages, pings, pongs, and as the last one the end, for <c>await foreach</c>.</summary>
+    /// <remarks>Pings and pongs that come before the first read are kept while less than half of
+    /// <see cref="WebSocketConnectionOptions.ReadAhead"/> waits to be read, and dropped beyond that, as they are while messages alone are
+    /// read. The engine answers and matches them in any case.</remarks>
     /// <param name="cancellationToken">Ends the wait for the next event; the connection stays as it is.</param>
     /// <returns>A sequence that never throws for what the peer does. Each event is leased until the next one is asked for.</returns>
     public EventSequence ReadEventsAsync(CancellationToken cancellationToken = default) => new(Receive, cancellationToken);
@@ -318,7 +321,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     }
 
     /// <summary>Ends the connection at once, without a Close frame; what waits to be sent or read is dropped. Idempotent, from any
-    /// thread.</summary>
+    /// thread. Never throws.</summary>
     public void Abort() => AbortFor(CloseCause.Aborted);
 
     /// <summary>Closes the connection with 1000 and waits, at most <see cref="WebSocketConnectionOptions.CloseTimeout"/> without

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Sockeye.Diagnostics;
 using Sockeye.Protocol;
 
 namespace Sockeye;
@@ -134,7 +135,7 @@ public sealed record WebSocketConnectionOptions
     } = NullLoggerFactory.Instance;
 
     /// <summary>Gets the log of connections, the same for all that have these options.</summary>
-    internal ILogger Logger => _logger ??= LoggerFactory.CreateLogger<WebSocketConnection>();
+    internal ILogger Logger => _logger ??= new ConnectionLogger(LoggerFactory);
 
     /// <summary>Gets where memory is rented.</summary>
     internal Transports.BufferPool Buffers { get; init; } = Transports.BufferPool.Shared;

@@ -222,25 +222,11 @@ public sealed class CallbackTests
         Assert.Equal(["opened", "a", "b", "closed 1001"], order);
     }
 
-    private sealed class LogLines : ILoggerFactory, ILogger
+    private sealed class LogLines : TestLogs
     {
         public ConcurrentQueue<(LogLevel Level, Exception? Exception)> Lines { get; } = new();
 
-        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public override void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             Lines.Enqueue((logLevel, exception));
-
-        public void Dispose()
-        {
-            // Nothing is held.
-        }
     }
 }

@@ -60,48 +60,26 @@ public sealed class CoalescingTests
     }
 
     [Fact]
-    public async Task S10_A_reply_leaves_when_the_handler_suspends_though_input_is_unparsed()
-    {
-        await using RawPeer peer = GatedPeer.Create();
-        var go = new TaskCompletionSource();
-        Task handled = peer.HandleAsync(async socket =>
+    public Task S10_A_reply_leaves_when_the_handler_suspends_though_input_is_unparsed() =>
+        AssertFirstReplyLeavesAsync((peer, go) => peer.HandleAsync(async socket =>
         {
             await foreach (WebSocketMessage message in socket.ReadAllAsync())
             {
                 await socket.SendAsync(message);
-                await go.Task;
+                await go;
             }
-        });
-        await SendPipelinedAsync(peer);
-        Assert.Equal([0], (await peer.ReadFrameAsync())!.Payload);
-        go.SetResult();
-        for (int i = 1; i < Count; i++)
-            Assert.Equal([(byte)i], (await peer.ReadFrameAsync())!.Payload);
-        peer.Connection.Abort();
-        await handled.Soon();
-    }
+        }));
 
     [Fact]
-    public async Task S10_A_reply_leaves_when_a_callback_suspends()
-    {
-        await using RawPeer peer = GatedPeer.Create();
-        var go = new TaskCompletionSource();
-        Task handled = peer.Connection.RunAsync(new WebSocketHandler
+    public Task S10_A_reply_leaves_when_a_callback_suspends() =>
+        AssertFirstReplyLeavesAsync((peer, go) => peer.Connection.RunAsync(new WebSocketHandler
         {
             Message = async (socket, message) =>
             {
                 await socket.SendAsync(message);
-                await go.Task;
+                await go;
             },
-        });
-        await SendPipelinedAsync(peer);
-        Assert.Equal([0], (await peer.ReadFrameAsync())!.Payload);
-        go.SetResult();
-        for (int i = 1; i < Count; i++)
-            Assert.Equal([(byte)i], (await peer.ReadFrameAsync())!.Payload);
-        peer.Connection.Abort();
-        await handled.Soon();
-    }
+        }));
 
     [Fact]
     public async Task S10_What_is_sent_before_the_first_read_leaves()
@@ -192,6 +170,21 @@ public sealed class CoalescingTests
         await sent;
         for (int i = 0; i < 1000; i++)
             Assert.NotNull(await peer.ReadFrameAsync());
+    }
+
+    /// <summary>Runs what answers the first message and then waits for the signal that it is given.</summary>
+    private static async Task AssertFirstReplyLeavesAsync(Func<RawPeer, Task, Task> run)
+    {
+        await using RawPeer peer = GatedPeer.Create();
+        var go = new TaskCompletionSource();
+        Task handled = run(peer, go.Task);
+        await SendPipelinedAsync(peer);
+        Assert.Equal([0], (await peer.ReadFrameAsync())!.Payload);
+        go.SetResult();
+        for (int i = 1; i < Count; i++)
+            Assert.Equal([(byte)i], (await peer.ReadFrameAsync())!.Payload);
+        peer.Connection.Abort();
+        await handled.Soon();
     }
 
     private static Task SendPipelinedAsync(RawPeer peer) =>

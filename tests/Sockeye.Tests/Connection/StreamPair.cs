@@ -14,7 +14,7 @@ internal static class StreamPair
 }
 
 /// <summary>A stream made of the ends of two pipes. Disposing it ends a write that waits, but no read.</summary>
-internal sealed class DuplexStream(PipeReader reader, PipeWriter writer) : Stream
+internal sealed class DuplexStream(PipeReader reader, PipeWriter writer) : TestStream
 {
     private readonly Stream _input = reader.AsStream();
     private readonly Stream _output = writer.AsStream();
@@ -24,20 +24,6 @@ internal sealed class DuplexStream(PipeReader reader, PipeWriter writer) : Strea
     public int Calls { get; private set; }
 
     public Task Disposed => _disposed.Task;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -54,14 +40,6 @@ internal sealed class DuplexStream(PipeReader reader, PipeWriter writer) : Strea
     public override Task FlushAsync(CancellationToken cancellationToken) => _output.FlushAsync(cancellationToken);
 
     public override void Flush() => _output.Flush();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

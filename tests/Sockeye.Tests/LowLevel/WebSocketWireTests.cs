@@ -250,23 +250,13 @@ public sealed class WebSocketWireTests
     }
 
     /// <summary>A stream that counts calls and reads at most so many bytes at a time.</summary>
-    private sealed class CountedStream(MemoryStream inner) : Stream
+    private sealed class CountedStream(MemoryStream inner) : TestStream
     {
         public int Writes { get; private set; }
 
         public int Flushes { get; private set; }
 
         public int AtMost { get; init; } = int.MaxValue;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => true;
-
-        public override long Length => inner.Length;
-
-        public override long Position { get => inner.Position; set => inner.Position = value; }
 
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
             inner.ReadAsync(buffer[..Math.Min(AtMost, buffer.Length)], cancellationToken);
@@ -284,13 +274,5 @@ public sealed class WebSocketWireTests
         }
 
         public override void Flush() => Flushes++;
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
     }
 }

@@ -26,7 +26,7 @@ internal static class CompressionRequirements
             "AssemblerMemoryTests.Message_of_1_KiB_that_inflates_to_1_MiB_and_more_stops_a_byte_beyond_the_limit"),
         new("7692 6 uncompressed", Side.Both, "Messages that are not compressed may come at any time.", Replay, Fuzzing,
             "DeflatedSendTests.Uncompressed_messages_in_between_do_not_touch_the_context"),
-        new("7692 6 control", Side.Both, "Control frames are never compressed.", "DeflatedSendTests.S5_Pings_pass_between_the_pieces_of_a_large_compressed_message", Fuzzing),
+        new("7692 6 control", Side.Both, "Control frames are never compressed.", "DeflatedQueueTests.S5_Pings_pass_between_the_pieces_of_a_large_compressed_message", Fuzzing),
         new("7692 7 decline", Side.Server, "An offer with an unknown, wrong or repeated parameter, or with what cannot be done, is declined.", Wrong,
             "DeflateNegotiationTests.Server_that_cannot_limit_its_window_declines_to"),
         new("7692 7 fail", Side.Client, "A response with an unknown, wrong or repeated parameter, or with what cannot be done, fails the connection.", Wrong, Agree),

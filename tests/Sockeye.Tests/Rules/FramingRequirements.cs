@@ -15,7 +15,7 @@ internal static class FramingRequirements
     public static Requirement[] All =>
     [
         new("6455 5.1 client masks", Side.Client, "Every frame is masked, over TLS too.", Echo, Fuzzing,
-            "SendLevelTests.S2_SendAsync_of_a_client_masks_and_leaves_the_payload_as_it_is", "ConnectTests.ConnectAsync_by_TLS_to_a_server_that_is_trusted_echoes"),
+            "SendLevelTests.S2_SendAsync_of_a_client_masks_and_leaves_the_payload_as_it_is", "ConnectTlsTests.ConnectAsync_by_TLS_to_a_server_that_is_trusted_echoes"),
         new("6455 5.1 server closes on unmasked", Side.Server, "A frame that is not masked closes the connection.", Fault, FirstByte),
         new("6455 5.1 server masks nothing", Side.Server, "No frame is masked.", Echo, Fuzzing),
         new("6455 5.1 client closes on masked", Side.Client, "A frame that is masked closes the connection.", Fault, FirstByte),
@@ -47,7 +47,7 @@ internal static class FramingRequirements
         new("6455 5.5 125 bytes", Side.Both, "A control frame carries 125 bytes at most.", Fault, FirstByte,
             "ControlLaneTests.S6_Control_payloads_above_125_bytes_throw_at_the_call", "FrameWriterTests.WriteFrame_of_what_no_control_frame_may_be_throws"),
         new("6455 5.5.2 answer", Side.Both, "A ping is answered with a pong, unless the Close of the peer has come.", Fuzzing,
-            "ControlLaneTests.S6_Ten_pings_below_the_high_water_mark_get_ten_pongs", "ClosingTests.C1_Receiving_stops_at_once_with_the_close"),
+            "ControlLaneTests.S6_Ten_pings_below_the_high_water_mark_get_ten_pongs", "PeerCloseTests.C1_Receiving_stops_at_once_with_the_close"),
         new("6455 5.5.3 same payload", Side.Both, "A pong carries the payload of its ping.", Fuzzing, "ControlLaneTests.S6_Ten_pings_above_the_high_water_mark_get_the_newest_ones_pong"),
         new("6455 5.5.3 unsolicited", Side.Both, "A pong that nobody asked for is taken and not answered.", Fuzzing, Replay),
 

@@ -31,27 +31,12 @@ public sealed class HandshakeLogTests
         Assert.All(log.Lines, line => Assert.DoesNotContain(line.Text, c => c is < ' ' or > '~'));
     }
 
-    private sealed class Collector : ILoggerFactory, ILogger
+    private sealed class Collector : TestLogs
     {
         public ConcurrentQueue<(LogLevel Level, int Id, string Text)> Lines { get; } = new();
 
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public void AddProvider(ILoggerProvider provider)
-        {
-        }
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
+        public override void Log<TState>(
             LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             Lines.Enqueue((logLevel, eventId.Id, formatter(state, exception)));
-
-        public void Dispose()
-        {
-        }
     }
 }

@@ -2,7 +2,7 @@ namespace Sockeye.Tests.Server;
 
 /// <summary>A stream that reads what a test says and keeps what is written to it. Afterwards it ends, or stays silent until it is
 /// disposed, which it counts.</summary>
-internal class ScriptedStream(ReadOnlyMemory<byte> input, int atMost = int.MaxValue, bool endsAfterwards = false) : Stream
+internal class ScriptedStream(ReadOnlyMemory<byte> input, int atMost = int.MaxValue, bool endsAfterwards = false) : TestStream
 {
     private readonly TaskCompletionSource _disposed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ReadOnlyMemory<byte> _input = input;
@@ -18,20 +18,6 @@ internal class ScriptedStream(ReadOnlyMemory<byte> input, int atMost = int.MaxVa
 
     public bool IsDisposed => _disposed.Task.IsCompleted;
 
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (_input.IsEmpty && !endsAfterwards)
@@ -45,18 +31,6 @@ internal class ScriptedStream(ReadOnlyMemory<byte> input, int atMost = int.MaxVa
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
         Sent.WriteAsync(buffer, cancellationToken);
-
-    public override void Flush()
-    {
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -252,30 +252,17 @@ public sealed class UpgradeFailureTests
     }
 
     /// <summary>Logs whose calls run code of the test.</summary>
-    private sealed class CallbackLogs(Action onCreate, Action? onLog = null) : ILoggerFactory, ILogger
+    private sealed class CallbackLogs(Action onCreate, Action? onLog = null) : TestLogs
     {
         private readonly Action _onLog = onLog ?? onCreate;
 
-        public ILogger CreateLogger(string categoryName)
+        public override ILogger CreateLogger(string categoryName)
         {
             onCreate();
             return this;
         }
 
-        public void AddProvider(ILoggerProvider provider)
-        {
-        }
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
+        public override void Log<TState>(
             LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => _onLog();
-
-        public void Dispose()
-        {
-        }
     }
 }

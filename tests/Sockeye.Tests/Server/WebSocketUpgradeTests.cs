@@ -249,22 +249,8 @@ public sealed class WebSocketUpgradeTests
         }
     }
 
-    private class DuplexStream(Stream input, Stream output) : Stream
+    private class DuplexStream(Stream input, Stream output) : TestStream
     {
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => true;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
             input.ReadAsync(buffer, cancellationToken);
 
@@ -274,14 +260,6 @@ public sealed class WebSocketUpgradeTests
         public override Task FlushAsync(CancellationToken cancellationToken) => output.FlushAsync(cancellationToken);
 
         public override void Flush() => output.Flush();
-
-        public override int Read(byte[] buffer, int offset, int count) => input.Read(buffer, offset, count);
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => output.Write(buffer, offset, count);
 
         protected override void Dispose(bool disposing)
         {

@@ -1,0 +1,144 @@
+using Sockeye.Protocol;
+
+namespace Sockeye;
+
+/// <content>The way out: what follows once both sides have had their say, and the one place where the connection ends.</content>
+internal sealed partial class CloseHandshake
+{
+    private void AnswerPeer()
+    {
+        if (_isSendBroken)
+        {
+            Finish(abort: true);
+            return;
+        }
+
+        _connection.Send.Flush();
+        Proceed();
+    }
+
+    /// <summary>Goes on when both sides have had their say.</summary>
+    private void Proceed()
+    {
+        bool shutDown;
+        bool isDone;
+        lock (_sync)
+        {
+            if (!IsSettled || _isEnded || _isShutDown)
+                return;
+            _isShutDown = true;
+            // The server ends TCP first and the client waits for it (RFC 6455, section 7.1.1); who fails the connection ends it.
+            shutDown = _role == Role.Server || IsInputBroken;
+            // Behind its Close a peer sends nothing that closing could destroy: what cannot be shut down is closed at once, since the
+            // peer waits for that.
+            isDone = _isPeerDone || (shutDown && !IsInputBroken && !_transport.CanShutdown);
+        }
+
+        if (isDone)
+            Finish(abort: false);
+        else if (shutDown)
+            ShutDown();
+        else
+            _connection.Receive.DrainToEnd();
+    }
+
+    private void ShutDown()
+    {
+        _isTransportShutDown = true;
+        ValueTask shutdown = _transport.ShutdownAsync();
+        if (shutdown.IsCompletedSuccessfully)
+            _connection.Receive.DrainToEnd();
+        else
+            _ = ShutDownSlowly(shutdown);
+    }
+
+    private async Task ShutDownSlowly(ValueTask shutdown)
+    {
+        try
+        {
+            await shutdown.ConfigureAwait(false);
+            _connection.Receive.DrainToEnd();
+        }
+        catch (Exception e)
+        {
+            OnReceiveFailed(e);
+        }
+    }
+
+    /// <summary>Ends the connection: the only place where it ends.</summary>
+    private void Finish(bool abort)
+    {
+        CloseResult result;
+        lock (_sync)
+        {
+            if (_isEnded)
+                return;
+            _hasBegun = true;
+            _isEnded = true;
+            _result = result = MakeResult();
+        }
+
+        try
+        {
+            _connection.Deadlines.End();
+            _connection.Send.End(result);
+            if (abort)
+                _transport.Abort();
+            else
+                _ = DisposeTransport();
+            _connection.OnEnded(result);
+        }
+        finally
+        {
+            // Whatever a foreign context does: the end is told (rule C5).
+            TaskCompletionSource<CloseResult>? closed;
+            lock (_sync)
+            {
+                _isTold = true;
+                closed = _closed;
+            }
+
+            closed?.TrySetResult(result);
+        }
+    }
+
+    private async Task DisposeTransport()
+    {
+        // TLS says good-bye also where the peer ended first; but nobody waits long for a peer that takes nothing.
+        if (!_isTransportShutDown)
+            await Quietly(_transport.ShutdownAsync).ConfigureAwait(false);
+        await Quietly(_transport.DisposeAsync).ConfigureAwait(false);
+    }
+
+    private async Task Quietly(Func<ValueTask> operation)
+    {
+        try
+        {
+            await operation().AsTask().Observed().WaitAsync(_options.CloseTimeout, _options.TimeProvider).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // The account is closed; a transport that fails while it is put away changes nothing in it.
+            _connection.LogTransportDisposeFailed(e);
+        }
+    }
+
+    private CloseResult MakeResult()
+    {
+        (long messages, long bytes) = _connection.Send.CountUnsent();
+        return new CloseResult
+        {
+            ReceivedCode = _receivedCode,
+            ReceivedReason = _receivedReason,
+            SentCode = _isCloseWritten ? _sentCode : null,
+            SentReason = _isCloseWritten ? _sentReason : null,
+            Initiator = _initiator,
+            IsClean = _receivedCode is not null && _isCloseWritten && _violation is null && !_isMessageLost,
+            Cause = _cause,
+            Violation = _violation,
+            Exception = _exception,
+            UnsentMessages = messages,
+            UnsentBytes = bytes,
+        };
+    }
+}
