@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Sockeye.Cli;
+using Sockeye.Cli.Bench;
 
 var root = new RootCommand("WebSockets from the terminal.")
 {
@@ -7,6 +8,7 @@ var root = new RootCommand("WebSockets from the terminal.")
     ChatCommand.Create(),
     ConnectCommand.Create(),
     ConformCommand.Create(),
+    BenchCommand.Create(),
 };
 
 // Ctrl-C and SIGTERM cancel the token of the command, which then has this long to end in good order.

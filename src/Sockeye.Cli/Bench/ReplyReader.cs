@@ -1,0 +1,214 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using Sockeye.Protocol;
+
+namespace Sockeye.Cli.Bench;
+
+/// <summary>Reads what the server sends on one connection, and counts the messages. It looks at each header; at the payloads only in the
+/// first messages, for looking at them all would measure the client.</summary>
+internal sealed class ReplyReader(BenchMessage message, int verified)
+{
+    private static readonly uint _maskOfTwo = BitConverter.IsLittleEndian ? 0x0000FFFFu : 0xFFFF0000u;
+
+    private readonly BenchMessage _message = message;
+    private readonly int _replySize = FrameWriter.GetHeaderSize(message.WireSize, masked: false) + message.WireSize;
+
+    // A whole reply that begins so is what was expected. The longest headers do not fit: theirs are parsed.
+    private readonly bool _hasFixedHead = !message.IsCompressed && message.WireSize is >= 2 and <= ushort.MaxValue;
+    private readonly uint _head = HeadOf(message);
+    private readonly uint _headMask = message.WireSize <= FrameHeader.MaxControlPayload ? _maskOfTwo : uint.MaxValue;
+
+    // the frame that is being read
+    private HeaderBytes _partialHeader;
+    private int _partialHeaderSize;
+    private FrameHeader _frame;
+    private bool _isInFrame;
+    private long _frameLeft;
+
+    // the message and the control frame that are being read
+    private bool _isInMessage;
+    private bool _isDeflated;
+    private long _messageBytes;
+    private int _unverified = verified;
+    private MemoryStream? _gathered;
+    private MemoryStream? _control;
+    private byte[]? _ping;
+
+    /// <summary>Gets the bytes in the payloads of the messages that are whole, as the application sees them.</summary>
+    public long PayloadBytes { get; private set; }
+
+    /// <summary>Gets the bytes in the payloads of the messages that are whole, as they came.</summary>
+    public long WireBytes { get; private set; }
+
+    /// <summary>Gets whether a ping waits for its answer; <see cref="TakePing"/> takes it.</summary>
+    public bool HasPing => _ping is not null;
+
+    /// <summary>Gets the code of the Close that came; null before it comes.</summary>
+    public int? CloseCode { get; private set; }
+
+    /// <summary>Gets what is wrong with what came; null while nothing is.</summary>
+    public string? Fault { get; private set; }
+
+    /// <summary>Gets whether nothing has been begun that is not whole.</summary>
+    public bool IsBetweenMessages => !_isInMessage && !_isInFrame && _partialHeaderSize == 0;
+
+    /// <summary>Reads what has come.</summary>
+    /// <returns>How many messages became whole.</returns>
+    public int Read(ReadOnlySpan<byte> bytes)
+    {
+        int messages = 0;
+        while (!bytes.IsEmpty && Fault is null)
+        {
+            if (_hasFixedHead && _unverified == 0 && IsBetweenMessages)
+            {
+                int before = messages;
+                while (bytes.Length >= _replySize && (Unsafe.ReadUnaligned<uint>(in bytes[0]) & _headMask) == _head)
+                {
+                    bytes = bytes[_replySize..];
+                    messages++;
+                }
+
+                long payload = (long)(messages - before) * _message.WireSize;
+                PayloadBytes += payload;
+                WireBytes += payload;
+                if (bytes.IsEmpty)
+                    break;
+            }
+
+            bytes = _isInFrame ? ReadPayload(bytes, ref messages) : ReadHeader(bytes, ref messages);
+        }
+
+        return messages;
+    }
+
+    public byte[] TakePing()
+    {
+        byte[] ping = _ping!;
+        _ping = null;
+        return ping;
+    }
+
+    private static uint HeadOf(BenchMessage message)
+    {
+        Span<byte> header = stackalloc byte[FrameHeader.MaxSize];
+        header.Clear();
+        FrameWriter.WriteHeader(header, message.Opcode, isFinal: true, message.WireSize);
+        return Unsafe.ReadUnaligned<uint>(in header[0]);
+    }
+
+    private ReadOnlySpan<byte> ReadHeader(ReadOnlySpan<byte> bytes, scoped ref int messages)
+    {
+        // Where the header is in two pieces, it is put together.
+        int had = _partialHeaderSize;
+        int added = Math.Min(bytes.Length, FrameHeader.MaxSize - had);
+        Span<byte> header = _partialHeader;
+        bytes[..added].CopyTo(header[had..]);
+        if (!FrameReader.TryReadHeader(header[..(had + added)], out _frame))
+        {
+            _partialHeaderSize = had + added;
+            return bytes[added..];
+        }
+
+        _partialHeaderSize = 0;
+        _isInFrame = true;
+        _frameLeft = (long)_frame.PayloadLength;
+        Fault = Judge();
+        bytes = bytes[(_frame.Size - had)..];
+        return _frameLeft == 0 && Fault is null ? ReadPayload(bytes, ref messages) : bytes;
+    }
+
+    private string? Judge()
+    {
+        if (_frame.IsMasked)
+            return "the server sent a masked frame";
+        if (_frame.AreReservedBitsSet || (_frame.IsRsv1Set && (!_message.IsCompressed || _isInMessage || _frame.IsControl)))
+            return "the server set reserved bits that mean nothing here";
+        if (_frame.IsControl)
+        {
+            bool isKnown = _frame.Opcode is Opcode.Close or Opcode.Ping or Opcode.Pong;
+            return !isKnown || !_frame.IsFinal || _frame.PayloadLength > FrameHeader.MaxControlPayload
+                ? "the server sent a control frame that is none"
+                : null;
+        }
+
+        if (_frame.Opcode != (_isInMessage ? Opcode.Continuation : _message.Opcode))
+            return $"the server sent a frame of the kind {_frame.Opcode}, which is not what was sent to it";
+        if (!_isInMessage)
+            _isDeflated = _frame.IsRsv1Set;
+        _isInMessage = true;
+        long most = _isDeflated ? int.MaxValue : _message.Payload.Length;
+        return _frame.PayloadLength > (ulong)(most - _messageBytes) ? $"the server sent more than the {_message.Payload.Length} bytes of the message" : null;
+    }
+
+    private ReadOnlySpan<byte> ReadPayload(ReadOnlySpan<byte> bytes, scoped ref int messages)
+    {
+        int count = (int)Math.Min(bytes.Length, _frameLeft);
+        ReadOnlySpan<byte> payload = bytes[..count];
+        if (_frame.IsControl)
+            (_control ??= new MemoryStream()).Write(payload);
+        else
+            TakeData(payload);
+        _frameLeft -= count;
+        if (_frameLeft == 0)
+        {
+            _isInFrame = false;
+            if (_frame.IsControl)
+                EndControl();
+            else if (_frame.IsFinal && EndMessage())
+                messages++;
+        }
+
+        return bytes[count..];
+    }
+
+    private void TakeData(ReadOnlySpan<byte> payload)
+    {
+        if (_unverified > 0 && !_isDeflated && !payload.SequenceEqual(_message.Payload.AsSpan((int)_messageBytes, payload.Length)))
+            Fault = "the server sent other bytes than were sent to it";
+        if (_unverified > 0 && _isDeflated)
+            (_gathered ??= new MemoryStream()).Write(payload);
+        _messageBytes += payload.Length;
+    }
+
+    private bool EndMessage()
+    {
+        if (!_isDeflated && _messageBytes != _message.Payload.Length)
+            Fault = $"the server sent {_messageBytes} bytes instead of {_message.Payload.Length}";
+        if (_gathered is not null)
+        {
+            if (BenchMessage.Inflate(_gathered.GetBuffer().AsSpan(0, (int)_gathered.Length)) is not { } inflated
+                || !inflated.AsSpan().SequenceEqual(_message.Payload))
+            {
+                Fault = "the server sent other bytes than were sent to it";
+            }
+
+            // What comes behind it may refer to it, where the server takes its context over.
+            _gathered = null;
+            _unverified = 1;
+        }
+
+        if (_unverified > 0)
+            _unverified--;
+        PayloadBytes += _isDeflated ? _message.Payload.Length : _messageBytes;
+        WireBytes += _messageBytes;
+        _messageBytes = 0;
+        _isInMessage = false;
+        return Fault is null;
+    }
+
+    private void EndControl()
+    {
+        byte[] payload = _control!.ToArray();
+        _control = null;
+        if (_frame.Opcode == Opcode.Ping)
+            _ping = payload;
+        else if (_frame.Opcode == Opcode.Close)
+            CloseCode = payload.Length >= 2 ? BinaryPrimitives.ReadUInt16BigEndian(payload) : (int)Protocol.CloseCode.NoStatus;
+    }
+
+    [InlineArray(FrameHeader.MaxSize)]
+    private struct HeaderBytes
+    {
+        private byte _first;
+    }
+}
