@@ -102,7 +102,7 @@ internal static class BenchCommand
         var progress = new BenchProgress();
         BenchResult result = await MeasureAsync(plan, progress, cancel);
         progress.Clear();
-        if (result.Messages == 0)
+        if (result.Messages == 0 && result.Faults.Count == 0)
             result.Faults.Add("nothing came within the time that was measured");
         if (isJson)
             Console.WriteLine(BenchReport.ToJson(result));

@@ -31,10 +31,11 @@ internal sealed class SecureConnection : IManagedConnection
         BenchPlan plan, BenchHandshake handshake, BenchMessage message, CancellationToken cancel)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        var stream = new SslStream(new NetworkStream(socket, ownsSocket: true));
+        SslStream? stream = null;
         try
         {
             await socket.ConnectAsync(new DnsEndPoint(plan.Url.DnsSafeHost, plan.Url.Port), cancel);
+            stream = new SslStream(new NetworkStream(socket, ownsSocket: true));
             await stream.AuthenticateAsClientAsync(
                 new SslClientAuthenticationOptions
                 {
@@ -49,7 +50,8 @@ internal sealed class SecureConnection : IManagedConnection
         }
         catch
         {
-            await stream.DisposeAsync();
+            stream?.Dispose();
+            socket.Dispose();
             throw;
         }
     }

@@ -188,10 +188,10 @@ internal abstract unsafe class RawLoad : IDisposable
     }
 
     /// <summary>Runs until something holds, or until the server has been silent for too long.</summary>
-    protected void RunUntil(Func<bool> condition)
+    protected void RunUntil(Func<bool> condition, TimeSpan? patience = null)
     {
         _lastReceived = Stopwatch.GetTimestamp();
-        while (!condition() && Stopwatch.GetElapsedTime(_lastReceived) < BenchPlan.Patience)
+        while (!condition() && Stopwatch.GetElapsedTime(_lastReceived) < (patience ?? BenchPlan.Patience))
             RunOnce(BenchPlan.Patience);
     }
 

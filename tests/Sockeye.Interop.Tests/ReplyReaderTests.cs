@@ -1,0 +1,146 @@
+using System.Buffers;
+using Sockeye.Cli.Bench;
+using Sockeye.Protocol;
+
+namespace Sockeye.Interop.Tests;
+
+/// <summary>How the verb bench reads what a server sends.</summary>
+public sealed class ReplyReaderTests
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(64)]
+    [InlineData(125)]
+    [InlineData(126)]
+    [InlineData(300)]
+    [InlineData(65_536)]
+    public void Replies_are_counted_however_they_are_cut(int size)
+    {
+        BenchMessage message = Message(size);
+        byte[] stream = Frames(writer =>
+        {
+            for (int i = 0; i < 5; i++)
+                FrameWriter.WriteFrame(writer, Opcode.Binary, message.Payload);
+            FrameWriter.WriteFrame(writer, Opcode.Ping, "ping"u8);
+            int half = size / 2;
+            FrameWriter.WriteFrame(writer, Opcode.Binary, message.Payload.AsSpan(0, half), isFinal: false);
+            FrameWriter.WriteFrame(writer, Opcode.Pong, []);
+            FrameWriter.WriteFrame(writer, Opcode.Continuation, message.Payload.AsSpan(half), isFinal: false);
+            FrameWriter.WriteFrame(writer, Opcode.Continuation, []);
+            FrameWriter.WriteFrame(writer, Opcode.Binary, message.Payload);
+            FrameWriter.WriteFrame(writer, Opcode.Close, [0x03, 0xE8]);
+        });
+
+        foreach (int piece in (int[])[1, 2, 3, 5, 7, 64, 1000, stream.Length])
+        {
+            if (stream.Length / piece > 10_000)
+                continue;
+            var reader = new ReplyReader(message, verified: 2);
+            int messages = 0;
+            for (int i = 0; i < stream.Length; i += piece)
+                messages += reader.Read(stream.AsSpan(i, Math.Min(piece, stream.Length - i)));
+            Assert.Null(reader.Fault);
+            Assert.Equal(7, messages);
+            Assert.Equal(7 * size, reader.PayloadBytes);
+            Assert.Equal(7 * size, reader.WireBytes);
+            Assert.Equal(1000, reader.CloseCode);
+            Assert.True(reader.HasPing);
+            Assert.Equal("ping"u8, reader.TakePing());
+            Assert.False(reader.HasPing);
+            Assert.True(reader.IsBetweenMessages);
+        }
+    }
+
+    [Fact]
+    public void Compressed_replies_are_counted_and_the_first_one_is_inflated()
+    {
+        BenchMessage message = Message(4096, isCompressed: true);
+        byte[] deflated = Deflated(message);
+        Assert.Equal(message.Payload, BenchMessage.Inflate(deflated));
+        byte[] good = [.. Compressed(deflated), .. Compressed(deflated), .. Frames(writer => FrameWriter.WriteFrame(writer, Opcode.Text, message.Payload))];
+        var reader = new ReplyReader(message, verified: 3);
+        Assert.Equal(3, reader.Read(good));
+        Assert.Null(reader.Fault);
+        Assert.Equal(3 * 4096, reader.PayloadBytes);
+        Assert.Equal(2 * deflated.Length + 4096, reader.WireBytes);
+
+        deflated[100] ^= 1;
+        reader = new ReplyReader(message, verified: 3);
+        Assert.Equal(0, reader.Read(Compressed(deflated)));
+        Assert.Equal("the server sent other bytes than were sent to it", reader.Fault);
+    }
+
+    public static TheoryData<string, byte[]> Faults => new()
+    {
+        { "the server sent other bytes than were sent to it", Frame(Opcode.Binary, Message(64).Payload.Reverse().ToArray()) },
+        { "the server sent 63 bytes instead of 64", Frame(Opcode.Binary, Message(64).Payload[..63]) },
+        { "the server sent more than the 64 bytes of the message", Frame(Opcode.Binary, [.. Message(64).Payload, 0]) },
+        { "the server sent a frame of the kind Text, which is not what was sent to it", Frame(Opcode.Text, Message(64).Payload) },
+        { "the server sent a frame of the kind Continuation, which is not what was sent to it", Frame(Opcode.Continuation, Message(64).Payload) },
+        { "the server sent a masked frame", [0x82, 0x80 | 64, 1, 2, 3, 4] },
+        { "the server set reserved bits that mean nothing here", [0xC2, 64] },
+        { "the server set reserved bits that mean nothing here", [0xA2, 64] },
+        { "the server sent a control frame that is none", [0x09, 0] },
+        { "the server sent a control frame that is none", [0x8B, 0] },
+        { "the server sent a control frame that is none", [0x89, 126, 0, 126] },
+        { "the server sent more than the 64 bytes of the message", [0x82, 127, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public void What_is_no_reply_is_told(string fault, byte[] stream)
+    {
+        var reader = new ReplyReader(Message(64), verified: 1);
+        Assert.Equal(0, reader.Read(stream));
+        Assert.Equal(fault, reader.Fault);
+    }
+
+    [Fact]
+    public void Headers_are_looked_at_when_the_payloads_are_not_any_more()
+    {
+        BenchMessage message = Message(64);
+        byte[] reply = Frame(Opcode.Binary, message.Payload);
+        var reader = new ReplyReader(message, verified: 1);
+        Assert.Equal(2, reader.Read([.. reply, .. reply]));
+        reply[0] = 0x81;
+        Assert.Equal(1, reader.Read([.. Frame(Opcode.Binary, message.Payload), .. reply]));
+        Assert.Equal("the server sent a frame of the kind Text, which is not what was sent to it", reader.Fault);
+    }
+
+    private static BenchMessage Message(int size, bool isCompressed = false) => new(new BenchPlan
+    {
+        Url = new Uri("ws://127.0.0.1/"),
+        Connections = 1,
+        Size = size,
+        Depth = 3,
+        IsBinary = !isCompressed,
+        IsCompressed = isCompressed,
+        Duration = TimeSpan.Zero,
+        WarmUp = TimeSpan.Zero,
+    });
+
+    /// <summary>Takes the deflated payload out of the first frame that the client would send.</summary>
+    private static byte[] Deflated(BenchMessage message)
+    {
+        Assert.True(FrameReader.TryReadFrame(message.Batch, out FrameHeader header, out ReadOnlySpan<byte> payload));
+        byte[] deflated = payload.ToArray();
+        Masking.Apply(deflated, header.MaskKey);
+        return deflated;
+    }
+
+    private static byte[] Compressed(byte[] deflated)
+    {
+        byte[] header = new byte[FrameHeader.MaxSize];
+        int size = FrameWriter.WriteHeader(header, Opcode.Text, isFinal: true, deflated.Length, rsv1: true);
+        return [.. header[..size], .. deflated];
+    }
+
+    private static byte[] Frame(Opcode opcode, byte[] payload) => Frames(writer => FrameWriter.WriteFrame(writer, opcode, payload));
+
+    private static byte[] Frames(Action<ArrayBufferWriter<byte>> write)
+    {
+        var writer = new ArrayBufferWriter<byte>();
+        write(writer);
+        return writer.WrittenSpan.ToArray();
+    }
+}
