@@ -16,18 +16,19 @@ public sealed class ReplyReaderTests
     [InlineData(65_536)]
     public void Replies_are_counted_however_they_are_cut(int size)
     {
-        BenchMessage message = Message(size);
+        BenchMessages message = Message(size);
+        byte[] payload = message.PayloadOf(0).ToArray();
         byte[] stream = Frames(writer =>
         {
             for (int i = 0; i < 5; i++)
-                FrameWriter.WriteFrame(writer, Opcode.Binary, message.Payload);
+                FrameWriter.WriteFrame(writer, Opcode.Binary, payload);
             FrameWriter.WriteFrame(writer, Opcode.Ping, "ping"u8);
             int half = size / 2;
-            FrameWriter.WriteFrame(writer, Opcode.Binary, message.Payload.AsSpan(0, half), isFinal: false);
+            FrameWriter.WriteFrame(writer, Opcode.Binary, payload.AsSpan(0, half), isFinal: false);
             FrameWriter.WriteFrame(writer, Opcode.Pong, []);
-            FrameWriter.WriteFrame(writer, Opcode.Continuation, message.Payload.AsSpan(half), isFinal: false);
+            FrameWriter.WriteFrame(writer, Opcode.Continuation, payload.AsSpan(half), isFinal: false);
             FrameWriter.WriteFrame(writer, Opcode.Continuation, []);
-            FrameWriter.WriteFrame(writer, Opcode.Binary, message.Payload);
+            FrameWriter.WriteFrame(writer, Opcode.Binary, payload);
             FrameWriter.WriteFrame(writer, Opcode.Close, [0x03, 0xE8]);
         });
 
@@ -54,10 +55,11 @@ public sealed class ReplyReaderTests
     [Fact]
     public void Compressed_replies_are_counted_and_the_first_one_is_inflated()
     {
-        BenchMessage message = Message(4096, isCompressed: true);
+        BenchMessages message = Message(4096, isCompressed: true);
+        byte[] payload = message.PayloadOf(0).ToArray();
         byte[] deflated = Deflated(message);
-        Assert.Equal(message.Payload, BenchMessage.Inflate(deflated));
-        byte[] good = [.. Compressed(deflated), .. Compressed(deflated), .. Frames(writer => FrameWriter.WriteFrame(writer, Opcode.Text, message.Payload))];
+        Assert.Equal(payload, BenchMessages.Inflate(deflated));
+        byte[] good = [.. Compressed(deflated), .. Compressed(deflated), .. Frames(writer => FrameWriter.WriteFrame(writer, Opcode.Text, payload))];
         var reader = new ReplyReader(message, verified: 3);
         Assert.Equal(3, reader.Read(good));
         Assert.Null(reader.Fault);
@@ -72,11 +74,11 @@ public sealed class ReplyReaderTests
 
     public static TheoryData<string, byte[]> Faults => new()
     {
-        { "the server sent other bytes than were sent to it", Frame(Opcode.Binary, Message(64).Payload.Reverse().ToArray()) },
-        { "the server sent 63 bytes instead of 64", Frame(Opcode.Binary, Message(64).Payload[..63]) },
-        { "the server sent more than the 64 bytes of the message", Frame(Opcode.Binary, [.. Message(64).Payload, 0]) },
-        { "the server sent a frame of the kind Text, which is not what was sent to it", Frame(Opcode.Text, Message(64).Payload) },
-        { "the server sent a frame of the kind Continuation, which is not what was sent to it", Frame(Opcode.Continuation, Message(64).Payload) },
+        { "the server sent other bytes than were sent to it", Frame(Opcode.Binary, Message(64).PayloadOf(0).ToArray().Reverse().ToArray()) },
+        { "the server sent 63 bytes instead of 64", Frame(Opcode.Binary, Message(64).PayloadOf(0).ToArray()[..63]) },
+        { "the server sent more than the 64 bytes of the message", Frame(Opcode.Binary, [.. Message(64).PayloadOf(0).ToArray(), 0]) },
+        { "the server sent a frame of the kind Text, which is not what was sent to it", Frame(Opcode.Text, Message(64).PayloadOf(0).ToArray()) },
+        { "the server sent a frame of the kind Continuation, which is not what was sent to it", Frame(Opcode.Continuation, Message(64).PayloadOf(0).ToArray()) },
         { "the server sent a masked frame", [0x82, 0x80 | 64, 1, 2, 3, 4] },
         { "the server set reserved bits that mean nothing here", [0xC2, 64] },
         { "the server set reserved bits that mean nothing here", [0xA2, 64] },
@@ -98,32 +100,24 @@ public sealed class ReplyReaderTests
     [Fact]
     public void Headers_are_looked_at_when_the_payloads_are_not_any_more()
     {
-        BenchMessage message = Message(64);
-        byte[] reply = Frame(Opcode.Binary, message.Payload);
+        BenchMessages message = Message(64);
+        byte[] payload = message.PayloadOf(0).ToArray();
+        byte[] reply = Frame(Opcode.Binary, payload);
         var reader = new ReplyReader(message, verified: 1);
         Assert.Equal(2, reader.Read([.. reply, .. reply]));
         reply[0] = 0x81;
-        Assert.Equal(1, reader.Read([.. Frame(Opcode.Binary, message.Payload), .. reply]));
+        Assert.Equal(1, reader.Read([.. Frame(Opcode.Binary, payload), .. reply]));
         Assert.Equal("the server sent a frame of the kind Text, which is not what was sent to it", reader.Fault);
     }
 
-    private static BenchMessage Message(int size, bool isCompressed = false) => new(new BenchPlan
-    {
-        Url = new Uri("ws://127.0.0.1/"),
-        Connections = 1,
-        Size = size,
-        Depth = 3,
-        IsBinary = !isCompressed,
-        IsCompressed = isCompressed,
-        Duration = TimeSpan.Zero,
-        WarmUp = TimeSpan.Zero,
-    });
+    private static BenchMessages Message(int size, bool isCompressed = false) =>
+        BenchMessagesTests.Create(size, depth: 3, isBinary: !isCompressed, isCompressed);
 
     /// <summary>Takes the deflated payload out of the first frame that the client would send.</summary>
-    private static byte[] Deflated(BenchMessage message)
+    private static byte[] Deflated(BenchMessages message)
     {
-        Assert.True(FrameReader.TryReadFrame(message.Batch, out FrameHeader header, out ReadOnlySpan<byte> payload));
-        byte[] deflated = payload.ToArray();
+        Assert.True(FrameReader.TryReadFrame(message.Frames, out FrameHeader header, out ReadOnlySpan<byte> masked));
+        byte[] deflated = masked.ToArray();
         Masking.Apply(deflated, header.MaskKey);
         return deflated;
     }

@@ -136,15 +136,15 @@ internal static class BenchCommand
                 TaskScheduler.Default);
         }
 
-        var message = new BenchMessage(plan);
+        var messages = new BenchMessages(plan);
         var handshake = new BenchHandshake(plan.Url, plan.IsCompressed);
         return await new ManagedLoad(
             plan,
             token => plan.Client switch
             {
-                BenchClient.Generator => SecureConnection.ConnectAsync(plan, handshake, message, token),
-                BenchClient.Sockeye => SockeyeConnection.ConnectAsync(plan, message, token),
-                _ => FrameworkConnection.ConnectAsync(plan, message, token),
+                BenchClient.Generator => SecureConnection.ConnectAsync(plan, handshake, messages, token),
+                BenchClient.Sockeye => SockeyeConnection.ConnectAsync(plan, messages, token),
+                _ => FrameworkConnection.ConnectAsync(plan, messages, token),
             },
             progress,
             cancel).RunAsync();

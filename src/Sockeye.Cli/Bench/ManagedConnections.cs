@@ -12,23 +12,24 @@ internal sealed class SecureConnection : IManagedConnection
     private const int LargestBuffer = 64 * 1024;
     private const int SmallestBuffer = 4 * 1024;
 
-    private static readonly byte[] _close = BenchMessage.CreateClose();
+    private static readonly byte[] _close = BenchMessages.CreateClose();
 
     private readonly SslStream _stream;
-    private readonly BenchMessage _message;
+    private readonly BenchMessages _messages;
     private readonly ReplyReader _reader;
     private readonly byte[] _buffer;
+    private int _next;
 
-    private SecureConnection(SslStream stream, BenchMessage message, int verified)
+    private SecureConnection(SslStream stream, BenchMessages messages, int verified)
     {
         _stream = stream;
-        _message = message;
-        _reader = new ReplyReader(message, verified);
-        _buffer = new byte[Math.Clamp(message.Batch.Length, SmallestBuffer, LargestBuffer)];
+        _messages = messages;
+        _reader = new ReplyReader(messages, verified);
+        _buffer = new byte[Math.Clamp(verified * messages.Size, SmallestBuffer, LargestBuffer)];
     }
 
     public static async Task<IManagedConnection> ConnectAsync(
-        BenchPlan plan, BenchHandshake handshake, BenchMessage message, CancellationToken cancel)
+        BenchPlan plan, BenchHandshake handshake, BenchMessages messages, CancellationToken cancel)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         SslStream? stream = null;
@@ -44,7 +45,7 @@ internal sealed class SecureConnection : IManagedConnection
                     RemoteCertificateValidationCallback = plan.Tls?.RemoteCertificateValidationCallback,
                 },
                 cancel);
-            var connection = new SecureConnection(stream, message, plan.Depth);
+            var connection = new SecureConnection(stream, messages, plan.Depth);
             await connection.OpenAsync(handshake, cancel);
             return connection;
         }
@@ -58,11 +59,13 @@ internal sealed class SecureConnection : IManagedConnection
 
     public async ValueTask SendAsync(int count)
     {
-        for (long left = (long)count * _message.FrameSize; left > 0;)
+        for (int together; count > 0; count -= together)
         {
-            int size = (int)Math.Min(left, _message.Batch.Length);
-            await _stream.WriteAsync(_message.Batch.AsMemory(0, size));
-            left -= size;
+            together = Math.Min(count, _messages.Count - _next);
+            int start = _messages.Starts[_next];
+            int end = _messages.Starts[_next + together];
+            _next = (_next + together) % _messages.Count;
+            await _stream.WriteAsync(_messages.Frames.AsMemory(start..end));
         }
     }
 
@@ -75,7 +78,7 @@ internal sealed class SecureConnection : IManagedConnection
             if (_reader.Fault is not null)
                 throw new IOException(_reader.Fault);
             if (_reader.HasPing)
-                await _stream.WriteAsync(BenchMessage.CreateControl(Opcode.Pong, _reader.TakePing()));
+                await _stream.WriteAsync(BenchMessages.CreateControl(Opcode.Pong, _reader.TakePing()));
             if (_reader.CloseCode is { } code)
                 throw new IOException($"the server closed the connection with code {code}");
             if (size == 0)
@@ -119,25 +122,26 @@ internal sealed class SecureConnection : IManagedConnection
 }
 
 /// <summary>A connection of <see cref="WebSocketClient"/>.</summary>
-internal sealed class SockeyeConnection(WebSocketConnection socket, BenchMessage message, int verified) : IManagedConnection
+internal sealed class SockeyeConnection(WebSocketConnection socket, BenchMessages messages, int verified) : IManagedConnection
 {
-    private readonly WebSocketMessageKind _kind = message.Opcode == Opcode.Text ? WebSocketMessageKind.Text : WebSocketMessageKind.Binary;
-    private int _unverified = verified;
+    private readonly WebSocketMessageKind _kind = messages.Opcode == Opcode.Text ? WebSocketMessageKind.Text : WebSocketMessageKind.Binary;
+    private readonly ReplyCheck _check = new(messages, verified);
+    private int _next;
 
-    public static async Task<IManagedConnection> ConnectAsync(BenchPlan plan, BenchMessage message, CancellationToken cancel)
+    public static async Task<IManagedConnection> ConnectAsync(BenchPlan plan, BenchMessages messages, CancellationToken cancel)
     {
         var options = new WebSocketClientOptions
         {
             PerMessageDeflate = plan.IsCompressed ? PerMessageDeflateOptions.Default : null,
             Tls = plan.Tls,
         };
-        return new SockeyeConnection(await WebSocketClient.ConnectAsync(plan.Url, options, cancel), message, plan.Depth);
+        return new SockeyeConnection(await WebSocketClient.ConnectAsync(plan.Url, options, cancel), messages, plan.Depth);
     }
 
     public async ValueTask SendAsync(int count)
     {
         for (int i = 0; i < count; i++)
-            await socket.SendAsync(message.Payload, _kind);
+            await socket.SendAsync(messages.PayloadOf(_next++), _kind);
     }
 
     public async ValueTask<int> ReceiveAsync()
@@ -145,7 +149,7 @@ internal sealed class SockeyeConnection(WebSocketConnection socket, BenchMessage
         WebSocketMessage received = await socket.ReceiveAsync();
         if (received.IsEnd)
             throw new WebSocketClosedException(await socket.Closed);
-        ManagedReply.Check(message, received.Span, received.Kind == _kind, ref _unverified);
+        _check.Take(received.Span, received.Kind == _kind);
         return 1;
     }
 
@@ -155,13 +159,14 @@ internal sealed class SockeyeConnection(WebSocketConnection socket, BenchMessage
 }
 
 /// <summary>A connection of the framework's client.</summary>
-internal sealed class FrameworkConnection(ClientWebSocket socket, BenchMessage message, int verified) : IManagedConnection
+internal sealed class FrameworkConnection(ClientWebSocket socket, BenchMessages messages, int verified) : IManagedConnection
 {
-    private readonly WebSocketMessageType _kind = message.Opcode == Opcode.Text ? WebSocketMessageType.Text : WebSocketMessageType.Binary;
-    private readonly byte[] _buffer = new byte[message.Payload.Length + 1];
-    private int _unverified = verified;
+    private readonly WebSocketMessageType _kind = messages.Opcode == Opcode.Text ? WebSocketMessageType.Text : WebSocketMessageType.Binary;
+    private readonly byte[] _buffer = new byte[messages.Size + 1];
+    private readonly ReplyCheck _check = new(messages, verified);
+    private int _next;
 
-    public static async Task<IManagedConnection> ConnectAsync(BenchPlan plan, BenchMessage message, CancellationToken cancel)
+    public static async Task<IManagedConnection> ConnectAsync(BenchPlan plan, BenchMessages messages, CancellationToken cancel)
     {
         var socket = new ClientWebSocket();
         try
@@ -179,7 +184,7 @@ internal sealed class FrameworkConnection(ClientWebSocket socket, BenchMessage m
                 _ => null,
             };
             await socket.ConnectAsync(plan.Url, cancel);
-            return new FrameworkConnection(socket, message, plan.Depth);
+            return new FrameworkConnection(socket, messages, plan.Depth);
         }
         catch
         {
@@ -191,7 +196,7 @@ internal sealed class FrameworkConnection(ClientWebSocket socket, BenchMessage m
     public async ValueTask SendAsync(int count)
     {
         for (int i = 0; i < count; i++)
-            await socket.SendAsync(message.Payload.AsMemory(), _kind, endOfMessage: true, CancellationToken.None);
+            await socket.SendAsync(messages.PayloadOf(_next++), _kind, endOfMessage: true, CancellationToken.None);
     }
 
     public async ValueTask<int> ReceiveAsync()
@@ -206,7 +211,7 @@ internal sealed class FrameworkConnection(ClientWebSocket socket, BenchMessage m
         while (!received.EndOfMessage && size < _buffer.Length);
         if (received.MessageType == WebSocketMessageType.Close)
             throw new IOException($"the server closed the connection with code {(int?)socket.CloseStatus}");
-        ManagedReply.Check(message, _buffer.AsSpan(0, size), received.MessageType == _kind, ref _unverified);
+        _check.Take(_buffer.AsSpan(0, size), received.MessageType == _kind);
         return 1;
     }
 
@@ -219,19 +224,20 @@ internal sealed class FrameworkConnection(ClientWebSocket socket, BenchMessage m
     }
 }
 
-/// <summary>What is looked at in the messages that a library gives out: what <see cref="ReplyReader"/> looks at.</summary>
-internal static class ManagedReply
+/// <summary>Looks at the messages that a library gives out as <see cref="ReplyReader"/> does.</summary>
+internal sealed class ReplyCheck(BenchMessages sent, int verified)
 {
-    public static void Check(BenchMessage message, ReadOnlySpan<byte> payload, bool isOfKind, ref int unverified)
+    private int _verified;
+
+    public void Take(ReadOnlySpan<byte> payload, bool isOfKind)
     {
         if (!isOfKind)
             throw new IOException("the server sent a message of another kind than was sent to it");
-        if (payload.Length != message.Payload.Length)
-            throw new IOException($"the server sent {payload.Length} bytes instead of {message.Payload.Length}");
-        if (unverified == 0)
+        if (payload.Length != sent.Size)
+            throw new IOException($"the server sent {payload.Length} bytes instead of {sent.Size}");
+        if (_verified == verified)
             return;
-        unverified--;
-        if (!payload.SequenceEqual(message.Payload))
+        if (!payload.SequenceEqual(sent.PayloadOf(_verified++).Span))
             throw new IOException("the server sent other bytes than were sent to it");
     }
 }

@@ -18,15 +18,16 @@ internal enum ConnectionPhase
 
 /// <summary>One connection of the load generator: its socket, what it has to send, and what it waits for. It may be opened again and
 /// again.</summary>
-internal sealed unsafe class RawConnection(int number, BenchHandshake handshake, BenchMessage message)
+internal sealed unsafe class RawConnection(int number, BenchHandshake handshake, BenchMessages messages)
 {
-    private readonly byte* _batch = (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(message.Batch, 0);
-    private readonly int _batchSize = message.Batch.Length;
-    private readonly int _frameSize = message.FrameSize;
+    private readonly byte* _frames = (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(messages.Frames, 0);
+    private readonly int[] _starts = messages.Starts;
+    private readonly int _count = messages.Count;
 
-    // Output: frames of the batch, which are all alike, and now and then something else between two of them.
-    private long _owed;
-    private int _offset;
+    // Output: so many messages from this one on, sent up to here; and now and then something else between two of them.
+    private int _owed;
+    private int _next;
+    private int _sent;
     private byte[]? _between;
     private int _betweenSent;
 
@@ -59,12 +60,11 @@ internal sealed unsafe class RawConnection(int number, BenchHandshake handshake,
     /// <summary>Makes the socket, and begins to connect it. The request leaves as soon as it can.</summary>
     public void Open(byte[] address, EpollSet sockets, int verified)
     {
-        _owed = 0;
-        _offset = 0;
+        _owed = _next = _sent = 0;
         _response = null;
         InFlight = 0;
         Received = 0;
-        Reader = new ReplyReader(message, verified);
+        Reader = new ReplyReader(messages, verified);
         fixed (byte* bytes = address)
         {
             // a sockaddr begins with its family
@@ -102,11 +102,21 @@ internal sealed unsafe class RawConnection(int number, BenchHandshake handshake,
         return [];
     }
 
+    /// <summary>Lets the next message be the first one, where all have left.</summary>
+    public void Rewind()
+    {
+        if (_owed == 0)
+            _next = _sent = 0;
+    }
+
     /// <summary>Sends messages: as much of them as the kernel takes now.</summary>
     /// <returns>0, or the number of an error.</returns>
     public int SendMessages(int count)
     {
-        _owed += (long)count * _frameSize;
+        // From the first one on, where the rest of the circle would not do for one write.
+        if (_next + count > _count)
+            Rewind();
+        _owed += count;
         return Flush();
     }
 
@@ -126,7 +136,7 @@ internal sealed unsafe class RawConnection(int number, BenchHandshake handshake,
         {
             nint wanted;
             nint sent;
-            bool isBetween = _between is not null && _offset == 0;
+            bool isBetween = _between is not null && _sent == _starts[_next];
             if (isBetween)
             {
                 wanted = _between!.Length - _betweenSent;
@@ -135,9 +145,9 @@ internal sealed unsafe class RawConnection(int number, BenchHandshake handshake,
             }
             else
             {
-                int end = _between is null ? _batchSize : _offset - _offset % _frameSize + _frameSize;
-                wanted = (nint)Math.Min(_owed, end - _offset);
-                sent = Libc.Send(Fd, _batch + _offset, wanted, Libc.NoSignal);
+                int together = _between is null ? Math.Min(_owed, _count - _next) : 1;
+                wanted = _starts[_next + together] - _sent;
+                sent = Libc.Send(Fd, _frames + _sent, wanted, Libc.NoSignal);
             }
 
             if (sent < 0)
@@ -163,12 +173,15 @@ internal sealed unsafe class RawConnection(int number, BenchHandshake handshake,
 
     private void Advance(int sent)
     {
-        _owed -= sent;
-        _offset += sent;
+        _sent += sent;
+        while (_owed > 0 && _starts[_next + 1] <= _sent)
+        {
+            _owed--;
+            _next++;
+        }
 
-        // Behind a whole frame any other can follow: with the first one, the most can leave at once.
-        if (_owed == 0 || _offset % _frameSize == 0)
-            _offset = 0;
+        if (_next == _count)
+            _next = _sent = 0;
     }
 
     private void AdvanceBetween(int sent)

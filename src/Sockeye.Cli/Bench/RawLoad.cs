@@ -10,7 +10,7 @@ internal abstract unsafe class RawLoad : IDisposable
 {
     private const int BufferSize = 256 * 1024;
 
-    private static readonly byte[] _close = BenchMessage.CreateClose();
+    private static readonly byte[] _close = BenchMessages.CreateClose();
 
     private readonly EpollSet _sockets = new();
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(BufferSize, pinned: true);
@@ -28,7 +28,7 @@ internal abstract unsafe class RawLoad : IDisposable
         Plan = plan;
         _progress = progress;
         _cancel = cancel;
-        Message = new BenchMessage(plan);
+        Sent = new BenchMessages(plan);
         _address = Resolve(plan.Url);
         _bufferStart = (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(_buffer, 0);
     }
@@ -38,7 +38,7 @@ internal abstract unsafe class RawLoad : IDisposable
 
     protected BenchPlan Plan { get; }
 
-    protected BenchMessage Message { get; }
+    protected BenchMessages Sent { get; }
 
     protected LatencyHistogram Latencies { get; } = new();
 
@@ -262,7 +262,7 @@ internal abstract unsafe class RawLoad : IDisposable
         if (replies > 0)
             OnReplies(one, replies, now);
         if (one.Reader.HasPing && one.Phase == ConnectionPhase.Open)
-            Check(one, one.SendBetween(BenchMessage.CreateControl(Opcode.Pong, one.Reader.TakePing())));
+            Check(one, one.SendBetween(BenchMessages.CreateControl(Opcode.Pong, one.Reader.TakePing())));
         if (hasEnded || one.Reader.CloseCode is not null)
             End(one, hasEnded, now);
     }

@@ -11,7 +11,7 @@ internal sealed class EchoLoad : RawLoad
     {
         var handshake = new BenchHandshake(plan.Url, plan.IsCompressed);
         for (int i = 0; i < plan.Connections; i++)
-            Connections.Add(new RawConnection(i, handshake, Message) { SendTimes = new SendTimes(plan.Depth) });
+            Connections.Add(new RawConnection(i, handshake, Sent) { SendTimes = new SendTimes(plan.Depth) });
     }
 
     public override BenchResult Run()
@@ -62,7 +62,7 @@ internal sealed class IdleLoad : RawLoad
     {
         var handshake = new BenchHandshake(plan.Url, plan.IsCompressed);
         for (int i = 0; i < plan.Connections; i++)
-            Connections.Add(new RawConnection(i, handshake, Message));
+            Connections.Add(new RawConnection(i, handshake, Sent));
     }
 
     protected override int Verified => 1;
@@ -118,7 +118,7 @@ internal sealed class HandshakeLoad : RawLoad
     {
         var handshake = new BenchHandshake(plan.Url, plan.IsCompressed);
         for (int i = 0; i < plan.Connections; i++)
-            Connections.Add(new RawConnection(i, handshake, Message));
+            Connections.Add(new RawConnection(i, handshake, Sent));
     }
 
     public override BenchResult Run()
@@ -165,9 +165,9 @@ internal sealed class FanOutLoad : RawLoad
     {
         var subscribe = new BenchHandshake(new Uri(plan.Url, "/subscribe"), plan.IsCompressed);
         for (int i = 0; i < plan.Connections; i++)
-            Connections.Add(new RawConnection(i, subscribe, Message));
+            Connections.Add(new RawConnection(i, subscribe, Sent));
         _subscribers = [.. Connections];
-        _publisher = new RawConnection(plan.Connections, new BenchHandshake(new Uri(plan.Url, "/publish"), plan.IsCompressed), Message);
+        _publisher = new RawConnection(plan.Connections, new BenchHandshake(new Uri(plan.Url, "/publish"), plan.IsCompressed), Sent);
         Connections.Add(_publisher);
         _missing = new int[BitOperations.RoundUpToPowerOf2((uint)plan.Depth)];
         _times = new long[_missing.Length];
@@ -227,6 +227,7 @@ internal sealed class FanOutLoad : RawLoad
         {
             foreach (RawConnection one in _subscribers)
                 one.Received = 0;
+            _publisher.Rewind(); // whoever missed it verifies the next one
             Send(_publisher, 1);
             RunUntil(() => _subscribers.TrueForAll(static one => one.Received > 0), TimeSpan.FromSeconds(1));
             attempt++;

@@ -6,17 +6,16 @@ namespace Sockeye.Cli.Bench;
 
 /// <summary>Reads what the server sends on one connection, and counts the messages. It looks at each header; at the payloads only in the
 /// first messages, for looking at them all would measure the client.</summary>
-internal sealed class ReplyReader(BenchMessage message, int verified)
+internal sealed class ReplyReader(BenchMessages sent, int verified)
 {
     private static readonly uint _maskOfTwo = BitConverter.IsLittleEndian ? 0x0000FFFFu : 0xFFFF0000u;
 
-    private readonly BenchMessage _message = message;
-    private readonly int _replySize = FrameWriter.GetHeaderSize(message.WireSize, masked: false) + message.WireSize;
+    private readonly int _replySize = FrameWriter.GetHeaderSize(sent.Size, masked: false) + sent.Size;
 
     // A whole reply that begins so is what was expected. The longest headers do not fit: theirs are parsed.
-    private readonly bool _hasFixedHead = !message.IsCompressed && message.WireSize is >= 2 and <= ushort.MaxValue;
-    private readonly uint _head = HeadOf(message);
-    private readonly uint _headMask = message.WireSize <= FrameHeader.MaxControlPayload ? _maskOfTwo : uint.MaxValue;
+    private readonly bool _hasFixedHead = !sent.IsCompressed && sent.Size is >= 2 and <= ushort.MaxValue;
+    private readonly uint _head = HeadOf(sent);
+    private readonly uint _headMask = sent.Size <= FrameHeader.MaxControlPayload ? _maskOfTwo : uint.MaxValue;
 
     // the frame that is being read
     private HeaderBytes _partialHeader;
@@ -29,7 +28,7 @@ internal sealed class ReplyReader(BenchMessage message, int verified)
     private bool _isInMessage;
     private bool _isDeflated;
     private long _messageBytes;
-    private int _unverified = verified;
+    private int _verified;
     private MemoryStream? _gathered;
     private MemoryStream? _control;
     private byte[]? _ping;
@@ -59,7 +58,7 @@ internal sealed class ReplyReader(BenchMessage message, int verified)
         int messages = 0;
         while (!bytes.IsEmpty && Fault is null)
         {
-            if (_hasFixedHead && _unverified == 0 && IsBetweenMessages)
+            if (_hasFixedHead && _verified == verified && IsBetweenMessages)
             {
                 int before = messages;
                 while (bytes.Length >= _replySize && (Unsafe.ReadUnaligned<uint>(in bytes[0]) & _headMask) == _head)
@@ -68,7 +67,7 @@ internal sealed class ReplyReader(BenchMessage message, int verified)
                     messages++;
                 }
 
-                long payload = (long)(messages - before) * _message.WireSize;
+                long payload = (long)(messages - before) * sent.Size;
                 PayloadBytes += payload;
                 WireBytes += payload;
                 if (bytes.IsEmpty)
@@ -88,11 +87,11 @@ internal sealed class ReplyReader(BenchMessage message, int verified)
         return ping;
     }
 
-    private static uint HeadOf(BenchMessage message)
+    private static uint HeadOf(BenchMessages sent)
     {
         Span<byte> header = stackalloc byte[FrameHeader.MaxSize];
         header.Clear();
-        FrameWriter.WriteHeader(header, message.Opcode, isFinal: true, message.WireSize);
+        FrameWriter.WriteHeader(header, sent.Opcode, isFinal: true, sent.Size);
         return Unsafe.ReadUnaligned<uint>(in header[0]);
     }
 
@@ -121,7 +120,7 @@ internal sealed class ReplyReader(BenchMessage message, int verified)
     {
         if (_frame.IsMasked)
             return "the server sent a masked frame";
-        if (_frame.AreReservedBitsSet || (_frame.IsRsv1Set && (!_message.IsCompressed || _isInMessage || _frame.IsControl)))
+        if (_frame.AreReservedBitsSet || (_frame.IsRsv1Set && (!sent.IsCompressed || _isInMessage || _frame.IsControl)))
             return "the server set reserved bits that mean nothing here";
         if (_frame.IsControl)
         {
@@ -131,13 +130,13 @@ internal sealed class ReplyReader(BenchMessage message, int verified)
                 : null;
         }
 
-        if (_frame.Opcode != (_isInMessage ? Opcode.Continuation : _message.Opcode))
+        if (_frame.Opcode != (_isInMessage ? Opcode.Continuation : sent.Opcode))
             return $"the server sent a frame of the kind {_frame.Opcode}, which is not what was sent to it";
         if (!_isInMessage)
             _isDeflated = _frame.IsRsv1Set;
         _isInMessage = true;
-        long most = _isDeflated ? int.MaxValue : _message.Payload.Length;
-        return _frame.PayloadLength > (ulong)(most - _messageBytes) ? $"the server sent more than the {_message.Payload.Length} bytes of the message" : null;
+        long most = _isDeflated ? int.MaxValue : sent.Size;
+        return _frame.PayloadLength > (ulong)(most - _messageBytes) ? $"the server sent more than the {sent.Size} bytes of the message" : null;
     }
 
     private ReadOnlySpan<byte> ReadPayload(ReadOnlySpan<byte> bytes, scoped ref int messages)
@@ -163,33 +162,33 @@ internal sealed class ReplyReader(BenchMessage message, int verified)
 
     private void TakeData(ReadOnlySpan<byte> payload)
     {
-        if (_unverified > 0 && !_isDeflated && !payload.SequenceEqual(_message.Payload.AsSpan((int)_messageBytes, payload.Length)))
+        if (_verified < verified && !_isDeflated && !payload.SequenceEqual(sent.PayloadOf(_verified).Span.Slice((int)_messageBytes, payload.Length)))
             Fault = "the server sent other bytes than were sent to it";
-        if (_unverified > 0 && _isDeflated)
+        if (_verified < verified && _isDeflated)
             (_gathered ??= new MemoryStream()).Write(payload);
         _messageBytes += payload.Length;
     }
 
     private bool EndMessage()
     {
-        if (!_isDeflated && _messageBytes != _message.Payload.Length)
-            Fault = $"the server sent {_messageBytes} bytes instead of {_message.Payload.Length}";
+        if (!_isDeflated && _messageBytes != sent.Size)
+            Fault = $"the server sent {_messageBytes} bytes instead of {sent.Size}";
         if (_gathered is not null)
         {
-            if (BenchMessage.Inflate(_gathered.GetBuffer().AsSpan(0, (int)_gathered.Length)) is not { } inflated
-                || !inflated.AsSpan().SequenceEqual(_message.Payload))
+            if (BenchMessages.Inflate(_gathered.GetBuffer().AsSpan(0, (int)_gathered.Length)) is not { } inflated
+                || !inflated.AsSpan().SequenceEqual(sent.PayloadOf(_verified).Span))
             {
                 Fault = "the server sent other bytes than were sent to it";
             }
 
             // What comes behind it may refer to it, where the server takes its context over.
             _gathered = null;
-            _unverified = 1;
+            _verified = verified - 1;
         }
 
-        if (_unverified > 0)
-            _unverified--;
-        PayloadBytes += _isDeflated ? _message.Payload.Length : _messageBytes;
+        if (_verified < verified)
+            _verified++;
+        PayloadBytes += _isDeflated ? sent.Size : _messageBytes;
         WireBytes += _messageBytes;
         _messageBytes = 0;
         _isInMessage = false;

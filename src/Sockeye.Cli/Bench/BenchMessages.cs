@@ -6,32 +6,42 @@ using Sockeye.Protocol;
 
 namespace Sockeye.Cli.Bench;
 
-/// <summary>The message that is sent all the time, framed and masked beforehand as often as one write may take it.</summary>
-/// <remarks>The frames lie behind each other in memory that never moves; all have the same size, and masks of their own. All connections
-/// send from it, so that it stays in the caches.</remarks>
-internal sealed class BenchMessage
+/// <summary>The messages that are sent in a circle, framed and masked beforehand.</summary>
+/// <remarks>Their frames lie behind each other in memory that never moves, so that any number of neighbours leaves in one write. All connections
+/// send from it, so that it stays in the caches: there are as many as are in flight. Compressed ones are more, and all different: a server that
+/// compresses with context would find the same message in its window.</remarks>
+internal sealed class BenchMessages
 {
-    private const int MaxBatchBytes = 4 * 1024 * 1024;
+    private const int MaxBytes = 4 * 1024 * 1024;
+    private const int BytesBeyondWindow = 64 * 1024;
     private const int Seed = 6455;
 
-    public BenchMessage(BenchPlan plan)
+    private readonly byte[] _payloads;
+    private readonly int _distinct;
+
+    public BenchMessages(BenchPlan plan)
     {
         Opcode = plan.IsBinary ? Opcode.Binary : Opcode.Text;
         IsCompressed = plan.IsCompressed;
-        var random = new Random(Seed);
-        Payload = plan.IsBinary && !plan.IsCompressed ? CreateBytes(plan.Size, random) : CreateText(plan.Size, random);
-        byte[] sent = plan.IsCompressed ? Deflate(Payload) : Payload;
-        WireSize = sent.Length;
+        Size = plan.Size;
+        int wanted = plan.IsCompressed ? Math.Max(plan.Depth, BytesBeyondWindow / plan.Size) : plan.Depth;
+        Count = Math.Clamp(MaxBytes / (plan.Size + FrameHeader.MaxSize), 1, wanted);
 
-        FrameSize = FrameWriter.GetHeaderSize(sent.Length, masked: true) + sent.Length;
-        int frames = Math.Clamp(MaxBatchBytes / FrameSize, 1, plan.Depth);
-        Batch = GC.AllocateUninitializedArray<byte>(frames * FrameSize, pinned: true);
-        for (int i = 0; i < frames; i++)
+        var random = new Random(Seed);
+        _distinct = IsCompressed ? Count : 1;
+        _payloads = plan.IsBinary && !IsCompressed ? CreateBytes(Size * _distinct, random) : CreateText(Size * _distinct, random);
+        byte[][] sent = [.. Enumerable.Range(0, Count).Select(i => IsCompressed ? Deflate(PayloadOf(i).Span) : PayloadOf(i).ToArray())];
+        Starts = new int[Count + 1];
+        for (int i = 0; i < Count; i++)
+            Starts[i + 1] = Starts[i] + FrameWriter.GetHeaderSize(sent[i].Length, masked: true) + sent[i].Length;
+
+        Frames = GC.AllocateUninitializedArray<byte>(Starts[Count], pinned: true);
+        for (int i = 0; i < Count; i++)
         {
-            Span<byte> frame = Batch.AsSpan(i * FrameSize, FrameSize);
+            Span<byte> frame = Frames.AsSpan(Starts[i]);
             uint key = (uint)random.NextInt64(1, uint.MaxValue);
-            int header = FrameWriter.WriteMaskedHeader(frame, Opcode, isFinal: true, sent.Length, key, rsv1: plan.IsCompressed);
-            Masking.Apply(sent, frame[header..], key);
+            int header = FrameWriter.WriteMaskedHeader(frame, Opcode, isFinal: true, sent[i].Length, key, rsv1: IsCompressed);
+            Masking.Apply(sent[i], frame[header..], key);
         }
     }
 
@@ -39,16 +49,20 @@ internal sealed class BenchMessage
 
     public bool IsCompressed { get; }
 
-    /// <summary>Gets the payload as the application sees it.</summary>
-    public byte[] Payload { get; }
+    /// <summary>Gets the size of each payload as the application sees it.</summary>
+    public int Size { get; }
 
-    /// <summary>Gets the size of the payload as it is sent.</summary>
-    public int WireSize { get; }
+    public int Count { get; }
 
-    public int FrameSize { get; }
+    /// <summary>Gets the frames of all messages; pinned.</summary>
+    public byte[] Frames { get; }
 
-    /// <summary>Gets the frames; pinned.</summary>
-    public byte[] Batch { get; }
+    /// <summary>Gets where each frame begins in <see cref="Frames"/>, and where the last one ends.</summary>
+    public int[] Starts { get; }
+
+    /// <summary>Gets the payload of a message as the application sees it.</summary>
+    /// <param name="index">How many messages were sent before it.</param>
+    public ReadOnlyMemory<byte> PayloadOf(int index) => _payloads.AsMemory((int)((uint)index % (uint)_distinct) * Size, Size);
 
     /// <summary>Makes a masked frame of control.</summary>
     public static byte[] CreateControl(Opcode opcode, ReadOnlySpan<byte> payload)
@@ -87,7 +101,7 @@ internal sealed class BenchMessage
     }
 
     /// <summary>Deflates a message without its tail (RFC 7692, section 7.2.1).</summary>
-    private static byte[] Deflate(byte[] payload)
+    private static byte[] Deflate(ReadOnlySpan<byte> payload)
     {
         using var deflated = new MemoryStream();
         using var deflater = new DeflateStream(deflated, CompressionLevel.Optimal);
@@ -103,7 +117,7 @@ internal sealed class BenchMessage
         return bytes;
     }
 
-    /// <summary>Makes text as applications send it: JSON, cut off at the size.</summary>
+    /// <summary>Makes text as applications send it: JSON.</summary>
     private static byte[] CreateText(int size, Random random)
     {
         string[] names = ["sockeye", "chinook", "coho", "pink", "chum", "steelhead"];
