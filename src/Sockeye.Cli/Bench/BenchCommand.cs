@@ -52,6 +52,8 @@ internal static class BenchCommand
                 result.AddError("--fanout, --idle and --handshakes are scenarios of their own: give one of them, or none for echo.");
             if (result.GetValue(isFanOut) && isManaged)
                 result.AddError("--fanout is for the load generator and ws:// alone: leave --client away.");
+            if (!OperatingSystem.IsLinux() && result.GetValue(pid) is not null)
+                result.AddError("--pid needs Linux, which tells what another process has consumed.");
             if (!OperatingSystem.IsLinux() && !isManaged)
                 result.AddError("The load generator needs Linux, whose epoll it is built on. --client sockeye and --client ClientWebSocket run anywhere.");
         });

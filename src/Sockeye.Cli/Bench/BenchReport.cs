@@ -59,7 +59,7 @@ internal static class BenchReport
         string unit = plan.Scenario switch
         {
             Scenario.FanOut => "delivery",
-            Scenario.Handshakes => "connection",
+            Scenario.Handshakes or Scenario.Idle => "connection",
             _ => "message",
         };
         Console.WriteLine(Describe(plan));

@@ -19,6 +19,7 @@ internal abstract unsafe class RawLoad : IDisposable
     private readonly BenchProgress _progress;
     private readonly CancellationToken _cancel;
 
+    private int _live;
     private int _opening;
     private bool _mustOpen;
     private long _lastReceived;
@@ -54,7 +55,7 @@ internal abstract unsafe class RawLoad : IDisposable
     protected virtual int Verified => Plan.Depth;
 
     /// <summary>Gets whether there is nothing left to measure.</summary>
-    protected virtual bool IsOver => Connections.TrueForAll(one => one.Phase == ConnectionPhase.None);
+    protected virtual bool IsOver => _live == 0;
 
     public abstract BenchResult Run();
 
@@ -86,6 +87,7 @@ internal abstract unsafe class RawLoad : IDisposable
     protected void Open(RawConnection one)
     {
         one.Open(_address, _sockets, Verified);
+        _live++;
         one.Began = Stopwatch.GetTimestamp();
         Check(one, one.Flush());
     }
@@ -155,9 +157,9 @@ internal abstract unsafe class RawLoad : IDisposable
     {
         foreach (RawConnection one in Connections.Where(one => one.Phase == ConnectionPhase.Open))
             Close(one);
-        RunUntil(() => Connections.TrueForAll(static one => one.Phase == ConnectionPhase.None));
-        foreach (RawConnection one in Connections)
-            one.Close();
+        RunUntil(() => _live == 0);
+        foreach (RawConnection one in Connections.Where(one => one.Phase != ConnectionPhase.None))
+            Drop(one);
     }
 
     /// <summary>Begins to close a connection: the server answers, and ends TCP.</summary>
@@ -171,7 +173,7 @@ internal abstract unsafe class RawLoad : IDisposable
 
     protected void Fail(RawConnection one, string why)
     {
-        one.Close();
+        Drop(one);
         if (_mustOpen)
             throw new IOException($"Connection {one.Number + 1} of {Connections.Count} could not be opened: {why}.");
         Faults.Add(why);
@@ -298,12 +300,19 @@ internal abstract unsafe class RawLoad : IDisposable
         else if (hasEnded && one.Phase == ConnectionPhase.Closing)
         {
             bool isClean = one.Reader.CloseCode is not null;
-            one.Close();
+            Drop(one);
             if (isClean)
                 OnClosed(one, now);
             else
                 Faults.Add("the server ended the connection without an answer to Close");
         }
+    }
+
+    private void Drop(RawConnection one)
+    {
+        if (one.Phase != ConnectionPhase.None)
+            _live--;
+        one.Close();
     }
 
     private void Check(RawConnection one, int error)
