@@ -37,19 +37,17 @@ internal sealed class BenchHandshake
     public bool TryRead(ReadOnlySpan<byte> received, out int size)
     {
         if (!new HeadScanner().TryFindEnd(received, out size, out HandshakeFault? fault))
-            return fault is null ? false : throw Refusal(fault.ToString());
+            return fault is null ? false : throw new IOException($"{fault}.");
         if (!ResponseHead.TryParse(received[..size], out ResponseHead? response, out fault)
             || !_handshake.TryAccept(response, out HandshakeAgreement? agreement, out fault))
         {
-            throw Refusal(fault.ToString());
+            throw new IOException($"{fault}.");
         }
 
         if (_isCompressed && agreement.Extensions is not [var extension])
-            throw new IOException("The server does not compress: switch permessage-deflate on there, or leave --compress away.");
+            throw new IOException("the server does not compress: switch permessage-deflate on there, or leave --compress away.");
         if (_isCompressed && !DeflateNegotiation.TryAgree(agreement.Extensions[0], Wishes, out _, out string? unkept))
-            throw Refusal(unkept);
+            throw new IOException($"{unkept}.");
         return true;
     }
-
-    private static IOException Refusal(string why) => new($"The server does not open a WebSocket connection: {why}.");
 }

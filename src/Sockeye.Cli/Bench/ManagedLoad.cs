@@ -25,6 +25,8 @@ internal sealed class ManagedLoad(
 {
     private const int First = 200;
 
+    private static readonly long _nanosecondsPerTick = 1_000_000_000 / Stopwatch.Frequency;
+
     private readonly Faults _faults = new();
     private readonly Worker[] _workers = [.. Enumerable.Range(0, plan.Connections).Select(_ => new Worker(plan.Scenario))];
     private volatile bool _isMeasuring;
@@ -89,7 +91,7 @@ internal sealed class ManagedLoad(
         }
         catch (TimeoutException)
         {
-            _faults.Add("messages were not answered");
+            _faults.Add($"the server was silent for {BenchPlan.Patience.TotalSeconds} s, and did not send all that it must");
         }
 
         var latencies = new LatencyHistogram();
@@ -108,6 +110,8 @@ internal sealed class ManagedLoad(
             Faults = _faults,
             ClientCores = Environment.ProcessorCount,
         };
+
+    private static long Now() => Stopwatch.GetTimestamp() * _nanosecondsPerTick;
 
     private long Messages() => _workers.Sum(static one => Volatile.Read(ref one.Messages));
 
@@ -130,12 +134,12 @@ internal sealed class ManagedLoad(
         int depth = plan.Depth;
         IManagedConnection connection = one.Connection!;
         var times = new SendTimes(depth);
-        times.Add(Stopwatch.GetTimestamp(), depth);
+        times.Add(Now(), depth);
         ValueTask sending = connection.SendAsync(depth);
         for (int inFlight = depth; inFlight > 0;)
         {
             int count = await connection.ReceiveAsync();
-            long now = Stopwatch.GetTimestamp();
+            long now = Now();
             if (count > inFlight)
                 throw new IOException("the server sent more messages than were sent to it");
             times.Take(now, count, _isMeasuring ? one.Latencies : null);
@@ -158,12 +162,12 @@ internal sealed class ManagedLoad(
     {
         while (!_isStopping)
         {
-            long began = Stopwatch.GetTimestamp();
+            long began = Now();
             await using (IManagedConnection connection = await connect(cancel))
                 await connection.CloseAsync();
             Volatile.Write(ref one.Messages, one.Messages + 1);
             if (_isMeasuring)
-                one.Latencies!.Record((long)Stopwatch.GetElapsedTime(began).TotalNanoseconds);
+                one.Latencies!.Record(Now() - began);
         }
     }
 
@@ -189,13 +193,19 @@ internal sealed class ManagedLoad(
         }
     });
 
+    /// <summary>Closes connections. How the server takes it is not judged.</summary>
     private Task CloseAsync(Worker[] workers) => Parallel.ForEachAsync(workers, Options(), async (one, _) =>
     {
         await using (one.Connection)
         {
-            // Whoever has failed has been counted.
-            if (!one.HasFailed)
-                await WorkAsync(one, () => one.Connection!.CloseAsync().WaitAsync(BenchPlan.Patience, cancel));
+            try
+            {
+                if (!one.HasFailed)
+                    await one.Connection!.CloseAsync().WaitAsync(BenchPlan.Patience, cancel);
+            }
+            catch (Exception e) when (IsFailure(e))
+            {
+            }
         }
     });
 

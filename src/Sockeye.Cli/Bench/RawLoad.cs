@@ -8,7 +8,7 @@ namespace Sockeye.Cli.Bench;
 /// <summary>The load generator: one thread that drives all connections. What is sent and counted is up to the scenario.</summary>
 internal abstract unsafe class RawLoad : IDisposable
 {
-    private const int BufferSize = 256 * 1024;
+    private const int BufferSize = 128 * 1024;
 
     private static readonly byte[] _close = BenchMessages.CreateClose();
 
@@ -18,10 +18,12 @@ internal abstract unsafe class RawLoad : IDisposable
     private readonly byte[] _address;
     private readonly BenchProgress _progress;
     private readonly CancellationToken _cancel;
+    private readonly LatencyHistogram _latencies = new();
 
     private int _live;
     private int _opening;
     private bool _mustOpen;
+    private bool _isLeaving;
     private long _lastReceived;
 
     protected RawLoad(BenchPlan plan, BenchProgress progress, CancellationToken cancel)
@@ -41,7 +43,8 @@ internal abstract unsafe class RawLoad : IDisposable
 
     protected BenchMessages Sent { get; }
 
-    protected LatencyHistogram Latencies { get; } = new();
+    /// <summary>Gets what latencies are counted in; null where they are not any more.</summary>
+    protected LatencyHistogram? Latencies => IsStopping ? null : _latencies;
 
     protected Faults Faults { get; } = new();
 
@@ -58,6 +61,9 @@ internal abstract unsafe class RawLoad : IDisposable
     protected virtual bool IsOver => _live == 0;
 
     public abstract BenchResult Run();
+
+    /// <summary>Tells whether a connection waits for something that the server must send.</summary>
+    protected virtual bool IsWaiting(RawConnection one) => one.Phase == ConnectionPhase.Open && one.InFlight > 0;
 
     public void Dispose()
     {
@@ -86,9 +92,9 @@ internal abstract unsafe class RawLoad : IDisposable
 
     protected void Open(RawConnection one)
     {
+        one.Began = Stopwatch.GetTimestamp();
         one.Open(_address, _sockets, Verified);
         _live++;
-        one.Began = Stopwatch.GetTimestamp();
         Check(one, one.Flush());
     }
 
@@ -119,7 +125,7 @@ internal abstract unsafe class RawLoad : IDisposable
     protected BenchResult Measure(ServerProcess? server)
     {
         RunFor(Plan.WarmUp, "warming up");
-        Latencies.Clear();
+        _latencies.Clear();
         long messages = Messages;
         (long payload, long wire) = Bytes();
         Usage before = Usage.Read(server);
@@ -131,7 +137,7 @@ internal abstract unsafe class RawLoad : IDisposable
             Messages = Messages - messages,
             PayloadBytes = payloadNow - payload,
             CompressionRatio = Plan.IsCompressed && wireNow > wire ? (payloadNow - payload) / (double)(wireNow - wire) : null,
-            Latencies = Latencies,
+            Latencies = _latencies,
             Server = server?.Describe(Plan.Connections),
             Faults = Faults,
         };
@@ -141,25 +147,24 @@ internal abstract unsafe class RawLoad : IDisposable
     protected void Finish()
     {
         IsStopping = true;
-        RunUntil(() => Connections.TrueForAll(static one => one.Phase != ConnectionPhase.Open || one.InFlight == 0));
-        foreach (RawConnection one in Connections.Where(one => one.Phase == ConnectionPhase.Open))
-        {
-            if (one.InFlight > 0)
-                Fail(one, $"{one.InFlight} messages were not answered");
-            else if (!one.Reader.IsBetweenMessages)
-                Fail(one, "the server sent the beginning of a message that nobody asked for");
-        }
-
+        RunUntil(() => !Connections.Exists(IsWaiting));
+        foreach (RawConnection one in Connections.Where(IsWaiting))
+            Fail(one, $"the server was silent for {BenchPlan.Patience.TotalSeconds} s, and did not send all that it must");
+        foreach (RawConnection one in Connections.Where(one => one.Phase == ConnectionPhase.Open && !one.Reader.IsBetweenMessages))
+            Fail(one, "the server sent the beginning of a message that answers none");
         CloseAll();
     }
 
+    /// <summary>Closes all connections. How the server takes it is not judged.</summary>
     protected void CloseAll()
     {
+        _isLeaving = true;
         foreach (RawConnection one in Connections.Where(one => one.Phase == ConnectionPhase.Open))
             Close(one);
         RunUntil(() => _live == 0);
         foreach (RawConnection one in Connections.Where(one => one.Phase != ConnectionPhase.None))
             Drop(one);
+        _isLeaving = false;
     }
 
     /// <summary>Begins to close a connection: the server answers, and ends TCP.</summary>
@@ -176,7 +181,8 @@ internal abstract unsafe class RawLoad : IDisposable
         Drop(one);
         if (_mustOpen)
             throw new IOException($"Connection {one.Number + 1} of {Connections.Count} could not be opened: {why}.");
-        Faults.Add(why);
+        if (!_isLeaving)
+            Faults.Add(why);
     }
 
     protected void RunFor(TimeSpan time, string what)
@@ -265,7 +271,7 @@ internal abstract unsafe class RawLoad : IDisposable
             OnReplies(one, replies, now);
         if (one.Reader.HasPing && one.Phase == ConnectionPhase.Open)
             Check(one, one.SendBetween(BenchMessages.CreateControl(Opcode.Pong, one.Reader.TakePing())));
-        if (hasEnded || one.Reader.CloseCode is not null)
+        if (one.Phase != ConnectionPhase.None && (hasEnded || one.Reader.CloseCode is not null))
             End(one, hasEnded, now);
     }
 
@@ -297,14 +303,14 @@ internal abstract unsafe class RawLoad : IDisposable
         {
             Fail(one, one.Reader.CloseCode is { } code ? $"the server closed the connection with code {code}" : "the server ended the connection");
         }
-        else if (hasEnded && one.Phase == ConnectionPhase.Closing)
+        else if (one.Reader.CloseCode is null)
         {
-            bool isClean = one.Reader.CloseCode is not null;
+            Fail(one, "the server ended the connection without an answer to Close");
+        }
+        else if (hasEnded || _isLeaving)
+        {
             Drop(one);
-            if (isClean)
-                OnClosed(one, now);
-            else
-                Faults.Add("the server ended the connection without an answer to Close");
+            OnClosed(one, now);
         }
     }
 

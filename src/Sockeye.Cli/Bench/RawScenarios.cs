@@ -137,6 +137,8 @@ internal sealed class HandshakeLoad : RawLoad
         return result;
     }
 
+    protected override bool IsWaiting(RawConnection one) => one.Phase != ConnectionPhase.None;
+
     protected override void OnOpened(RawConnection one) => Close(one);
 
     protected override void OnReplies(RawConnection one, int count, long now) => Fail(one, "the server sent a message that answers none");
@@ -144,7 +146,7 @@ internal sealed class HandshakeLoad : RawLoad
     protected override void OnClosed(RawConnection one, long now)
     {
         Messages++;
-        Latencies.Record(now - one.Began);
+        Latencies?.Record(now - one.Began);
         if (!IsStopping)
             Open(one);
     }
@@ -207,7 +209,7 @@ internal sealed class FanOutLoad : RawLoad
         for (long end = one.Received + count; one.Received < end; one.Received++)
         {
             int publication = (int)one.Received & (_missing.Length - 1);
-            Latencies.Record(now - _times[publication]);
+            Latencies?.Record(now - _times[publication]);
             if (--_missing[publication] == 0)
                 _finished++;
         }
