@@ -13,7 +13,11 @@ internal static class BenchCommand
         var url = new Argument<string>("url") { Description = "The echo server, such as ws://127.0.0.1:8080/." };
         var connections = new Option<int>("--connections") { Description = "How many connections.", DefaultValueFactory = _ => 100 };
         var size = new Option<int>("--size") { Description = "The size of a message in bytes.", DefaultValueFactory = _ => 64 };
-        var depth = new Option<int>("--depth") { Description = "How many messages are in flight on each connection.", DefaultValueFactory = _ => 1 };
+        var depth = new Option<int>("--depth")
+        {
+            Description = "How many messages are in flight on each connection.",
+            DefaultValueFactory = _ => 1,
+        };
         var isBinary = new Option<bool>("--binary") { Description = "Sends binary messages instead of text." };
         var isCompressed = new Option<bool>("--compress") { Description = "Sends compressed messages (permessage-deflate), each alone, of JSON." };
         var seconds = new Option<double>("--seconds") { Description = "How long to measure.", DefaultValueFactory = _ => 5 };
@@ -32,7 +36,8 @@ internal static class BenchCommand
         var isInsecure = new Option<bool>("--insecure") { Description = "Trusts any certificate." };
         var command = new Command("bench", "Loads an echo server of any make, and measures rate, latency and cost.")
         {
-            url, connections, size, depth, isBinary, isCompressed, seconds, warmUp, isFanOut, idle, isHandshakes, pid, client, isJson, authorities, isInsecure,
+            url, connections, size, depth, isBinary, isCompressed, seconds, warmUp, isFanOut, idle, isHandshakes, pid, client, isJson,
+            authorities, isInsecure,
         };
         RequireRange(connections, 1, int.MaxValue, "is a number of connections");
         RequireRange(size, 1, LargestSize, "is a number of bytes");
@@ -55,7 +60,7 @@ internal static class BenchCommand
             if (!OperatingSystem.IsLinux() && result.GetValue(pid) is not null)
                 result.AddError("--pid needs Linux, which tells what another process has consumed.");
             if (!OperatingSystem.IsLinux() && !isManaged)
-                result.AddError("The load generator needs Linux, whose epoll it is built on. --client sockeye and --client ClientWebSocket run anywhere.");
+                result.AddError("The load generator needs Linux, whose epoll it is built on; --client sockeye and ClientWebSocket run anywhere.");
         });
         command.SetAction(async (parsed, cancel) =>
         {

@@ -48,7 +48,8 @@ internal sealed class BenchResult(BenchPlan plan, Usage before, Usage after)
     /// <summary>Gets the cores that the client can use at most.</summary>
     public int ClientCores { get; init; } = 1;
 
-    /// <summary>Gets whether the client was busy all the time while the server, as far as it is known, was not: the server could have done more.</summary>
+    /// <summary>Gets whether the client was busy all the time while the server, as far as is known, was not: it could have done
+    /// more.</summary>
     public bool IsClientTheLimit => ClientCpuSeconds >= Busy * ClientCores * Seconds && !(ServerCpuSeconds >= Busy * Seconds);
 
     private double PerMessage(double seconds) => Messages == 0 ? 0 : seconds * 1e6 / Messages;

@@ -2,8 +2,8 @@ using System.Numerics;
 
 namespace Sockeye.Cli.Bench;
 
-/// <summary>Counts durations in buckets of fixed memory: exact below <see cref="SubBuckets"/> × 2 nanoseconds, within 1/<see cref="SubBuckets"/>
-/// above, up to 36 minutes.</summary>
+/// <summary>Counts durations in buckets of fixed memory: exact below 2 × <see cref="SubBuckets"/> nanoseconds, within
+/// 1/<see cref="SubBuckets"/> above, up to 36 minutes.</summary>
 internal sealed class LatencyHistogram
 {
     /// <summary>How many buckets each doubling is divided into.</summary>

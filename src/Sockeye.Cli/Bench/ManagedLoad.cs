@@ -226,7 +226,8 @@ internal sealed class ManagedLoad(
         }
     }
 
-    private static bool IsFailure(Exception e) => e is IOException or SocketException or WebSocketException or AuthenticationException or TimeoutException;
+    private static bool IsFailure(Exception e) =>
+        e is IOException or SocketException or WebSocketException or AuthenticationException or TimeoutException;
 
     private sealed class Worker(Scenario scenario)
     {

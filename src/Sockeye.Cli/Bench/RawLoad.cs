@@ -301,7 +301,9 @@ internal abstract unsafe class RawLoad : IDisposable
     {
         if (one.Phase is ConnectionPhase.Opening or ConnectionPhase.Open)
         {
-            Fail(one, one.Reader.CloseCode is { } code ? $"the server closed the connection with code {code}" : "the server ended the connection");
+            Fail(one, one.Reader.CloseCode is { } code
+                ? $"the server closed the connection with code {code}"
+                : "the server ended the connection");
         }
         else if (one.Reader.CloseCode is null)
         {

@@ -240,7 +240,11 @@ internal sealed class FanOutLoad : RawLoad
         }
 
         if (attempt == Attempts || Faults.Count > 0)
-            throw new IOException($"The server does not send to all at /subscribe what comes at /publish{(Faults.First is { } first ? $": {first}" : "")}.");
+        {
+            string why = Faults.First is { } first ? $": {first}" : "";
+            throw new IOException($"The server does not send to all at /subscribe what comes at /publish{why}.");
+        }
+
         foreach (RawConnection one in _subscribers)
             one.Received = 0;
     }

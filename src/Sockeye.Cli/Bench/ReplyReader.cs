@@ -136,7 +136,9 @@ internal sealed class ReplyReader(BenchMessages sent, int verified)
             _isDeflated = _frame.IsRsv1Set;
         _isInMessage = true;
         long most = _isDeflated ? int.MaxValue : sent.Size;
-        return _frame.PayloadLength > (ulong)(most - _messageBytes) ? $"the server sent more than the {sent.Size} bytes of the message" : null;
+        return _frame.PayloadLength > (ulong)(most - _messageBytes)
+            ? $"the server sent more than the {sent.Size} bytes of the message"
+            : null;
     }
 
     private ReadOnlySpan<byte> ReadPayload(ReadOnlySpan<byte> bytes, scoped ref int messages)
@@ -162,10 +164,10 @@ internal sealed class ReplyReader(BenchMessages sent, int verified)
 
     private void TakeData(ReadOnlySpan<byte> payload)
     {
-        if (_verified < verified && !_isDeflated && !payload.SequenceEqual(sent.PayloadOf(_verified).Span.Slice((int)_messageBytes, payload.Length)))
-            Fault = "the server sent other bytes than were sent to it";
         if (_verified < verified && _isDeflated)
             (_gathered ??= new MemoryStream()).Write(payload);
+        else if (_verified < verified && !payload.SequenceEqual(sent.PayloadOf(_verified).Span.Slice((int)_messageBytes, payload.Length)))
+            Fault = "the server sent other bytes than were sent to it";
         _messageBytes += payload.Length;
     }
 

@@ -18,7 +18,8 @@ internal sealed class ServerProcess
     public int Pid { get; }
 
     /// <summary>Gets the processor time that all its threads have consumed, ended ones included; null where it has ended.</summary>
-    /// <remarks>The clock of another process (clock_getcpuclockid) counts nanoseconds; /proc/PID/stat the same in hundredths of a second.</remarks>
+    /// <remarks>The clock of another process (clock_getcpuclockid) counts nanoseconds, where /proc/PID/stat counts hundredths of a
+    /// second.</remarks>
     public TimeSpan? CpuTime => Libc.ReadClock((~Pid << 3) | ProcessCpuClock);
 
     /// <summary>Finds a process, and looks at its memory before anything is opened.</summary>
@@ -27,7 +28,8 @@ internal sealed class ServerProcess
     {
         if (pid is not { } one)
             return null;
-        return new ServerProcess(one, ReadResident(one) ?? throw new IOException($"There is no process {one}: give --pid the process of the server."));
+        long? resident = ReadResident(one);
+        return new ServerProcess(one, resident ?? throw new IOException($"There is no process {one}: give --pid the process of the server."));
     }
 
     /// <summary>Tells how much memory it holds, and how much of it since it was found, for each connection.</summary>
@@ -41,7 +43,7 @@ internal sealed class ServerProcess
         try
         {
             string? line = File.ReadLines($"/proc/{pid}/status").FirstOrDefault(line => line.StartsWith(Name, StringComparison.Ordinal));
-            return line is null ? null : long.Parse(line.AsSpan(Name.Length, line.LastIndexOf(' ') - Name.Length), CultureInfo.InvariantCulture);
+            return line is null ? null : long.Parse(line[Name.Length..line.LastIndexOf(' ')], CultureInfo.InvariantCulture);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
