@@ -17,21 +17,7 @@ public sealed class ReplyReaderTests
     public void Replies_are_counted_however_they_are_cut(int size)
     {
         BenchMessages message = Message(size);
-        byte[] payload = message.PayloadOf(0).ToArray();
-        byte[] stream = Frames(writer =>
-        {
-            for (int i = 0; i < 5; i++)
-                FrameWriter.WriteFrame(writer, Opcode.Binary, payload);
-            FrameWriter.WriteFrame(writer, Opcode.Ping, "ping"u8);
-            int half = size / 2;
-            FrameWriter.WriteFrame(writer, Opcode.Binary, payload.AsSpan(0, half), isFinal: false);
-            FrameWriter.WriteFrame(writer, Opcode.Pong, []);
-            FrameWriter.WriteFrame(writer, Opcode.Continuation, payload.AsSpan(half), isFinal: false);
-            FrameWriter.WriteFrame(writer, Opcode.Continuation, []);
-            FrameWriter.WriteFrame(writer, Opcode.Binary, payload);
-            FrameWriter.WriteFrame(writer, Opcode.Close, [0x03, 0xE8]);
-        });
-
+        byte[] stream = Session(message);
         foreach (int piece in (int[])[1, 2, 3, 5, 7, 64, 1000, stream.Length])
         {
             if (stream.Length / piece > 10_000)
@@ -40,15 +26,41 @@ public sealed class ReplyReaderTests
             int messages = 0;
             for (int i = 0; i < stream.Length; i += piece)
                 messages += reader.Read(stream.AsSpan(i, Math.Min(piece, stream.Length - i)));
-            Assert.Null(reader.Fault);
-            Assert.Equal(7, messages);
-            Assert.Equal(7 * size, reader.PayloadBytes);
-            Assert.Equal(7 * size, reader.WireBytes);
-            Assert.Equal(1000, reader.CloseCode);
-            Assert.True(reader.HasPing);
-            Assert.Equal("ping"u8, reader.TakePing());
-            Assert.False(reader.HasPing);
-            Assert.True(reader.IsBetweenMessages);
+            AssertSessionRead(reader, messages, size);
+        }
+    }
+
+    [Theory]
+    [InlineData(16_383, false)]
+    [InlineData(16_384, true)]
+    [InlineData(65_536, true)]
+    public void Large_payloads_are_skipped_once_the_first_are_verified(int size, bool isSkipped)
+    {
+        BenchMessages message = Message(size);
+        byte[] stream = Session(message);
+        foreach (int piece in (int[])[13, 1000, 20_000])
+        {
+            var reader = new ReplyReader(message, verified: 2);
+            int messages = 0;
+            int skipped = 0;
+            for (int i = 0, count; i < stream.Length; i += count)
+            {
+                int left = Math.Min(piece, stream.Length - i);
+                if (reader.Skippable > 0)
+                {
+                    count = Math.Min(left, reader.Skippable);
+                    messages += reader.Skip(count);
+                    skipped += count;
+                }
+                else
+                {
+                    count = Math.Min(left, reader.Room);
+                    messages += reader.Read(stream.AsSpan(i, count));
+                }
+            }
+
+            AssertSessionRead(reader, messages, size);
+            Assert.InRange(skipped, isSkipped ? 1 : 0, isSkipped ? 5 * size : 0);
         }
     }
 
@@ -112,6 +124,35 @@ public sealed class ReplyReaderTests
 
     private static BenchMessages Message(int size, bool isCompressed = false) =>
         BenchMessagesTests.Create(size, depth: 3, isBinary: !isCompressed, isCompressed);
+
+    /// <summary>Makes what a server may send: replies, one of them in fragments, with control frames between them.</summary>
+    private static byte[] Session(BenchMessages message) => Frames(writer =>
+    {
+        byte[] payload = message.PayloadOf(0).ToArray();
+        for (int i = 0; i < 5; i++)
+            FrameWriter.WriteFrame(writer, Opcode.Binary, payload);
+        FrameWriter.WriteFrame(writer, Opcode.Ping, "ping"u8);
+        int half = payload.Length / 2;
+        FrameWriter.WriteFrame(writer, Opcode.Binary, payload.AsSpan(0, half), isFinal: false);
+        FrameWriter.WriteFrame(writer, Opcode.Pong, []);
+        FrameWriter.WriteFrame(writer, Opcode.Continuation, payload.AsSpan(half), isFinal: false);
+        FrameWriter.WriteFrame(writer, Opcode.Continuation, []);
+        FrameWriter.WriteFrame(writer, Opcode.Binary, payload);
+        FrameWriter.WriteFrame(writer, Opcode.Close, [0x03, 0xE8]);
+    });
+
+    private static void AssertSessionRead(ReplyReader reader, int messages, int size)
+    {
+        Assert.Null(reader.Fault);
+        Assert.Equal(7, messages);
+        Assert.Equal(7 * size, reader.PayloadBytes);
+        Assert.Equal(7 * size, reader.WireBytes);
+        Assert.Equal(1000, reader.CloseCode);
+        Assert.True(reader.HasPing);
+        Assert.Equal("ping"u8, reader.TakePing());
+        Assert.False(reader.HasPing);
+        Assert.True(reader.IsBetweenMessages);
+    }
 
     /// <summary>Takes the deflated payload out of the first frame that the client would send.</summary>
     private static byte[] Deflated(BenchMessages message)

@@ -13,6 +13,9 @@ internal static unsafe partial class Libc
     public const int TcpNoDelay = 1;
     public const int NoSignal = 0x4000;
 
+    /// <summary>Of TCP: the bytes are dropped instead of copied.</summary>
+    public const int Truncate = 0x20;
+
     public const int Interrupted = 4;
     public const int TryAgain = 11;
     public const int InProgress = 115;

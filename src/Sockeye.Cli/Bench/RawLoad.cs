@@ -231,17 +231,24 @@ internal abstract unsafe class RawLoad : IDisposable
         OnRoundEnded();
     }
 
-    /// <summary>Receives all that is there: a receive that does not fill the buffer has taken it all.</summary>
+    /// <summary>Receives all that is there: a receive that gives less than was wanted has taken it all.</summary>
     private void Receive(RawConnection one, bool isEnding)
     {
         bool wasOpening = one.Phase == ConnectionPhase.Opening;
         bool hasEnded = false;
         int replies = 0;
+        nint wanted;
         nint count;
         do
         {
-            count = Libc.Receive(one.Fd, _bufferStart, BufferSize, 0);
-            if (count > 0)
+            int skippable = one.Reader.Skippable;
+            wanted = skippable > 0 ? skippable : Math.Min(BufferSize, one.Reader.Room);
+            count = Libc.Receive(one.Fd, _bufferStart, wanted, skippable > 0 ? Libc.Truncate : 0);
+            if (count > 0 && skippable > 0)
+            {
+                replies += one.Reader.Skip((int)count);
+            }
+            else if (count > 0)
             {
                 if (!TryTake(one, _buffer.AsSpan(0, (int)count), ref replies))
                     return;
@@ -256,7 +263,7 @@ internal abstract unsafe class RawLoad : IDisposable
                 return;
             }
         }
-        while (count == BufferSize || (isEnding && count > 0));
+        while (count == wanted || (isEnding && count > 0));
 
         long now = Stopwatch.GetTimestamp();
         _lastReceived = now;

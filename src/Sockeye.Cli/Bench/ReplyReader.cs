@@ -8,6 +8,8 @@ namespace Sockeye.Cli.Bench;
 /// first messages, for looking at them all would measure the client.</summary>
 internal sealed class ReplyReader(BenchMessages sent, int verified)
 {
+    private const int WorthSkipping = 16 * 1024;
+
     private static readonly uint _maskOfTwo = BitConverter.IsLittleEndian ? 0x0000FFFFu : 0xFFFF0000u;
 
     private readonly int _replySize = FrameWriter.GetHeaderSize(sent.Size, masked: false) + sent.Size;
@@ -48,8 +50,17 @@ internal sealed class ReplyReader(BenchMessages sent, int verified)
     /// <summary>Gets what is wrong with what came; null while nothing is.</summary>
     public string? Fault { get; private set; }
 
+    /// <summary>Gets how many bytes come next that nobody looks at: the rest of a payload so large that it had better not be copied.</summary>
+    public int Skippable =>
+        IsVerified && _isInFrame && !_frame.IsControl && _frame.PayloadLength >= WorthSkipping ? (int)_frameLeft : 0;
+
+    /// <summary>Gets how many bytes to receive at once: a header, where a payload to skip may stand behind it.</summary>
+    public int Room => IsVerified && !_isInFrame && sent.Size >= WorthSkipping ? FrameHeader.MaxSize : int.MaxValue;
+
     /// <summary>Gets whether nothing has been begun that is not whole.</summary>
     public bool IsBetweenMessages => !_isInMessage && !_isInFrame && _partialHeaderSize == 0;
+
+    private bool IsVerified => _verified == verified;
 
     /// <summary>Reads what has come.</summary>
     /// <returns>How many messages became whole.</returns>
@@ -58,7 +69,7 @@ internal sealed class ReplyReader(BenchMessages sent, int verified)
         int messages = 0;
         while (!bytes.IsEmpty && Fault is null)
         {
-            if (_hasFixedHead && _verified == verified && IsBetweenMessages)
+            if (_hasFixedHead && IsVerified && IsBetweenMessages)
             {
                 int before = messages;
                 while (bytes.Length >= _replySize && (Unsafe.ReadUnaligned<uint>(in bytes[0]) & _headMask) == _head)
@@ -78,6 +89,15 @@ internal sealed class ReplyReader(BenchMessages sent, int verified)
         }
 
         return messages;
+    }
+
+    /// <summary>Takes note that bytes were skipped.</summary>
+    /// <returns>How many messages became whole.</returns>
+    public int Skip(int count)
+    {
+        _messageBytes += count;
+        _frameLeft -= count;
+        return _frameLeft == 0 && EndFrame() ? 1 : 0;
     }
 
     public byte[] TakePing()
@@ -150,23 +170,27 @@ internal sealed class ReplyReader(BenchMessages sent, int verified)
         else
             TakeData(payload);
         _frameLeft -= count;
-        if (_frameLeft == 0)
-        {
-            _isInFrame = false;
-            if (_frame.IsControl)
-                EndControl();
-            else if (_frame.IsFinal && EndMessage())
-                messages++;
-        }
-
+        if (_frameLeft == 0 && EndFrame())
+            messages++;
         return bytes[count..];
+    }
+
+    /// <summary>Ends a frame.</summary>
+    /// <returns>Whether its message is whole.</returns>
+    private bool EndFrame()
+    {
+        _isInFrame = false;
+        if (!_frame.IsControl)
+            return _frame.IsFinal && EndMessage();
+        EndControl();
+        return false;
     }
 
     private void TakeData(ReadOnlySpan<byte> payload)
     {
-        if (_verified < verified && _isDeflated)
+        if (!IsVerified && _isDeflated)
             (_gathered ??= new MemoryStream()).Write(payload);
-        else if (_verified < verified && !payload.SequenceEqual(sent.PayloadOf(_verified).Span.Slice((int)_messageBytes, payload.Length)))
+        else if (!IsVerified && !payload.SequenceEqual(sent.PayloadOf(_verified).Span.Slice((int)_messageBytes, payload.Length)))
             Fault = "the server sent other bytes than were sent to it";
         _messageBytes += payload.Length;
     }
@@ -188,7 +212,7 @@ internal sealed class ReplyReader(BenchMessages sent, int verified)
             _verified = verified - 1;
         }
 
-        if (_verified < verified)
+        if (!IsVerified)
             _verified++;
         PayloadBytes += _isDeflated ? sent.Size : _messageBytes;
         WireBytes += _messageBytes;
