@@ -244,22 +244,16 @@ internal abstract unsafe class RawLoad : IDisposable
             int skippable = one.Reader.Skippable;
             wanted = skippable > 0 ? skippable : Math.Min(BufferSize, one.Reader.Room);
             count = Libc.Receive(one.Fd, _bufferStart, wanted, skippable > 0 ? Libc.Truncate : 0);
-            if (count > 0 && skippable > 0)
-            {
-                replies += one.Reader.Skip((int)count);
-            }
-            else if (count > 0)
-            {
-                if (!TryTake(one, _buffer.AsSpan(0, (int)count), ref replies))
-                    return;
-            }
+            string? fault = null;
+            if (count > 0)
+                fault = skippable > 0 ? Skip(one, (int)count, ref replies) : Take(one, _buffer.AsSpan(0, (int)count), ref replies);
             else if (count == 0)
-            {
                 hasEnded = true;
-            }
             else if (Libc.LastError is not (Libc.TryAgain or Libc.Interrupted))
+                fault = Libc.Describe(Libc.LastError);
+            if (fault is not null)
             {
-                Fail(one, Libc.Describe(Libc.LastError));
+                Fail(one, fault);
                 return;
             }
         }
@@ -282,7 +276,15 @@ internal abstract unsafe class RawLoad : IDisposable
             End(one, hasEnded, now);
     }
 
-    private bool TryTake(RawConnection one, ReadOnlySpan<byte> bytes, ref int replies)
+    private static string? Skip(RawConnection one, int count, ref int replies)
+    {
+        replies += one.Reader.Skip(count);
+        return one.Reader.Fault;
+    }
+
+    /// <summary>Takes what has come.</summary>
+    /// <returns>What is wrong with it; null where nothing is.</returns>
+    private static string? Take(RawConnection one, ReadOnlySpan<byte> bytes, ref int replies)
     {
         if (one.Phase == ConnectionPhase.Opening)
         {
@@ -292,16 +294,12 @@ internal abstract unsafe class RawLoad : IDisposable
             }
             catch (IOException e)
             {
-                Fail(one, e.Message.TrimEnd('.'));
-                return false;
+                return e.Message.TrimEnd('.');
             }
         }
 
         replies += one.Reader.Read(bytes);
-        if (one.Reader.Fault is null)
-            return true;
-        Fail(one, one.Reader.Fault);
-        return false;
+        return one.Reader.Fault;
     }
 
     private void End(RawConnection one, bool hasEnded, long now)
