@@ -65,6 +65,18 @@ public sealed class ReplyReaderTests
     }
 
     [Fact]
+    public void Length_of_a_skipped_payload_is_judged()
+    {
+        BenchMessages message = Message(65_536);
+        byte[] payload = message.PayloadOf(0).ToArray();
+        byte[] stream = [.. Frame(Opcode.Binary, payload), .. Frame(Opcode.Binary, payload[..^1])];
+        var reader = new ReplyReader(message, verified: 1);
+        Assert.Equal(1, reader.Read(stream.AsSpan(0, stream.Length - payload.Length + 5)));
+        Assert.Equal(0, reader.Skip(reader.Skippable));
+        Assert.Equal("the server sent 65535 bytes instead of 65536", reader.Fault);
+    }
+
+    [Fact]
     public void Compressed_replies_are_counted_and_the_first_one_is_inflated()
     {
         BenchMessages message = Message(4096, isCompressed: true);
