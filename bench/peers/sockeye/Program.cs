@@ -1,0 +1,47 @@
+// Sockeye's own server, by its public API: dotnet SockeyeBench.dll [--port N] [--deflate] [--transport loop|socket] [--form async|callback]
+// Everything is as it is by default. The callback form is for the echo: what publishes has none to save.
+
+using System.Collections.Immutable;
+using Sockeye;
+
+if (Option("--transport", "loop") == "socket")
+    Environment.SetEnvironmentVariable("SOCKEYE_EVENT_LOOP", "0");
+var options = new WebSocketAcceptOptions { PerMessageDeflate = args.Contains("--deflate") ? PerMessageDeflateOptions.Default : null };
+ImmutableArray<WebSocketConnection> subscribers = [];
+
+await using var server = new WebSocketServer(new() { Port = int.Parse(Option("--port", "0")) });
+if (Option("--form", "async") == "callback")
+    server.Map("/", new WebSocketHandler { Message = static (socket, message) => socket.SendAsync(message) }, options);
+else
+    server.Map("/", EchoAsync, options);
+server.Map("/subscribe", SubscribeAsync, options);
+server.Map("/publish", PublishAsync, options);
+await server.StartAsync();
+Console.WriteLine($"LISTENING {((System.Net.IPEndPoint)server.EndPoints[0]).Port}");
+await Console.In.ReadToEndAsync(); // no orphan outlives its parent
+Environment.Exit(0);
+
+static async Task EchoAsync(WebSocketConnection socket, CancellationToken cancel)
+{
+    await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+        await socket.SendAsync(message, cancel);
+}
+
+async Task SubscribeAsync(WebSocketConnection socket, CancellationToken cancel)
+{
+    ImmutableInterlocked.Update(ref subscribers, static (all, one) => all.Add(one), socket);
+    socket.IgnoreMessages();
+    await socket.Closed;
+    ImmutableInterlocked.Update(ref subscribers, static (all, one) => all.Remove(one), socket);
+}
+
+async Task PublishAsync(WebSocketConnection socket, CancellationToken cancel)
+{
+    await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+    {
+        foreach (WebSocketConnection subscriber in subscribers)
+            _ = subscriber.SendAsync(message, CancellationToken.None);
+    }
+}
+
+string Option(string name, string absent) => Array.IndexOf(args, name) is >= 0 and int at ? args[at + 1] : absent;
