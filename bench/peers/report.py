@@ -1,0 +1,219 @@
+"""Writes the report of a run, and its charts, from what it measured: python3 bench/peers/report.py bench/results/DATE.json"""
+
+import json
+import pathlib
+import sys
+
+import chart
+import figures
+from scenarios import SCENARIOS
+from servers import KINDS
+
+TARGETS = pathlib.Path(__file__).resolve().parent / "targets.json"
+ABSENT = "–"
+
+
+def main(path):
+    run = json.loads(path.read_text())
+    path.with_suffix(".md").write_text(Report(run, path).text())
+
+
+class Report:
+    def __init__(self, run, path):
+        self.run = run
+        self.path = path
+        self.rows = figures.rows(run["measurements"])
+        self.scenarios = [one for one in SCENARIOS if any(letter == one.letter for letter, _ in self.rows)]
+        measured = {name for _, name in self.rows}
+        # What is not there yet keeps its place, beside those that were measured.
+        self.kinds = [kind for kind in KINDS if kind.name in measured or not kind.command]
+
+    def text(self):
+        parts = [self.head(), self.targets(), self.costs(), *(self.section(one) for one in self.scenarios)]
+        return "\n\n".join(parts) + "\n"
+
+    def head(self):
+        run = self.run
+        versions = ", ".join(f"{kind.title} {run['versions'][kind.name]}" for kind in KINDS if kind.name in run["versions"])
+        return "\n".join([
+            f"# Sockeye beside other servers, {run['started'][:10]}",
+            "",
+            f"{run['rounds']} rounds of {run['seconds']:g} s for each scenario and server, medians; commit {run['commit']}. Server on core "
+            f"{run['serverCore']}, load from core {run['clientCore']} of: {run['machine']}.",
+            f"Versions: {versions}." if versions else "",
+            "[What is measured, and how to read it](../README.md).",
+            "",
+            "A server is judged by the **CPU time that it spends per message** (in f: memory per idle connection), which hardly depends on "
+            "the client. Rates and latencies stand beside it; where the client was the limit (†), they say nothing about the server.",
+        ])
+
+    def targets(self):
+        lines = []
+        for row in json.loads(TARGETS.read_text())["rows"]:
+            mine, other = self.kind(row["mine"]), row["other"] and self.kind(row["other"])
+            if all((one.letter, mine.name) not in self.rows for one in self.scenarios) and mine.command:
+                continue
+            cells = [self.target(row["targets"].get(one.letter), one, mine, other) for one in self.scenarios]
+            lines.append([f"{mine.title} ÷ {other.title}" if other else mine.title, *cells])
+        return "\n".join([
+            "## Targets",
+            "",
+            "What was reached ≥ what is aimed at: the other's cost by ours. The ones against uWebSockets are checked apart.",
+            "",
+            table(["", *(one.letter for one in self.scenarios)], lines),
+        ])
+
+    def target(self, target, scenario, mine, other):
+        if target is None:
+            return ABSENT
+        reached, is_met = figures.judge(
+            target, self.rows.get((scenario.letter, mine.name)), other and self.rows.get((scenario.letter, other.name)))
+        aim = f"≤ {target['atMostKiB']:g} KiB" if isinstance(target, dict) else f"≥ {target:g}"
+        if is_met is None:
+            return f"? {aim}"
+        return f"{reached:.2f} {aim} met" if is_met else f"**{reached:.2f} {aim} missed**"
+
+    def costs(self):
+        return "\n".join([
+            "## Server CPU per message, in µs",
+            "",
+            "In f KiB per idle connection; in g per handshake, in h per delivery.",
+            "",
+            table(["server", *(one.letter for one in self.scenarios)], [
+                [kind.title, *(self.cost(one, kind) for one in self.scenarios)] for kind in self.kinds]),
+        ])
+
+    def cost(self, scenario, kind):
+        row = self.rows.get((scenario.letter, kind.name))
+        return number(row and row.cost)
+
+    def section(self, scenario):
+        parts = [f"## {scenario.letter}: {scenario.title}"]
+        measured = [kind for kind in self.kinds if self.has_cost(scenario, kind)]
+        if measured:
+            parts.append(self.chart(scenario, measured))
+        parts.append(self.figures(scenario))
+        if len(measured) > 1:
+            parts.append(self.matrix(scenario, measured))
+        if notes := self.notes(scenario):
+            parts.append(notes)
+        return "\n\n".join(parts)
+
+    def has_cost(self, scenario, kind):
+        row = self.rows.get((scenario.letter, kind.name))
+        return row is not None and bool(row.cost)
+
+    def chart(self, scenario, measured):
+        def bar(kind):
+            row = self.rows[scenario.letter, kind.name]
+            title = kind.title.replace("`", "")
+            if scenario.idle:
+                return title, f"{number(row.cost)} KiB", row.cost, row.cost_low, row.cost_high, kind.is_ours
+            return title, f"{number(row.cost)} µs", 1 / row.cost, 1 / row.cost_high, 1 / row.cost_low, kind.is_ours
+
+        note = ("KiB of memory per connection; shorter is better" if scenario.idle
+                else f"{plural(scenario.unit)} per second of server CPU; longer is better; the figure is CPU time per {scenario.unit}")
+        bars = sorted(map(bar, measured), key=lambda one: one[2], reverse=not scenario.idle)
+        folder = self.path.with_suffix("")
+        folder.mkdir(exist_ok=True)
+        (folder / f"{scenario.letter}.svg").write_text(chart.draw(f"{scenario.letter}: {scenario.title}", note, bars))
+        return f"![{scenario.letter}: {scenario.title}]({folder.name}/{scenario.letter}.svg)"
+
+    def figures(self, scenario):
+        if scenario.idle:
+            header = ["server", "KiB per connection", "range", "resident, MiB"]
+        else:
+            header = ["server", f"{plural(scenario.unit)}/s", "MB/s", "p50, µs", "p99", "p99.9", "server CPU s per million", "range",
+                      "resident, MiB", "client CPU µs"]
+        lines = []
+        for kind in self.kinds:
+            row = self.rows.get((scenario.letter, kind.name))
+            if row is None:
+                lines.append([kind.title, ABSENT if kind.command else "not there yet"])
+            elif scenario.idle:
+                lines.append([kind.title + marks(row), number(row.cost), spread(row), mebibytes(row.resident)])
+            else:
+                limit = " †" if row.is_client_the_limit else ""
+                lines.append([
+                    kind.title + marks(row), count(row.rate) + limit, number(row.megabytes) + limit, number(row.p50), number(row.p99),
+                    number(row.p999), number(row.cost), spread(row), mebibytes(row.resident), number(row.client_cost)])
+        return table(header, lines)
+
+    def matrix(self, scenario, measured):
+        def cell(mine, other):
+            if mine is other:
+                return ABSENT
+            ratio = figures.ratio(self.rows[scenario.letter, mine.name], self.rows[scenario.letter, other.name])
+            return f"{ratio:.2f} (lost)" if ratio < 1 and mine.is_ours and not other.is_ours else f"{ratio:.2f}"
+
+        what = "memory per connection" if scenario.idle else "server CPU"
+        return "\n".join([
+            f"The {what} of the column's server ÷ that of the row's: above 1, the row's is the cheaper.",
+            "",
+            table(["÷", *(short(kind) for kind in measured)], [[short(mine), *(cell(mine, other) for other in measured)] for mine in measured]),
+        ])
+
+    def notes(self, scenario):
+        notes = []
+        if scenario.deflate:
+            for kind in self.kinds:
+                if found := self.run["compression"].get(kind.name):
+                    ratio = f"; 200 different texts came back {found['ratio']:.2f} times smaller" if found["ratio"] else ""
+                    notes.append(f"- {kind.title}: agreed to `{found['agreed'] or 'nothing'}`{ratio}.")
+            notes.sort()
+        for one in self.run["measurements"]:
+            if one["scenario"] == scenario.letter and "error" in one:
+                notes.append(f"- {self.kind(one['server']).title}, round {one['round']}: {one['error']}")
+        return "\n".join(notes)
+
+    @staticmethod
+    def kind(name):
+        return next(kind for kind in KINDS if kind.name == name)
+
+
+def table(header, lines):
+    width = len(header)
+    rule = ["---", *["---:"] * (width - 1)]
+    return "\n".join(f"| {' | '.join([*cells, *[''] * (width - len(cells))])} |" for cells in [header, rule, *lines])
+
+
+def number(value):
+    """Three digits, and all those before the point."""
+    if value is None:
+        return ABSENT
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.{2 if abs(value) < 10 else 1}f}" if abs(value) >= 1 else f"{value:.3g}"
+
+
+def count(value):
+    return ABSENT if value is None else f"{value:,.0f}"
+
+
+def mebibytes(kibibytes):
+    return ABSENT if kibibytes is None else number(kibibytes / 1024)
+
+
+def spread(row):
+    return ABSENT if row.cost is None else f"{number(row.cost_low)}–{number(row.cost_high)}"
+
+
+def marks(row):
+    """What a reader must know before the figures."""
+    found = [f"{row.errors} errors"] if row.errors else []
+    found += [f"{row.failed} of {row.rounds + row.failed} rounds failed"] if row.failed else []
+    return f" ({', '.join(found)})" if found else ""
+
+
+def plural(unit):
+    return "deliveries" if unit == "delivery" else unit + "s"
+
+
+def short(kind):
+    return kind.name
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(pathlib.Path(sys.argv[1]))
