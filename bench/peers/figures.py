@@ -9,8 +9,7 @@ class Row:
     """One server in one scenario: medians over its rounds. None is what was not measured."""
 
     rounds: int
-    failed: int  # rounds that gave no figures
-    errors: int  # what the load generator counted as errors, over all rounds
+    failed: int  # rounds in which something went wrong: they give no figures
     cost: float | None  # microseconds of server CPU per message; of memory, KiB per connection
     cost_low: float | None
     cost_high: float | None
@@ -39,7 +38,6 @@ def summarize(group):
     return Row(
         rounds=len(good),
         failed=len(group) - len(good),
-        errors=sum(one.get("errors") or 0 for one in good),
         cost=median(costs),
         cost_low=min(costs, default=None),
         cost_high=max(costs, default=None),

@@ -34,7 +34,7 @@ class Report:
 
     def head(self):
         run = self.run
-        versions = ", ".join(f"{kind.title} {run['versions'][kind.name]}" for kind in KINDS if kind.name in run["versions"])
+        versions = "; ".join(run["versions"].values())
         return "\n".join([
             f"# Sockeye beside other servers, {run['started'][:10]}",
             "",
@@ -54,11 +54,13 @@ class Report:
             if all((one.letter, mine.name) not in self.rows for one in self.scenarios) and mine.command:
                 continue
             cells = [self.target(row["targets"].get(one.letter), one, mine, other) for one in self.scenarios]
-            lines.append([f"{mine.title} ÷ {other.title}" if other else mine.title, *cells])
+            title = f"{mine.title} ÷ {other.title}" if other else mine.title
+            lines.append([title if row.get("counts", True) else f"({title})", *cells])
         return "\n".join([
             "## Targets",
             "",
-            "What was reached ≥ what is aimed at: the other's cost by ours. The ones against uWebSockets are checked apart.",
+            "What was reached, and what is aimed at: the other's cost by ours. A row in parentheses does not count; the targets against "
+            "uWebSockets are checked apart.",
             "",
             table(["", *(one.letter for one in self.scenarios)], lines),
         ])
@@ -106,10 +108,9 @@ class Report:
     def chart(self, scenario, measured):
         def bar(kind):
             row = self.rows[scenario.letter, kind.name]
-            title = kind.title.replace("`", "")
             if scenario.idle:
-                return title, f"{number(row.cost)} KiB", row.cost, row.cost_low, row.cost_high, kind.is_ours
-            return title, f"{number(row.cost)} µs", 1 / row.cost, 1 / row.cost_high, 1 / row.cost_low, kind.is_ours
+                return kind.title, f"{number(row.cost)} KiB", row.cost, row.cost_low, row.cost_high, kind.is_ours
+            return kind.title, f"{number(row.cost)} µs", 1 / row.cost, 1 / row.cost_high, 1 / row.cost_low, kind.is_ours
 
         note = ("KiB of memory per connection; shorter is better" if scenario.idle
                 else f"{plural(scenario.unit)} per second of server CPU; longer is better; the figure is CPU time per {scenario.unit}")
@@ -150,7 +151,7 @@ class Report:
         return "\n".join([
             f"The {what} of the column's server ÷ that of the row's: above 1, the row's is the cheaper.",
             "",
-            table(["÷", *(short(kind) for kind in measured)], [[short(mine), *(cell(mine, other) for other in measured)] for mine in measured]),
+            table(["÷", *(kind.name for kind in measured)], [[mine.name, *(cell(mine, other) for other in measured)] for mine in measured]),
         ])
 
     def notes(self, scenario):
@@ -200,17 +201,11 @@ def spread(row):
 
 def marks(row):
     """What a reader must know before the figures."""
-    found = [f"{row.errors} errors"] if row.errors else []
-    found += [f"{row.failed} of {row.rounds + row.failed} rounds failed"] if row.failed else []
-    return f" ({', '.join(found)})" if found else ""
+    return f" ({row.failed} of {row.rounds + row.failed} rounds failed)" if row.failed else ""
 
 
 def plural(unit):
     return "deliveries" if unit == "delivery" else unit + "s"
-
-
-def short(kind):
-    return kind.name
 
 
 if __name__ == "__main__":

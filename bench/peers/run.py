@@ -8,7 +8,6 @@ import pathlib
 import platform
 import resource
 import shlex
-import shutil
 import subprocess
 import sys
 import unittest
@@ -199,8 +198,7 @@ def as_json(run):
 
 
 def commit():
-    described = output("git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--exclude", "*")
-    return described or "unknown"
+    return output("sh", "-c", "git describe --always --dirty --exclude '*'") or "unknown"
 
 
 def machine():
@@ -210,12 +208,10 @@ def machine():
 
 
 def versions(kinds):
-    return {kind.name: output(*kind.version).removeprefix("go version ") for kind in kinds if kind.version}
+    return {kind.name: ", ".join(output("sh", "-c", kind.version).split("\n")) for kind in kinds if kind.version}
 
 
 def output(*command):
-    if not shutil.which(command[0]):
-        return ""
     return subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
 
 

@@ -20,8 +20,7 @@ class Kind:
     needs: str  # what install.sh provides
     command: tuple  # empty: not there yet
     environment: tuple = ()  # of names and values
-    version: tuple = ()
-    can_deflate: bool = True
+    version: str = ""  # what a shell runs to say it, a line for each part
 
     @property
     def is_ours(self):
@@ -33,25 +32,28 @@ def sockeye(name, title, transport="loop", form="async", **environment):
     return Kind(name, title, "dotnet", ("dotnet", program, "--transport", transport, "--form", form), tuple(environment.items()))
 
 
-def npm_version(package):
-    return "node", "-p", f"require('./node_modules/{package}/package.json').version"
+def packages(*names):
+    return "; ".join(f"node -p \"'{name} ' + require('./node_modules/{name}/package.json').version\"" for name in names)
 
 
 KINDS = [
-    sockeye("sockeye", "Sockeye, `async` form"),
+    sockeye("sockeye", "Sockeye, async form"),
     sockeye("sockeye-callback", "Sockeye, callback form", form="callback"),
-    sockeye("sockeye-socket", "Sockeye, `Socket` transport, inline completions", transport="socket",
+    sockeye("sockeye-socket-inline", "Sockeye, Socket, inline completions", transport="socket",
             DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS="1"),
-    sockeye("sockeye-socket-plain", "Sockeye, `Socket` transport", transport="socket"),
+    sockeye("sockeye-socket", "Sockeye, Socket", transport="socket"),
     Kind("sockeye-aspnet", "Sockeye in ASP.NET Core", "dotnet", ()),
     Kind("aspnet", "ASP.NET Core, System.Net.WebSockets", "dotnet",
-         ("dotnet", str(ARTIFACTS / "bin/AspNetBench/release/AspNetBench.dll")), version=("dotnet", "--version")),
-    Kind("bun", "Bun", "npm", (str(HERE / "node_modules/bun/bin/bun.exe"), "bun.ts"), version=npm_version("bun")),
+         ("dotnet", str(ARTIFACTS / "bin/AspNetBench/release/AspNetBench.dll")),
+         version="dotnet --list-runtimes | sed -n 's/^Microsoft.AspNetCore.App \\(10[^ ]*\\).*/ASP.NET Core \\1/p' | tail -n 1"),
+    Kind("bun", "Bun", "npm", (str(HERE / "node_modules/bun/bin/bun.exe"), "bun.ts"), version=packages("bun")),
     Kind("deno", "Deno", "npm",
          (str(HERE / "node_modules/deno/deno"), "run", "--quiet", "--no-lock", "--no-config", "--allow-net", "deno.ts"),
-         version=npm_version("deno"), can_deflate=False),
-    Kind("ws", "Node.js, ws with bufferutil", "npm", ("node", "ws.mjs"), version=npm_version("ws")),
-    Kind("gorilla", "Go, gorilla/websocket", "go", (str(ARTIFACTS / "bench/gorilla"),), version=("go", "version")),
+         version=packages("deno")),
+    Kind("ws", "Node.js, ws with bufferutil", "npm", ("node", "ws.mjs"),
+         version=packages("ws", "bufferutil") + "; echo Node.js $(node --version)"),
+    Kind("gorilla", "Go, gorilla/websocket", "go", (str(ARTIFACTS / "bench/gorilla"),),
+         version="go version; dpkg-query -W golang-github-gorilla-websocket-dev"),
 ]
 
 

@@ -6,7 +6,7 @@ import figures
 
 
 def echo(cost, **more):
-    return {"scenario": "echo", "server": {"cpuSecondsPerMillionMessages": cost, "residentKiB": 100}, "errors": 0, **more}
+    return {"scenario": "echo", "server": {"cpuSecondsPerMillionMessages": cost, "residentKiB": 100}, **more}
 
 
 def row(*results, failed=0):
@@ -32,9 +32,6 @@ class FiguresTests(unittest.TestCase):
     def test_Client_is_the_limit_when_most_rounds_say_so(self):
         self.assertTrue(row(echo(1, isClientTheLimit=True), echo(1, isClientTheLimit=True), echo(1)).is_client_the_limit)
         self.assertFalse(row(echo(1, isClientTheLimit=True), echo(1)).is_client_the_limit)
-
-    def test_Errors_are_added_up(self):
-        self.assertEqual(3, row(echo(1, errors=1), echo(1, errors=2)).errors)
 
     def test_Ratio_is_the_others_cost_by_mine(self):
         self.assertEqual(4.0, figures.ratio(row(echo(2)), row(echo(8))))
