@@ -11,7 +11,8 @@ BAR = 16
 
 STYLE = """
   .surface { fill: #ffffff } .title { fill: #1f2328; font-weight: 600; font-size: 15px } .text { fill: #1f2328 }
-  .note { fill: #59636e; font-size: 12px } .ours { fill: #0969da } .other { fill: #afb8c1 } .range { stroke: #1f2328; stroke-opacity: .55 }
+  .note { fill: #59636e; font-size: 12px } .ours { fill: #0969da } .other { fill: #afb8c1 }
+  .range { stroke: #1f2328; stroke-opacity: .55 }
   text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif }
   @media (prefers-color-scheme: dark) {
     .surface { fill: #0d1117 } .title, .text { fill: #f0f6fc } .note { fill: #9198a1 }
@@ -21,7 +22,7 @@ STYLE = """
 
 
 def draw(title, note, bars):
-    """bars: (name, figure as text, length, shortest and longest of the rounds, whether it is ours), in the order in which they are drawn."""
+    """bars, from the top: (name, figure as text, length, shortest and longest of the rounds, whether it is ours)."""
     height = TOP + STEP * len(bars) + 12
     longest = max(high for _, _, _, _, high, _ in bars)
     scale = (WIDTH - NAMES - VALUES) / longest
@@ -36,7 +37,8 @@ def draw(title, note, bars):
         base = top + BAR - 3.5
         parts += [
             f'<text class="text" x="{NAMES - 10}" y="{base}" text-anchor="end">{escape(name)}</text>',
-            f'<rect class="{"ours" if is_ours else "other"}" x="{NAMES}" y="{top}" width="{max(length * scale, 1):.1f}" height="{BAR}" rx="2"/>',
+            f'<rect class="{"ours" if is_ours else "other"}" x="{NAMES}" y="{top}" '
+            f'width="{max(length * scale, 1):.1f}" height="{BAR}" rx="2"/>',
             f'<path class="range" d="M{NAMES + low * scale:.1f} {middle}H{NAMES + high * scale:.1f}"/>',
             f'<text class="text" x="{NAMES + high * scale + 8:.1f}" y="{base}">{escape(figure)}</text>']
     return "\n".join([*parts, "</svg>", ""])

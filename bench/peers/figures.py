@@ -54,7 +54,8 @@ def summarize(group):
 
 def cost_of(result):
     """What a server is judged by. CPU seconds per million messages are microseconds per message."""
-    return lookup(result, "server", "residentKiBPerConnection" if result["scenario"] == "idle" else "cpuSecondsPerMillionMessages")
+    is_idle = result["scenario"] == "idle"
+    return lookup(result, "server", "residentKiBPerConnection" if is_idle else "cpuSecondsPerMillionMessages")
 
 
 def lookup(result, *path):

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Provides what the servers of the comparison need, installing what is missing, and builds them: bench/peers/install.sh [npm] [go] [dotnet]
+# Provides what the servers of the comparison need, installing what is missing, and builds them:
+#
+#   bench/peers/install.sh [npm] [go] [dotnet]
 #
 #   npm      Bun, Deno, ws and bufferutil, as locked in bench/peers/package-lock.json; Node.js with npm has to be there
 #   go       Debian's golang-go and golang-github-gorilla-websocket-dev; as root, it installs them
@@ -23,7 +25,7 @@ provide_npm() {
     may_install || fail "the npm packages of bench/peers are missing, for bun, deno and ws; run eng/npm-locked.sh bench/peers"
     echo "install: npm packages bun, deno, ws, bufferutil" >&2
     eng/npm-locked.sh bench/peers >&2 ||
-        fail "npm could not install bun, deno, ws and bufferutil; leave them out (--only), or try again where the npm registry is reached"
+        fail "npm could not install bun, deno, ws and bufferutil; reach the npm registry, or leave them out (--only)"
 }
 
 gorilla=/usr/share/gocode/src/github.com/gorilla/websocket

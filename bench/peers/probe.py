@@ -1,4 +1,4 @@
-"""Asks a server which compression it agrees to, and how small its echoes are: what the speed of compression is to be read with."""
+"""Asks a server which compression it agrees to, and how small its echoes are: its speed is to be read with that."""
 
 import base64
 import json
@@ -19,14 +19,15 @@ def json_text(size, seed=1):
     while True:
         records.append({
             "id": dice.randrange(10**9), "name": " ".join(dice.choices(words, k=2)), "active": dice.random() < 0.5,
-            "balance": round(dice.uniform(0, 10**4), 2), "tags": dice.choices(words, k=3), "seen": f"2026-01-{dice.randrange(1, 29):02}T12:00:00Z"})
+            "balance": round(dice.uniform(0, 10**4), 2), "tags": dice.choices(words, k=3),
+            "seen": f"2026-01-{dice.randrange(1, 29):02}T12:00:00Z"})
         text = json.dumps(records)
         if len(text) >= size:
             return text[:size]
 
 
 def compression(port, messages=200, size=4096):
-    """Echoes texts through an offer of permessage-deflate: what was agreed on ("" where nothing was), and payload over wire bytes."""
+    """Has texts echoed and compressed: what was agreed on ("" where nothing was), and how many times smaller they came back."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         stream = connection.makefile("rb")
         agreed = handshake(connection, stream)
@@ -55,7 +56,8 @@ def handshake(connection, stream):
     key = base64.b64encode(os.urandom(16)).decode()
     connection.sendall((
         "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n").encode())
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n").encode())
     if b" 101 " not in stream.readline():
         raise RuntimeError("the server did not switch to WebSocket")
     agreed = ""

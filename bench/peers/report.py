@@ -11,6 +11,7 @@ from servers import KINDS
 
 TARGETS = pathlib.Path(__file__).resolve().parent / "targets.json"
 ABSENT = "–"
+QUIET = 0.05  # the share of the cores that others may have
 
 
 def main(path):
@@ -34,24 +35,31 @@ class Report:
 
     def head(self):
         run = self.run
-        versions = "; ".join(run["versions"].values())
-        return "\n".join([
+        return "\n\n".join(part for part in [
             f"# Sockeye beside other servers, {run['started'][:10]}",
-            "",
-            f"{run['rounds']} rounds of {run['seconds']:g} s for each scenario and server, medians; commit {run['commit']}. Server on core "
-            f"{run['serverCore']}, load from core {run['clientCore']} of: {run['machine']}.",
-            f"Versions: {versions}." if versions else "",
-            "[What is measured, and how to read it](../README.md).",
-            "",
-            "A server is judged by the **CPU time that it spends per message** (in f: memory per idle connection), which hardly depends on "
-            "the client. Rates and latencies stand beside it; where the client was the limit (†), they say nothing about the server.",
-        ])
+            f"Medians of {run['rounds']} × {run['seconds']:g} s for each scenario and server; commit {run['commit']}. "
+            f"Server on core {run['serverCore']}, load from core {run['clientCore']} of: {run['machine']}.",
+            f"Versions: {'; '.join(run['versions'].values())}." if run["versions"] else "",
+            self.quiet(),
+            "A server is judged by the **CPU time that it spends per message** (in f: memory per idle connection), which hardly "
+            "depends on the client. Rates and latencies stand beside it; where the client was the limit (†), they say nothing about "
+            "the server. [What is measured, and how to read it](../README.md).",
+        ] if part)
+
+    def quiet(self):
+        shares = [one["others"] for one in self.run["measurements"] if "others" in one]
+        if not shares:
+            return ""
+        share = figures.median(shares)
+        said = f"While it was measured, other programs had {share:.0%} of the two cores (median; {max(shares):.0%} at most)."
+        return said if share <= QUIET else f"{said} **That is too much: take these figures for orientation, not for comparison.**"
 
     def targets(self):
         lines = []
         for row in json.loads(TARGETS.read_text())["rows"]:
             mine, other = self.kind(row["mine"]), row["other"] and self.kind(row["other"])
-            if all((one.letter, mine.name) not in self.rows for one in self.scenarios) and mine.command:
+            aimed = [one for one in self.scenarios if one.letter in row["targets"]]
+            if not any((one.letter, mine.name) in self.rows or not mine.command for one in aimed):
                 continue
             cells = [self.target(row["targets"].get(one.letter), one, mine, other) for one in self.scenarios]
             title = f"{mine.title} ÷ {other.title}" if other else mine.title
@@ -59,8 +67,8 @@ class Report:
         return "\n".join([
             "## Targets",
             "",
-            "What was reached, and what is aimed at: the other's cost by ours. A row in parentheses does not count; the targets against "
-            "uWebSockets are checked apart.",
+            "What was reached, and what is aimed at: the other's cost by ours. A row in parentheses does not count; the targets "
+            "against uWebSockets are checked apart.",
             "",
             table(["", *(one.letter for one in self.scenarios)], lines),
         ])
@@ -73,7 +81,13 @@ class Report:
         aim = f"≤ {target['atMostKiB']:g} KiB" if isinstance(target, dict) else f"≥ {target:g}"
         if is_met is None:
             return f"? {aim}"
+        if scenario.deflate and (ours := self.compression(mine)) < (theirs := self.compression(other)):
+            is_met = False
+            aim += f", but {ours:.1f} times smaller where theirs is {theirs:.1f}:"
         return f"{reached:.2f} {aim} met" if is_met else f"**{reached:.2f} {aim} missed**"
+
+    def compression(self, kind):
+        return self.run["compression"][kind.name]["ratio"]
 
     def costs(self):
         return "\n".join([
@@ -113,7 +127,7 @@ class Report:
             return kind.title, f"{number(row.cost)} µs", 1 / row.cost, 1 / row.cost_high, 1 / row.cost_low, kind.is_ours
 
         note = ("KiB of memory per connection; shorter is better" if scenario.idle
-                else f"{plural(scenario.unit)} per second of server CPU; longer is better; the figure is CPU time per {scenario.unit}")
+                else f"{plural(scenario.unit)} per second of server CPU, longer is better; the figure is µs per {scenario.unit}")
         bars = sorted(map(bar, measured), key=lambda one: one[2], reverse=not scenario.idle)
         folder = self.path.with_suffix("")
         folder.mkdir(exist_ok=True)
@@ -124,8 +138,8 @@ class Report:
         if scenario.idle:
             header = ["server", "KiB per connection", "range", "resident, MiB"]
         else:
-            header = ["server", f"{plural(scenario.unit)}/s", "MB/s", "p50, µs", "p99", "p99.9", "server CPU s per million", "range",
-                      "resident, MiB", "client CPU µs"]
+            header = ["server", f"{plural(scenario.unit)}/s", "MB/s", "p50, µs", "p99", "p99.9",
+                      "server CPU s per million", "range", "resident, MiB", "client CPU µs"]
         lines = []
         for kind in self.kinds:
             row = self.rows.get((scenario.letter, kind.name))
@@ -136,8 +150,9 @@ class Report:
             else:
                 limit = " †" if row.is_client_the_limit else ""
                 lines.append([
-                    kind.title + marks(row), count(row.rate) + limit, number(row.megabytes) + limit, number(row.p50), number(row.p99),
-                    number(row.p999), number(row.cost), spread(row), mebibytes(row.resident), number(row.client_cost)])
+                    kind.title + marks(row), count(row.rate) + limit, number(row.megabytes) + limit,
+                    number(row.p50), number(row.p99), number(row.p999),
+                    number(row.cost), spread(row), mebibytes(row.resident), number(row.client_cost)])
         return table(header, lines)
 
     def matrix(self, scenario, measured):
@@ -151,7 +166,8 @@ class Report:
         return "\n".join([
             f"The {what} of the column's server ÷ that of the row's: above 1, the row's is the cheaper.",
             "",
-            table(["÷", *(kind.name for kind in measured)], [[mine.name, *(cell(mine, other) for other in measured)] for mine in measured]),
+            table(["÷", *(kind.name for kind in measured)], [
+                [mine.name, *(cell(mine, other) for other in measured)] for mine in measured]),
         ])
 
     def notes(self, scenario):

@@ -12,8 +12,10 @@ import subprocess
 import sys
 import unittest
 
+import figures
 import probe
 import report
+from load import Watch
 from scenarios import SCENARIOS
 from servers import CLI, HERE, KINDS, REPOSITORY, Server
 
@@ -30,15 +32,16 @@ def main():
     path = result_path(options.results)
     run = {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "rounds": options.rounds, "seconds": options.seconds, "serverCore": options.server_core, "clientCore": options.client_core,
+        "rounds": options.rounds, "seconds": options.seconds,
+        "serverCore": options.server_core, "clientCore": options.client_core,
         "commit": commit(), "machine": machine(), "versions": versions(options.kinds), "compression": {}, "measurements": [],
     }
     bench = Bench(options, run, path)
     try:
         for group in grouped(options.scenarios):
             bench.measure(group)
-    except KeyboardInterrupt:
-        say("interrupted: the report has what was measured until now")
+    except (KeyboardInterrupt, RuntimeError) as end:
+        say(f"{end or 'interrupted'}: the report has what was measured until now")
     if not run["measurements"]:
         sys.exit("run: nothing was measured")
     report.main(path)
@@ -80,7 +83,7 @@ class Bench:
             for kind in self._options.kinds:
                 server = Server(kind, self._options.server_core)
                 try:
-                    self._record(scenario, kind, round_number, self._drive(scenario, server, seconds=None))
+                    self._record(scenario, kind, round_number, self._drive(scenario, server, self._options.seconds))
                 finally:
                     server.stop()
 
@@ -103,13 +106,13 @@ class Bench:
 
     def _drive(self, scenario, server, seconds):
         """What the load generator measured, or why it did not."""
-        patience = 120 + (seconds or 0)
-        command = ["taskset", "--cpu-list", str(self._options.client_core), *self._options.client, f"ws://127.0.0.1:{server.port}/",
-                   *scenario.arguments, "--pid", str(server.pid), "--json"]
-        if seconds is not None:
-            command += ["--seconds", f"{seconds:g}"]
+        patience = 120 + seconds
+        command = [
+            "taskset", "--cpu-list", str(self._options.client_core), *self._options.client, f"ws://127.0.0.1:{server.port}/",
+            *scenario.arguments, "--seconds", f"{seconds:g}", "--pid", str(server.pid), "--json"]
+        watch = Watch({self._options.server_core, self._options.client_core}, server.pid)
         try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=patience)
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=patience)
         except subprocess.TimeoutExpired:
             return {"error": f"the load generator was not done after {patience:g} s"}
         if done.returncode != 0:
@@ -119,13 +122,13 @@ class Bench:
             return {"error": "the server ended"}
         result = json.loads(done.stdout)
         del result["url"], result["server"]["pid"]  # they differ from run to run and say nothing
-        return {"result": result}
+        return {"result": result, "others": round(watch.others(), 3)}
 
     def _record(self, scenario, kind, round_number, outcome):
         self._run["measurements"].append({"scenario": scenario.letter, "server": kind.name, "round": round_number, **outcome})
         self._path.write_text(as_json(self._run))
-        cost = outcome.get("error") or f"{report.number(report.figures.cost_of(outcome['result']))} {'KiB' if scenario.idle else 'µs'}"
-        say(f"{scenario.letter} {round_number} {kind.name}: {cost}")
+        said = outcome.get("error") or report.number(figures.cost_of(outcome["result"]))
+        say(f"{scenario.letter} {round_number} {kind.name}: {said}")
 
 
 def parse():
@@ -158,7 +161,7 @@ def parse():
 def check_machine(options):
     cores = os.sched_getaffinity(0)
     if options.server_core == options.client_core or not {options.server_core, options.client_core} <= cores:
-        sys.exit(f"run: servers and load need a core each, and there are {sorted(cores)}: choose by --server-core and --client-core")
+        sys.exit(f"run: servers and load need a core each, of {sorted(cores)}: choose by --server-core and --client-core")
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if any(one.idle for one in options.scenarios) and most != resource.RLIM_INFINITY and most < FILES:
         sys.exit(f"run: scenario f needs {FILES} open files, and the limit is {most}: raise it (ulimit -Hn), or leave f out")
@@ -173,11 +176,8 @@ def provide(options):
 
 def grouped(scenarios):
     """Scenarios that may share running servers, in the order of the page, those with fresh servers each for itself."""
-    groups = []
-    for one in [one for one in scenarios if not one.fresh and not one.deflate], *([one] for one in scenarios if one.fresh or one.deflate):
-        if one:
-            groups.append(one)
-    return groups
+    shared = [one for one in scenarios if not one.fresh and not one.deflate]
+    return [group for group in [shared, *([one] for one in scenarios if one not in shared)] if group]
 
 
 def result_path(folder):

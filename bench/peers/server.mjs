@@ -1,9 +1,12 @@
-// What the servers on Node, Bun and Deno share: the arguments [--port N] [--deflate], the line that says where they listen, and how they end.
+// What the servers on Node, Bun and Deno share: the arguments [--port N] [--deflate], the line that says where they listen,
+// and how they end.
 
 import process from "node:process";
 import { parseArgs } from "node:util";
 
-const { values } = parseArgs({ options: { port: { type: "string", default: "0" }, deflate: { type: "boolean", default: false } } });
+const { values } = parseArgs({
+  options: { port: { type: "string", default: "0" }, deflate: { type: "boolean", default: false } },
+});
 
 export const hostname = "127.0.0.1";
 export const port = Number(values.port);

@@ -43,7 +43,7 @@ KINDS = [
             DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS="1"),
     sockeye("sockeye-socket", "Sockeye, Socket", transport="socket"),
     Kind("sockeye-aspnet", "Sockeye in ASP.NET Core", "dotnet", ()),
-    Kind("aspnet", "ASP.NET Core, System.Net.WebSockets", "dotnet",
+    Kind("aspnet", "ASP.NET Core", "dotnet",
          ("dotnet", str(ARTIFACTS / "bin/AspNetBench/release/AspNetBench.dll")),
          version="dotnet --list-runtimes | sed -n 's/^Microsoft.AspNetCore.App \\(10[^ ]*\\).*/ASP.NET Core \\1/p' | tail -n 1"),
     Kind("bun", "Bun", "npm", (str(HERE / "node_modules/bun/bin/bun.exe"), "bun.ts"), version=packages("bun")),
@@ -53,7 +53,7 @@ KINDS = [
     Kind("ws", "Node.js, ws with bufferutil", "npm", ("node", "ws.mjs"),
          version=packages("ws", "bufferutil") + "; echo Node.js $(node --version)"),
     Kind("gorilla", "Go, gorilla/websocket", "go", (str(ARTIFACTS / "bench/gorilla"),),
-         version="go version; dpkg-query -W golang-github-gorilla-websocket-dev"),
+         version="dpkg-query -W -f '${Package} ${Version}' golang-github-gorilla-websocket-dev; echo; go version"),
 ]
 
 

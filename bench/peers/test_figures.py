@@ -52,8 +52,10 @@ class FiguresTests(unittest.TestCase):
         self.assertEqual((3.0, False), figures.judge({"atMostKiB": 2.9}, idle, None))
 
     def test_Rows_are_kept_apart_by_scenario_and_server(self):
-        measurements = [{"scenario": s, "server": n, "result": echo(c)} for s, n, c in [("a", "x", 1), ("a", "y", 2), ("b", "x", 3)]]
-        self.assertEqual({("a", "x"): 1, ("a", "y"): 2, ("b", "x"): 3}, {key: one.cost for key, one in figures.rows(measurements).items()})
+        costs = {("a", "x"): 1, ("a", "y"): 2, ("b", "x"): 3}
+        measurements = [
+            {"scenario": scenario, "server": server, "result": echo(cost)} for (scenario, server), cost in costs.items()]
+        self.assertEqual(costs, {key: one.cost for key, one in figures.rows(measurements).items()})
 
 
 if __name__ == "__main__":

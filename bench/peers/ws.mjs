@@ -1,5 +1,5 @@
-// npm ws with bufferutil, as its documentation has it; fan-out is the loop that it shows. With --deflate its contexts are kept, as
-// they are by default.
+// npm ws with bufferutil, as its documentation has it; fan-out is the loop that it shows. With --deflate its contexts are kept,
+// as they are by default.
 
 import "bufferutil"; // ws takes it where it is there: here it must be
 import { WebSocket, WebSocketServer } from "ws";

@@ -19,7 +19,8 @@ app.UseWebSockets();
 ImmutableArray<WebSocket> subscribers = [];
 app.Run(async context =>
 {
-    using WebSocket socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext { DangerousEnableCompression = deflate });
+    var accept = new WebSocketAcceptContext { DangerousEnableCompression = deflate };
+    using WebSocket socket = await context.WebSockets.AcceptWebSocketAsync(accept);
     try
     {
         switch (context.Request.Path.Value)
@@ -32,7 +33,7 @@ app.Run(async context =>
                 await ReceiveAllAsync(socket, PublishAsync);
                 break;
             default:
-                await ReceiveAllAsync(socket, (message, kind) => socket.SendAsync(message, kind, endOfMessage: true, CancellationToken.None));
+                await ReceiveAllAsync(socket, (message, kind) => SendAsync(socket, message, kind));
                 break;
         }
     }
@@ -57,9 +58,12 @@ async ValueTask PublishAsync(ReadOnlyMemory<byte> message, WebSocketMessageType 
     foreach (WebSocket subscriber in subscribers)
     {
         if (subscriber.State == WebSocketState.Open)
-            await subscriber.SendAsync(message, kind, endOfMessage: true, CancellationToken.None);
+            await SendAsync(subscriber, message, kind);
     }
 }
+
+static ValueTask SendAsync(WebSocket socket, ReadOnlyMemory<byte> message, WebSocketMessageType kind) =>
+    socket.SendAsync(message, kind, endOfMessage: true, CancellationToken.None);
 
 static async Task ReceiveAllAsync(WebSocket socket, Func<ReadOnlyMemory<byte>, WebSocketMessageType, ValueTask> handle)
 {
@@ -72,7 +76,8 @@ static async Task ReceiveAllAsync(WebSocket socket, Func<ReadOnlyMemory<byte>, W
             ValueWebSocketReceiveResult part = await socket.ReceiveAsync(buffer.AsMemory(length), CancellationToken.None);
             if (part.MessageType == WebSocketMessageType.Close)
             {
-                await socket.CloseAsync(socket.CloseStatus ?? WebSocketCloseStatus.Empty, socket.CloseStatusDescription, CancellationToken.None);
+                WebSocketCloseStatus status = socket.CloseStatus ?? WebSocketCloseStatus.Empty;
+                await socket.CloseAsync(status, socket.CloseStatusDescription, CancellationToken.None);
                 return;
             }
 

@@ -1,12 +1,14 @@
-// Sockeye's own server, by its public API: dotnet SockeyeBench.dll [--port N] [--deflate] [--transport loop|socket] [--form async|callback]
-// Everything is as it is by default. The callback form is for the echo: what publishes has none to save.
+// Sockeye's own server, by its public API and with everything as it is by default:
+//   dotnet SockeyeBench.dll [--port N] [--deflate] [--transport loop|socket] [--form async|callback]
+// The form is that of the echo. The socket transport is chosen by the environment, as anybody would.
 
 using System.Collections.Immutable;
 using Sockeye;
 
 if (Option("--transport", "loop") == "socket")
     Environment.SetEnvironmentVariable("SOCKEYE_EVENT_LOOP", "0");
-var options = new WebSocketAcceptOptions { PerMessageDeflate = args.Contains("--deflate") ? PerMessageDeflateOptions.Default : null };
+bool deflate = args.Contains("--deflate");
+var options = new WebSocketAcceptOptions { PerMessageDeflate = deflate ? PerMessageDeflateOptions.Default : null };
 ImmutableArray<WebSocketConnection> subscribers = [];
 
 await using var server = new WebSocketServer(new() { Port = int.Parse(Option("--port", "0")) });
