@@ -2,14 +2,12 @@
 //   dotnet SockeyeBench.dll [--port N] [--deflate] [--transport loop|socket] [--form async|callback]
 // The form is that of the echo. The socket transport is chosen by the environment, as anybody would.
 
-using System.Collections.Immutable;
 using Sockeye;
 
 if (Option("--transport", "loop") == "socket")
     Environment.SetEnvironmentVariable("SOCKEYE_EVENT_LOOP", "0");
 bool deflate = args.Contains("--deflate");
 var options = new WebSocketAcceptOptions { PerMessageDeflate = deflate ? PerMessageDeflateOptions.Default : null };
-ImmutableArray<WebSocketConnection> subscribers = [];
 
 await using var server = new WebSocketServer(new() { Port = int.Parse(Option("--port", "0")) });
 if (Option("--form", "async") == "callback")
@@ -29,21 +27,16 @@ static async Task EchoAsync(WebSocketConnection socket, CancellationToken cancel
         await socket.SendAsync(message, cancel);
 }
 
-async Task SubscribeAsync(WebSocketConnection socket, CancellationToken cancel)
+static async Task SubscribeAsync(WebSocketConnection socket, CancellationToken cancel)
 {
-    ImmutableInterlocked.Update(ref subscribers, static (all, one) => all.Add(one), socket);
     socket.IgnoreMessages();
     await socket.Closed;
-    ImmutableInterlocked.Update(ref subscribers, static (all, one) => all.Remove(one), socket);
 }
 
 async Task PublishAsync(WebSocketConnection socket, CancellationToken cancel)
 {
     await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
-    {
-        foreach (WebSocketConnection subscriber in subscribers)
-            _ = subscriber.SendAsync(message, CancellationToken.None);
-    }
+        server.Broadcast(new PreparedMessage(message.Span, message.Kind), path: "/subscribe");
 }
 
 string Option(string name, string absent) => Array.IndexOf(args, name) is >= 0 and int at ? args[at + 1] : absent;
