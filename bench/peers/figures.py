@@ -20,6 +20,7 @@ class Row:
     p999: float | None
     resident: float | None  # KiB
     client_cost: float | None
+    compression: float | None  # payload over what came for it
     is_client_the_limit: bool
 
 
@@ -48,6 +49,7 @@ def summarize(group):
         p999=median_of(good, "latencyMicroseconds", "p999"),
         resident=median_of(good, "server", "residentKiB"),
         client_cost=median_of(good, "clientCpuMicrosecondsPerMessage"),
+        compression=median_of(good, "compressionRatio"),
         is_client_the_limit=2 * limits > len(good),
     )
 

@@ -76,18 +76,16 @@ class Report:
     def target(self, target, scenario, mine, other):
         if target is None:
             return ABSENT
-        reached, is_met = figures.judge(
-            target, self.rows.get((scenario.letter, mine.name)), other and self.rows.get((scenario.letter, other.name)))
+        ours = self.rows.get((scenario.letter, mine.name))
+        theirs = other and self.rows.get((scenario.letter, other.name))
+        reached, is_met = figures.judge(target, ours, theirs)
         aim = f"≤ {target['atMostKiB']:g} KiB" if isinstance(target, dict) else f"≥ {target:g}"
         if is_met is None:
             return f"? {aim}"
-        if scenario.deflate and (ours := self.compression(mine)) < (theirs := self.compression(other)):
+        if scenario.deflate and ours.compression < theirs.compression:
             is_met = False
-            aim += f", but {ours:.1f} times smaller where theirs is {theirs:.1f}:"
+            aim += f", but {ours.compression:.2f} times smaller where theirs is {theirs.compression:.2f}:"
         return f"{reached:.2f} {aim} met" if is_met else f"**{reached:.2f} {aim} missed**"
-
-    def compression(self, kind):
-        return self.run["compression"][kind.name]["ratio"]
 
     def costs(self):
         return "\n".join([
@@ -139,7 +137,8 @@ class Report:
             header = ["server", "KiB per connection", "range", "resident, MiB"]
         else:
             header = ["server", f"{plural(scenario.unit)}/s", "MB/s", "p50, µs", "p99", "p99.9",
-                      "server CPU s per million", "range", "resident, MiB", "client CPU µs"]
+                      "server CPU s per million", "range", "resident, MiB", "client CPU µs",
+                      *(["times smaller"] if scenario.deflate else [])]
         lines = []
         for kind in self.kinds:
             row = self.rows.get((scenario.letter, kind.name))
@@ -152,7 +151,8 @@ class Report:
                 lines.append([
                     kind.title + marks(row), count(row.rate) + limit, number(row.megabytes) + limit,
                     number(row.p50), number(row.p99), number(row.p999),
-                    number(row.cost), spread(row), mebibytes(row.resident), number(row.client_cost)])
+                    number(row.cost), spread(row), mebibytes(row.resident), number(row.client_cost),
+                    *([number(row.compression)] if scenario.deflate else [])])
         return table(header, lines)
 
     def matrix(self, scenario, measured):
@@ -173,11 +173,8 @@ class Report:
     def notes(self, scenario):
         notes = []
         if scenario.deflate:
-            for kind in self.kinds:
-                if found := self.run["compression"].get(kind.name):
-                    ratio = f"; 200 different texts came back {found['ratio']:.2f} times smaller" if found["ratio"] else ""
-                    notes.append(f"- {kind.title}: agreed to `{found['agreed'] or 'nothing'}`{ratio}.")
-            notes.sort()
+            agreed = self.run["compression"]
+            notes += [f"- {kind.title}: agreed to `{agreed[kind.name] or 'nothing'}`." for kind in self.kinds if kind.name in agreed]
         for one in self.run["measurements"]:
             if one["scenario"] == scenario.letter and "error" in one:
                 notes.append(f"- {self.kind(one['server']).title}, round {one['round']}: {one['error']}")

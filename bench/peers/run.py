@@ -90,8 +90,7 @@ class Bench:
     def _agree(self, servers):
         """Leaves out the servers that do not compress."""
         for kind, server in list(servers.items()):
-            agreed, ratio = probe.compression(server.port)
-            self._run["compression"][kind.name] = {"agreed": agreed, "ratio": ratio}
+            self._run["compression"][kind.name] = agreed = probe.agreed_extension(server.port)
             if not agreed:
                 server.stop()
                 del servers[kind]
