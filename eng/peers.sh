@@ -9,7 +9,9 @@
 # missing at the end is named, with the way to get it, and the exit code is 1.
 set -euo pipefail
 
-peers=$(cd "$(dirname "$0")/../tests/Sockeye.Interop.Tests/peers" && pwd)
+eng=$(cd "$(dirname "$0")" && pwd)
+npm_locked=$eng/npm-locked.sh
+peers=$(cd "$eng/../tests/Sockeye.Interop.Tests/peers" && pwd)
 node_at_least=20 # playwright-core asks for it
 missing=()
 
@@ -62,19 +64,11 @@ fi
 
 # --- npm packages ---------------------------------------------------------------------------------------------------
 
-# The copy of the lock file that a complete installation leaves behind tells what is installed.
-stamp=$peers/node_modules/.installed-from.json
-npm_packages_are_there() { cmp -s "$peers/package-lock.json" "$stamp"; }
+npm_packages_are_there() { "$npm_locked" "$peers" --check; }
 
 if ! npm_packages_are_there && may_install && node_is_there; then
     echo "peers: installing npm packages ws, deno, playwright-core"
-    # No install scripts: the one there is, Deno's, puts the program at node_modules/deno/deno, as its launcher does too.
-    if (cd "$peers" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error &&
-        node node_modules/deno/bin.cjs --version) > "$log" 2>&1 && [[ -x $peers/node_modules/deno/deno ]]; then
-        cp "$peers/package-lock.json" "$stamp"
-    else
-        tail -n 5 "$log" >&2
-    fi
+    "$npm_locked" "$peers" > "$log" 2>&1 || tail -n 5 "$log" >&2
 fi
 if ! npm_packages_are_there; then
     missing+=("npm packages (ws, deno, playwright-core); run eng/peers.sh where it may install and reach the npm registry")

@@ -1,0 +1,222 @@
+"""Measures the servers side by side: see bench/README.md, and run.sh, which calls this."""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import resource
+import shlex
+import subprocess
+import sys
+import unittest
+
+import figures
+import probe
+import report
+from load import Watch
+from scenarios import SCENARIOS
+from servers import CLI, HERE, KINDS, REPOSITORY, Server
+
+FILES = 10_500  # what a server and its client each need open for 10,000 connections
+
+
+def main():
+    options = parse()
+    check_machine(options)
+    if not unittest.TextTestRunner(verbosity=0).run(unittest.defaultTestLoader.discover(str(HERE), "test_*.py")).wasSuccessful():
+        sys.exit("run: the arithmetic of the report is wrong")
+    provide(options)
+
+    path = result_path(options.results)
+    run = {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "rounds": options.rounds, "seconds": options.seconds,
+        "serverCore": options.server_core, "clientCore": options.client_core,
+        "commit": commit(), "machine": machine(), "versions": versions(options.kinds), "compression": {}, "measurements": [],
+    }
+    bench = Bench(options, run, path)
+    try:
+        for group in grouped(options.scenarios):
+            bench.measure(group)
+    except (KeyboardInterrupt, RuntimeError) as end:
+        say(f"{end or 'interrupted'}: the report has what was measured until now")
+    if not run["measurements"]:
+        sys.exit("run: nothing was measured")
+    report.main(path)
+    say(f"{path.with_suffix('.md')}")
+
+
+class Bench:
+    """The measurements of a run, written down after each, so that none is lost."""
+
+    def __init__(self, options, run, path):
+        self._options = options
+        self._run = run
+        self._path = path
+
+    def measure(self, scenarios):
+        """Measures scenarios that share their servers."""
+        first = scenarios[0]
+        if first.idle:
+            self._measure_idle(first)
+            return
+
+        servers = {}
+        try:
+            for kind in self._options.kinds:
+                servers[kind] = Server(kind, self._options.server_core, first.deflate)
+            if first.deflate:
+                self._agree(servers)
+            for scenario in scenarios:
+                for round_number in range(self._options.rounds + 1):
+                    for kind in servers:
+                        self._round(scenario, kind, servers, round_number)
+        finally:
+            for server in servers.values():
+                server.stop()
+
+    def _measure_idle(self, scenario):
+        """Each round has a server of its own, which has served nothing else: what a process once took it seldom gives back."""
+        for round_number in range(1, self._options.rounds + 1):
+            for kind in self._options.kinds:
+                server = Server(kind, self._options.server_core)
+                try:
+                    self._record(scenario, kind, round_number, self._drive(scenario, server, self._options.seconds))
+                finally:
+                    server.stop()
+
+    def _agree(self, servers):
+        """Leaves out the servers that do not compress."""
+        for kind, server in list(servers.items()):
+            self._run["compression"][kind.name] = agreed = probe.agreed_extension(server.port)
+            if not agreed:
+                server.stop()
+                del servers[kind]
+
+    def _round(self, scenario, kind, servers, round_number):
+        if not servers[kind].is_running:
+            servers[kind] = Server(kind, self._options.server_core, scenario.deflate)
+        is_warm_up = round_number == 0
+        result = self._drive(scenario, servers[kind], self._options.warm_up if is_warm_up else self._options.seconds)
+        if not is_warm_up:
+            self._record(scenario, kind, round_number, result)
+
+    def _drive(self, scenario, server, seconds):
+        """What the load generator measured, or why it did not."""
+        patience = 120 + seconds
+        command = [
+            "taskset", "--cpu-list", str(self._options.client_core), *self._options.client, f"ws://127.0.0.1:{server.port}/",
+            *scenario.arguments, "--seconds", f"{seconds:g}", "--pid", str(server.pid), "--json"]
+        watch = Watch({self._options.server_core, self._options.client_core}, server.pid)
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=patience)
+        except subprocess.TimeoutExpired:
+            return {"error": f"the load generator was not done after {patience:g} s"}
+        if done.returncode != 0:
+            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+            return {"error": f"the load generator ended with {done.returncode}: {last[0]}"}
+        if not server.is_running:
+            return {"error": "the server ended"}
+        result = json.loads(done.stdout)
+        del result["url"], result["server"]["pid"]  # they differ from run to run and say nothing
+        return {"result": result, "others": round(watch.others(), 3)}
+
+    def _record(self, scenario, kind, round_number, outcome):
+        self._run["measurements"].append({"scenario": scenario.letter, "server": kind.name, "round": round_number, **outcome})
+        self._path.write_text(as_json(self._run))
+        said = outcome.get("error") or report.number(figures.cost_of(outcome["result"]))
+        say(f"{scenario.letter} {round_number} {kind.name}: {said}")
+
+
+def parse():
+    names = [kind.name for kind in KINDS if kind.command]
+    letters = "".join(one.letter for one in SCENARIOS)
+    parser = argparse.ArgumentParser(prog="bench/peers/run.sh", description="Measures Sockeye beside other WebSocket servers.")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds for each scenario and server (5)")
+    parser.add_argument("--seconds", type=float, default=3, help="seconds of each round (3)")
+    parser.add_argument("--warm-up", type=float, default=2, help="seconds of a first round that does not count (2)")
+    parser.add_argument("--only", default=",".join(names), metavar="SERVERS", help=f"of {', '.join(names)}; all of them")
+    parser.add_argument("--scenarios", default=letters, metavar="LETTERS", help=f"some of {letters}; all of them")
+    parser.add_argument("--results", type=pathlib.Path, default=REPOSITORY / "bench/results", help="the folder of the reports")
+    parser.add_argument("--server-core", type=int, default=0, help="the core of the servers (0)")
+    parser.add_argument("--client-core", type=int, default=1, help="the core of the load generator (1)")
+    parser.add_argument("--client", type=shlex.split, default=[*CLI, "bench"], help="the load generator (sockeye bench)")
+    options = parser.parse_args()
+
+    chosen = options.only.split(",")
+    if unknown := [name for name in chosen if name not in names]:
+        parser.error(f"there is no server {unknown[0]}: choose of {', '.join(names)}")
+    if unknown := [letter for letter in options.scenarios if letter not in letters]:
+        parser.error(f"there is no scenario {unknown[0]}: choose of {letters}")
+    if options.rounds < 1 or options.seconds <= 0 or options.warm_up <= 0:
+        parser.error("rounds and seconds are positive")
+    options.kinds = [kind for kind in KINDS if kind.name in chosen]
+    options.scenarios = [one for one in SCENARIOS if one.letter in options.scenarios]
+    return options
+
+
+def check_machine(options):
+    cores = os.sched_getaffinity(0)
+    if options.server_core == options.client_core or not {options.server_core, options.client_core} <= cores:
+        sys.exit(f"run: servers and load need a core each, of {sorted(cores)}: choose by --server-core and --client-core")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if any(one.idle for one in options.scenarios) and most != resource.RLIM_INFINITY and most < FILES:
+        sys.exit(f"run: scenario f needs {FILES} open files, and the limit is {most}: raise it (ulimit -Hn), or leave f out")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def provide(options):
+    needs = sorted({"dotnet", *(kind.needs for kind in options.kinds)})
+    if subprocess.run([HERE / "install.sh", *needs]).returncode != 0:
+        sys.exit("run: something is missing; install it, or leave out by --only the servers that need it")
+
+
+def grouped(scenarios):
+    """Scenarios that may share running servers, in the order of the page, those with fresh servers each for itself."""
+    shared = [one for one in scenarios if not one.fresh and not one.deflate]
+    return [group for group in [shared, *([one] for one in scenarios if one not in shared)] if group]
+
+
+def result_path(folder):
+    """DATE.json, or DATE-2.json: no run overwrites another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    date = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
+    number = 1
+    while (path := folder / f"{date}{'' if number == 1 else f'-{number}'}.json").exists():
+        number += 1
+    return path
+
+
+def as_json(run):
+    """One measurement a line."""
+    head = json.dumps({**run, "measurements": []}, indent=2, ensure_ascii=False)
+    lines = ",\n    ".join(json.dumps(one, ensure_ascii=False) for one in run["measurements"])
+    return f'{head.removesuffix("[]" + chr(10) + "}")}[\n    {lines}\n  ]\n}}\n'
+
+
+def commit():
+    return output("sh", "-c", "git describe --always --dirty --exclude '*'") or "unknown"
+
+
+def machine():
+    model = next((line.partition(":")[2].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), platform.machine())
+    return f"{model}, {os.cpu_count()} cores, {platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release()}"
+
+
+def versions(kinds):
+    return {kind.name: ", ".join(output("sh", "-c", kind.version).split("\n")) for kind in kinds if kind.version}
+
+
+def output(*command):
+    return subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
+
+
+def say(text):
+    print(f"run: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
