@@ -68,8 +68,8 @@ internal sealed partial class ReceiveLoop
 
         if (cleanUp)
             CleanUp();
-        // Where the loop still runs, it does this when it leaves; but nobody waits for that.
-        if (cleanUp || IsReaderWaiting)
+        // Where the loop has found the end itself, it does this when it leaves; but nobody waits for another thread to do so.
+        if (cleanUp || (IsReaderWaiting && !(_isAtEnd && IsRunningHere)))
             EndReading();
     }
 
@@ -93,7 +93,9 @@ internal sealed partial class ReceiveLoop
         _connection.Send.Flush();
         if (act)
         {
+            _isAtEnd = true;
             Act();
+            _isAtEnd = false;
             lock (_sync)
             {
                 if (_isDraining)

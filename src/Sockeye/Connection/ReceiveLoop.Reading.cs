@@ -105,7 +105,7 @@ internal sealed partial class ReceiveLoop
 
         _control = events ? Observation.Yes : Observation.No;
         _throws = throws && _throwOnAbnormalClose;
-        if (t_running != this || _isDiscarded)
+        if (t_running != this || _isDiscarded || _result is not null)
             return NextElsewhere(token);
 
         EndLease();
@@ -354,7 +354,12 @@ internal sealed partial class ReceiveLoop
         }
 
         AllRead();
-        if (continuation is not null)
+        if (continuation is null)
+            return;
+        // The loop has nothing else to do any more; whoever else found the end has.
+        if (IsRunningHere)
+            Resume(continuation);
+        else
             ResumeLater(continuation);
     }
 

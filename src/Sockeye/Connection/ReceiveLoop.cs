@@ -46,6 +46,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
     private int _direct;
     private int _synchronous;
     private bool _hasReceived;
+    private bool _isAtEnd;
     private bool _isReceiving;
     private bool _isStalled;
     private ValueTask<ReceivedBlock> _receive;
@@ -367,7 +368,9 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
         _direct = block.Direct;
         if (block.IsEnd)
         {
+            _isAtEnd = true;
             _connection.Close.OnTransportEnded();
+            _isAtEnd = false;
             return Leave();
         }
 
