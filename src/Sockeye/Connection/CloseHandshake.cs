@@ -378,6 +378,7 @@ internal sealed class CloseHandshake
                 return;
             _hasBegun = true;
             _isEnded = true;
+            _connection.Send.Refuse();
             _result = result = MakeResult();
         }
 
