@@ -141,6 +141,8 @@ internal static unsafe partial class Libc
 
     public static int GetLocalAddress(int descriptor, byte* address, int* length) => getsockname(descriptor, address, length);
 
+    public static int GetRemoteAddress(int descriptor, byte* address, int* length) => getpeername(descriptor, address, length);
+
     private static int DataOffset => IsPacked ? 4 : 8;
 
     [StructLayout(LayoutKind.Sequential)]
@@ -209,4 +211,7 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc")]
     private static partial int getsockname(int descriptor, byte* address, int* length);
+
+    [LibraryImport("libc")]
+    private static partial int getpeername(int descriptor, byte* address, int* length);
 }
