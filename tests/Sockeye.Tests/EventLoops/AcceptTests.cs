@@ -60,6 +60,7 @@ public sealed class AcceptTests
         for (int i = 0; i < 20; i++)
             await test.AssertServesAsync();
 
+        // At once, also while a loop looks for the next one to accept.
         using RawClient open = await RawClient.OpenAsync(test.Server);
         Task stopping = test.Server.StopAsync(TimeSpan.FromHours(1));
         // Before the connections have ended.

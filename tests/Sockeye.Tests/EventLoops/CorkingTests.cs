@@ -12,6 +12,7 @@ public sealed class CorkingTests
         [Carrier.Memory, Carrier.Socket, Carrier.EventLoop, Carrier.EventLoopTls], Enum.GetValues<Role>());
 
     [Theory]
+    [Trait("Category", "Repeated")]
     [MemberData(nameof(Everywhere))]
     public async Task S3_A_thread_that_was_told_of_a_send_sends_behind_it_and_before_what_it_tells_of(Carrier carrier, Role role)
     {

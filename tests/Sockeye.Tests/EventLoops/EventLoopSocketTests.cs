@@ -19,6 +19,7 @@ public sealed class EventLoopSocketTests
     private static readonly EventLoopGroup Group = LoopPeers.Group(2);
 
     [Fact]
+    [Trait("Category", "Repeated")]
     public async Task Sockets_that_get_the_numbers_of_closed_ones_see_their_own_bytes_alone()
     {
         int rounds = Repeat.Times(150, 2000);
@@ -141,6 +142,7 @@ public sealed class EventLoopSocketTests
     }
 
     [Fact]
+    [Trait("Category", "Repeated")]
     public async Task Calls_on_other_threads_while_a_socket_is_closed_end_and_reach_no_other_socket()
     {
         int rounds = Repeat.Times(300, 5000);

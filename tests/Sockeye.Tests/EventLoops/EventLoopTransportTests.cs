@@ -151,6 +151,7 @@ public sealed class EventLoopTransportTests
     }
 
     [Theory]
+    [Trait("Category", "Repeated")]
     [InlineData(false)]
     [InlineData(true)]
     public async Task Closing_while_other_threads_receive_and_send_ends_both(bool aborts)

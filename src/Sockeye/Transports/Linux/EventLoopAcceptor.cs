@@ -18,6 +18,7 @@ internal sealed class EventLoopAcceptor : IDisposable
     private readonly EndPoint? _local;
     private int _accepts;
     private uint _turn;
+    private bool _isDisposed;
 
     /// <summary>Takes over a socket that is bound and listens.</summary>
     /// <param name="listening">The socket.</param>
@@ -69,8 +70,12 @@ internal sealed class EventLoopAcceptor : IDisposable
 
     public void Dispose()
     {
-        _listening.Dispose();
+        if (Interlocked.Exchange(ref _isDisposed, true))
+            return;
         _socket.Dispose();
+        // Closing alone would leave it listening as long as another thread is about to accept.
+        _ = Libc.Shutdown((int)_listening.Handle, Libc.ShutdownReceive);
+        _listening.Dispose();
     }
 
     private unsafe EventLoopSocket? TryAccept()

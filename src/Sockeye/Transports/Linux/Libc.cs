@@ -26,6 +26,7 @@ internal static unsafe partial class Libc
     public const int FamilyInet = 2;
     public const int FamilyInet6 = 10;
 
+    public const int ShutdownReceive = 0;
     public const int ShutdownSend = 1;
 
     /// <summary>The most that a socket address takes: that of a Unix domain socket.</summary>
