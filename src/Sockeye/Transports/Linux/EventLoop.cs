@@ -55,6 +55,9 @@ internal sealed unsafe class EventLoop : IDisposable
     /// <summary>Gets how often the kernel was asked for events.</summary>
     public long Turns => Volatile.Read(ref _turns);
 
+    /// <summary>Gets whether the calling thread leads a loop, and so is watched while it runs code of a connection.</summary>
+    public static bool IsLedHere => t_led is { } loop && loop.Section == t_ticket;
+
     /// <summary>Puts work off until the events at hand have been served, where the calling thread leads a loop.</summary>
     /// <param name="work">The work, which must not block.</param>
     /// <returns>Whether it was put off; it is not where the thread leads none.</returns>

@@ -65,12 +65,13 @@ internal sealed class EventLoopStream(EventLoopSocket socket) : Stream
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<int> PlainReadAsync(Memory<byte> buffer)
     {
-        bool isFirst = !_hasWaited;
-        if (isFirst || (buffer.IsEmpty && !_likelyMore && !socket.IsWorthReceiving))
+        bool isWorthReading = _likelyMore || socket.IsWorthReceiving;
+        if (!_hasWaited || (buffer.IsEmpty && !(isWorthReading && EventLoop.IsLedHere)))
         {
-            // The first one in any case: from then on the loop of this very socket runs what is read, and knows whom it runs.
+            // The first one in any case: from then on the loop of this very socket runs what is read, and knows whom it runs. On a
+            // thread that leads none nobody would see that what comes of it holds the thread.
             _hasWaited = true;
-            await _readiness.WaitReadableAsync(again: isFirst && socket.IsWorthReceiving).ConfigureAwait(false);
+            await _readiness.WaitReadableAsync(again: isWorthReading).ConfigureAwait(false);
         }
 
         if (buffer.IsEmpty)

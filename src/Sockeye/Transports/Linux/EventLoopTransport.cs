@@ -53,7 +53,8 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
         }
 
         _buffer.Rest();
-        if ((_likelyMore || _socket.IsWorthReceiving) && _receives < ReceivesInARow)
+        // Elsewhere nobody would see that what comes of it holds the thread: the loop is to receive.
+        if ((_likelyMore || _socket.IsWorthReceiving) && _receives < ReceivesInARow && EventLoop.IsLedHere)
         {
             _receives++;
             if (TryReceive(direct, out ReceivedBlock block))
