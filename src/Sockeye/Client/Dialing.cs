@@ -16,7 +16,7 @@ internal static class Dialing
     public static async Task<Transport> DialAsync(WebSocketUri uri, WebSocketClientOptions options, HandshakeDeadline deadline)
     {
         IPAddress[] addresses = await ResolveAsync(uri, deadline).ConfigureAwait(false);
-        ConnectedSocket socket = await ConnectAsync(uri, addresses, options.EventLoop?.Group, deadline).ConfigureAwait(false);
+        ConnectedSocket socket = await ConnectAsync(uri, addresses, options.EventLoop, deadline).ConfigureAwait(false);
         BufferPool buffers = options.Connection.Buffers;
         return uri.IsSecure
             ? await SecureAsync(uri, socket, options.Tls, buffers, deadline).ConfigureAwait(false)
@@ -48,7 +48,7 @@ internal static class Dialing
 
     /// <summary>Tries one address after the other.</summary>
     private static async Task<ConnectedSocket> ConnectAsync(
-        WebSocketUri uri, IPAddress[] addresses, EventLoopGroup? group, HandshakeDeadline deadline)
+        WebSocketUri uri, IPAddress[] addresses, EventLoopOptions? eventLoop, HandshakeDeadline deadline)
     {
         SocketException? last = null;
         foreach (IPAddress address in addresses)
@@ -56,15 +56,15 @@ internal static class Dialing
             try
             {
                 var endPoint = new IPEndPoint(address, uri.Port);
-                return group is null
-                    ? await ConnectAsync(endPoint, deadline.Token).ConfigureAwait(false)
-                    : await EventLoopConnector.ConnectAsync(group, endPoint, deadline.Token).ConfigureAwait(false);
+                return eventLoop?.Group is { } group
+                    ? await EventLoopConnector.ConnectAsync(group, endPoint, deadline.Token).ConfigureAwait(false)
+                    : await ConnectAsync(endPoint, deadline.Token).ConfigureAwait(false);
             }
             catch (Exception e)
             {
                 if (deadline.IsOver)
                     throw deadline.Explain(e, $"a TCP connection to {uri.Host} port {uri.Port}");
-                if (e is not SocketException failure)
+                if ((e as SocketException ?? e.InnerException as SocketException) is not { } failure)
                     throw;
                 last = failure;
             }

@@ -75,6 +75,7 @@ internal sealed partial class CloseHandshake
                 return;
             _hasBegun = true;
             _isEnded = true;
+            _connection.Send.Refuse();
             _result = result = MakeResult();
         }
 

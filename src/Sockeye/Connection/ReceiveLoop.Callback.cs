@@ -51,6 +51,8 @@ internal sealed partial class ReceiveLoop
     private bool WaitForCall(ValueTask call)
     {
         bool pauses;
+        // Before the state: from then on another thread may be on the loop, and what is corked is its own.
+        _connection.Send.Flush();
         lock (_sync)
         {
             KeepLease();
@@ -63,7 +65,6 @@ internal sealed partial class ReceiveLoop
             }
         }
 
-        _connection.Send.Flush();
         _call = call;
         call.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onCalled ??= OnCalled);
         return pauses;

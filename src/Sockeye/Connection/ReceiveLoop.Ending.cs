@@ -77,6 +77,8 @@ internal sealed partial class ReceiveLoop
     private bool Stop()
     {
         bool act;
+        // Before the state: from then on another thread may be on the loop, and what is corked is its own.
+        _connection.Send.Flush();
         lock (_sync)
         {
             act = !_hasActed
@@ -90,7 +92,6 @@ internal sealed partial class ReceiveLoop
             }
         }
 
-        _connection.Send.Flush();
         if (act)
         {
             _isAtEnd = true;

@@ -240,6 +240,8 @@ internal sealed partial class ReceiveLoop
     {
         if (Volatile.Read(ref _aheadCost) < _readAhead)
             return false;
+        // Before the state: from then on another thread may be on the loop, and what is corked is its own.
+        _connection.Send.Flush();
         lock (_sync)
         {
             if (_aheadCost < _readAhead || IsReaderWaiting || _connection.Close.HasBegun || _result is not null)
@@ -249,7 +251,6 @@ internal sealed partial class ReceiveLoop
             _state = State.Paused;
         }
 
-        _connection.Send.Flush();
         return true;
     }
 

@@ -46,8 +46,7 @@ internal sealed partial class SendBuffer
             payload.CopyTo(frame[header..]);
         }
 
-        Publish(size);
-        return true;
+        return TryPublish(size);
     }
 
     /// <summary>Frames a text likewise.</summary>
@@ -70,8 +69,7 @@ internal sealed partial class SendBuffer
             Encoding.UTF8.GetBytes(text, frame[header..]);
         }
 
-        Publish(size);
-        return true;
+        return TryPublish(size);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -85,13 +83,31 @@ internal sealed partial class SendBuffer
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Publish(int size)
+    private bool TryPublish(int size)
     {
-        Volatile.Write(ref _corked, _corked + (1L << MessageShift) + size);
-        // Another thread may have found this one held, and taken what was there, before it saw this message.
+        Volatile.Write(ref _corked, _corked + Counted(size));
+        // Another thread may have closed the connection, and counted what was there, before it saw this message.
+        if (Volatile.Read(ref _isClosed) && TryTakeBack(size))
+            return false;
+        // Or it may have found this one held, and taken what was there.
         if (!_connection.Receive.IsCorking)
             FlushLater();
+        return true;
     }
+
+    /// <summary>Takes back the message that was published last, unless whoever closed the connection has seen it.</summary>
+    private bool TryTakeBack(int size)
+    {
+        lock (_sync)
+        {
+            if (_corkTaken == _corked)
+                return false;
+            _corked -= Counted(size);
+            return true;
+        }
+    }
+
+    private static long Counted(int size) => (1L << MessageShift) + size;
 
     /// <summary>Puts what has been corked behind all that is queued. Called under the lock, before anything else is queued, and before
     /// the output is looked at.</summary>

@@ -3,6 +3,17 @@ namespace Sockeye;
 /// <content>The end of sending: what has not left is counted, put back, and whoever waits for it is told.</content>
 internal sealed partial class SendBuffer
 {
+    /// <summary>Accepts nothing more. Called under the lock, before what is unsent is counted for good: what is accepted later would
+    /// be in no account.</summary>
+    public void Refuse()
+    {
+        Volatile.Write(ref _isClosed, true);
+        // What the application corks on another thread without seeing this is seen here.
+        Interlocked.MemoryBarrier();
+        if (!_connection.Receive.IsReceiving && !_connection.Receive.IsRunningHere)
+            Interlocked.MemoryBarrierProcessWide();
+    }
+
     /// <summary>Ends all sending: whoever waits gets an exception, what is rented goes back. What the transport is still reading
     /// follows when it has let go.</summary>
     public void End(CloseResult result)

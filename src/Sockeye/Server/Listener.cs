@@ -25,12 +25,43 @@ internal sealed class Listener : IDisposable
     /// <summary>Gets the end point that is listened on, its port known.</summary>
     public EndPoint EndPoint { get; }
 
+    /// <summary>Binds and listens, once or once for each event loop.</summary>
+    /// <param name="endPoint">Where.</param>
+    /// <param name="backlog">How many connections wait until they are accepted.</param>
+    /// <param name="group">The event loops that accept; null where the runtime does.</param>
+    /// <param name="distribution">How connections come to the loops.</param>
+    /// <exception cref="IOException">That is not possible; the message names the end point and the reason.</exception>
+    public static Listener[] BindAll(EndPoint endPoint, int backlog, EventLoopGroup? group, AcceptDistribution distribution)
+    {
+        if (group is null || distribution != AcceptDistribution.ReusePort || endPoint is not IPEndPoint)
+            return [Bind(endPoint, backlog, group)];
+
+        var listeners = new List<Listener>();
+        try
+        {
+            foreach (EventLoop loop in group.Loops)
+            {
+                listeners.Add(Bind(endPoint, backlog, group, loop));
+                endPoint = listeners[0].EndPoint; // where any port was asked for, it is the same one for all
+            }
+        }
+        catch (IOException)
+        {
+            foreach (Listener listener in listeners)
+                listener.Dispose();
+            throw;
+        }
+
+        return [.. listeners];
+    }
+
     /// <summary>Binds and listens.</summary>
     /// <param name="endPoint">Where.</param>
     /// <param name="backlog">How many connections wait until they are accepted.</param>
     /// <param name="group">The event loops that accept; null where the runtime does.</param>
+    /// <param name="own">The loop that keeps what is accepted, and shares the port with others; null where all take turns.</param>
     /// <exception cref="IOException">That is not possible; the message names the end point and the reason.</exception>
-    public static Listener Bind(EndPoint endPoint, int backlog, EventLoopGroup? group)
+    public static Listener Bind(EndPoint endPoint, int backlog, EventLoopGroup? group, EventLoop? own = null)
     {
         Socket? socket = null;
         try
@@ -39,9 +70,11 @@ internal sealed class Listener : IDisposable
             socket = new Socket(endPoint.AddressFamily, SocketType.Stream, protocol);
             if (endPoint is IPEndPoint { Address: var address } && address.Equals(IPAddress.IPv6Any))
                 socket.DualMode = true;
+            if (own is not null && Libc.SetReusePort((int)socket.Handle) < 0)
+                throw SocketFault.ExceptionOf(Libc.Errno);
             socket.Bind(endPoint);
             socket.Listen(backlog);
-            return Listen(socket, group, own: null);
+            return Listen(socket, group, own);
         }
         catch (SocketException e)
         {

@@ -198,14 +198,14 @@ public sealed class WebSocketServer : IAsyncDisposable
         if (endPoints.Count == 0)
             throw new InvalidOperationException("There is nothing to listen on: set Port or EndPoints in the options of the server.");
 
-        EventLoopGroup? group = options.EventLoop?.Group;
-        if (group is not null)
-            group.Logger = _core.Logger;
         var listeners = new List<Listener>();
         try
         {
+            EventLoopGroup? group = options.EventLoop?.Group;
+            if (group is not null)
+                group.Logger = _core.Logger;
             foreach (EndPoint endPoint in endPoints)
-                listeners.Add(Listener.Bind(endPoint, options.Backlog, group));
+                listeners.AddRange(Listener.BindAll(endPoint, options.Backlog, group, options.EventLoop?.Accept ?? default));
         }
         catch (Exception e)
         {
@@ -218,11 +218,12 @@ public sealed class WebSocketServer : IAsyncDisposable
 
         _isStarted = true;
         _listeners = [.. listeners];
-        _listening.TrySetResult([.. listeners.Select(listener => listener.EndPoint)]);
+        EndPoint[] bound = [.. listeners.Select(listener => listener.EndPoint).Distinct()];
+        _listening.TrySetResult(bound);
+        foreach (EndPoint endPoint in bound)
+            HandshakeLog.Listening(_core.Logger, endPoint);
         foreach (Listener listener in listeners)
         {
-            HandshakeLog.Listening(_core.Logger, listener.EndPoint);
-
             // Neither the loop nor what it starts shall run in the context of whoever happened to start the server.
             ThreadPool.UnsafeQueueUserWorkItem(
                 static start => _ = start.listener.RunAsync(start.server.OnAccepted, start.server.OnListenerFailed, start.server._core.Time),

@@ -10,7 +10,7 @@ namespace Sockeye.Transports.Linux;
 /// <para><b>Whose is what.</b> The events that were fetched and the position in them belong to who leads, not to his stack: who
 /// takes over goes on with the rest. What is deferred is guarded by the lock, under which alone a ticket is taken away.</para>
 /// </remarks>
-internal sealed unsafe class EventLoop
+internal sealed unsafe class EventLoop : IDisposable
 {
     private const int BatchSize = 256;
 
@@ -55,6 +55,9 @@ internal sealed unsafe class EventLoop
     /// <summary>Gets how often the kernel was asked for events.</summary>
     public long Turns => Volatile.Read(ref _turns);
 
+    /// <summary>Gets whether the calling thread leads a loop, and so is watched while it runs code of a connection.</summary>
+    public static bool IsLedHere => t_led is { } loop && loop.Section == t_ticket;
+
     /// <summary>Puts work off until the events at hand have been served, where the calling thread leads a loop.</summary>
     /// <param name="work">The work, which must not block.</param>
     /// <returns>Whether it was put off; it is not where the thread leads none.</returns>
@@ -64,12 +67,20 @@ internal sealed unsafe class EventLoop
     public void Lead()
     {
         t_led = this;
-        EventLoopSocket? stalled = _stalled;
-        _stalled = null;
-        stalled?.OnStalled();
-        while (ServeBatch() && ServeDeferred())
-            Fetch();
+        if (ServeStalled())
+        {
+            while (ServeBatch() && ServeDeferred())
+                Fetch();
+        }
+
         t_led = null;
+    }
+
+    /// <summary>Puts back what a loop holds that nobody has led yet.</summary>
+    public void Dispose()
+    {
+        _ = Libc.Close(Poll);
+        NativeMemory.Free(_events);
     }
 
     /// <summary>Takes leadership away from who holds a ticket for too long. Called by the monitor, which has another thread at hand.</summary>
@@ -86,6 +97,18 @@ internal sealed unsafe class EventLoop
         running?.MarkSlow();
         _stalled = running;
         return true;
+    }
+
+    /// <summary>Lets go what an application has sent whose thread had to be left to it.</summary>
+    private bool ServeStalled()
+    {
+        if (_stalled is not { } stalled)
+            return true;
+        _stalled = null;
+        // With a ticket as well: what holds the one thread may hold the next.
+        long ticket = Enter(socket: null);
+        stalled.OnStalled();
+        return Leave(ticket);
     }
 
     private bool ServeBatch()
@@ -138,7 +161,6 @@ internal sealed unsafe class EventLoop
         _next = 0;
         _count = Math.Max(0, Libc.Wait(Poll, _events, BatchSize, Timeout.Infinite));
         Volatile.Write(ref _turns, _turns + 1);
-        _group.Monitor.Wake();
     }
 
     private long Enter(EventLoopSocket? socket)
@@ -147,10 +169,16 @@ internal sealed unsafe class EventLoop
         long ticket = ++_tickets;
         t_ticket = ticket;
         Volatile.Write(ref _section, ticket);
+        // Here and not where events are fetched: however long this thread was kept from running since, nobody is held unwatched.
+        _group.Monitor.Wake();
         return ticket;
     }
 
-    private bool Leave(long ticket) => Interlocked.CompareExchange(ref _section, 0, ticket) == ticket;
+    private bool Leave(long ticket)
+    {
+        EventLoopThread.LeaveContext();
+        return Interlocked.CompareExchange(ref _section, 0, ticket) == ticket;
+    }
 
     private bool Defer(IThreadPoolWorkItem work, long ticket)
     {

@@ -17,6 +17,8 @@ internal sealed class EventLoopAcceptor : IDisposable
     private readonly ReadinessSource _readiness;
     private readonly EndPoint? _local;
     private int _accepts;
+    private uint _turn;
+    private bool _isDisposed;
 
     /// <summary>Takes over a socket that is bound and listens.</summary>
     /// <param name="listening">The socket.</param>
@@ -36,9 +38,12 @@ internal sealed class EventLoopAcceptor : IDisposable
             || (!address.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any));
         _local = isOneAddress ? local : null;
         // A descriptor of its own, which the loop may close when nobody uses it any more.
-        _socket = new EventLoopSocket(own ?? group.Next(), Libc.Duplicate((int)listening.Handle));
+        int descriptor = Libc.Duplicate((int)listening.Handle);
+        if (descriptor < 0)
+            throw SocketFault.ExceptionOf(Libc.Errno);
+        _socket = new EventLoopSocket(own ?? group.Next(), descriptor);
         _readiness = new ReadinessSource(_socket);
-        _socket.Register();
+        Register(_socket);
     }
 
     /// <summary>Waits for the next connection.</summary>
@@ -65,8 +70,12 @@ internal sealed class EventLoopAcceptor : IDisposable
 
     public void Dispose()
     {
-        _listening.Dispose();
+        if (Interlocked.Exchange(ref _isDisposed, true))
+            return;
         _socket.Dispose();
+        // Closing alone would leave it listening as long as another thread is about to accept.
+        _ = Libc.Shutdown((int)_listening.Handle, Libc.ShutdownReceive);
+        _listening.Dispose();
     }
 
     private unsafe EventLoopSocket? TryAccept()
@@ -77,17 +86,23 @@ internal sealed class EventLoopAcceptor : IDisposable
         if (descriptor < 0)
             return null;
         var addresses = new SocketAddresses(new ReadOnlySpan<byte>(address, Math.Min(length, Libc.MaxAddress)), _local);
-        var socket = new EventLoopSocket(_own ?? _group.Next(), descriptor, addresses);
+        // Counted here and not for the group: where each connection leads to another one, those would all come to the same loops.
+        EventLoop loop = _own ?? _group.Loops[(int)(_turn++ % (uint)_group.Loops.Count)];
+        var socket = new EventLoopSocket(loop, descriptor, addresses);
+        Register(socket);
+        return socket;
+    }
+
+    private static void Register(EventLoopSocket socket)
+    {
         try
         {
             socket.Register();
         }
-        catch (IOException)
+        catch (SocketException)
         {
             socket.Dispose();
             throw;
         }
-
-        return socket;
     }
 }

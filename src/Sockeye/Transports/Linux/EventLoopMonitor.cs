@@ -4,7 +4,8 @@ namespace Sockeye.Transports.Linux;
 
 /// <summary>Watches that no application holds the thread of a loop, and lets another thread lead where one does.</summary>
 /// <remarks>It looks every two milliseconds while anything happens, and sleeps when nothing does. A look that comes late says
-/// that this machine was busy, and counts for nothing.</remarks>
+/// that this machine was busy, maybe too busy for the leader to get on: it is not the first to tell that somebody is held. But a
+/// machine may be busy for long, so it does not make the earlier looks forgotten either.</remarks>
 internal sealed class EventLoopMonitor
 {
     private const int QuietLooks = 20;
@@ -16,7 +17,8 @@ internal sealed class EventLoopMonitor
     private readonly EventLoopGroup _group;
     private readonly Watch[] _watches;
     private readonly SemaphoreSlim _wake = new(0);
-    private volatile bool _isAsleep;
+    private int _isAsleep;
+    private int _sleeps;
 
     public EventLoopMonitor(EventLoopGroup group, EventLoop[] loops)
     {
@@ -25,18 +27,27 @@ internal sealed class EventLoopMonitor
         new Thread(Run) { IsBackground = true, Name = "Sockeye event loop monitor" }.UnsafeStart();
     }
 
-    /// <summary>Says that a loop has something to do.</summary>
+    /// <summary>Gets how often it has gone to sleep.</summary>
+    public int Sleeps => Volatile.Read(ref _sleeps);
+
+    /// <summary>Gets whether it sleeps.</summary>
+    public bool IsAsleep => Volatile.Read(ref _isAsleep) != 0;
+
+    /// <summary>Says that code of a connection is about to run.</summary>
     public void Wake()
     {
-        if (_isAsleep)
+        if (IsAsleep)
             WakeUp();
     }
 
     private void WakeUp()
     {
-        _isAsleep = false;
-        _wake.Release();
+        // Of several loops one wakes it: a second time would be kept, and end the next sleep.
+        if (TryEndSleep())
+            _wake.Release();
     }
+
+    private bool TryEndSleep() => Interlocked.Exchange(ref _isAsleep, 0) != 0;
 
     private void Run()
     {
@@ -85,23 +96,25 @@ internal sealed class EventLoopMonitor
     /// <summary>Sleeps until a loop wakes it, unless one has something to do already.</summary>
     private void Sleep()
     {
-        _isAsleep = true;
-        // Loops read the flag without a fence, after each wait: from here on every one of them sees it.
+        Volatile.Write(ref _isAsleep, 1);
+        // Loops read the flag without a fence, behind their ticket: either they see it from here on, or the ticket is seen here.
         Interlocked.MemoryBarrierProcessWide();
-        if (Look(Stopwatch.GetTimestamp(), isLate: true) && _isAsleep)
-        {
-            _isAsleep = false;
+        if (Look(Stopwatch.GetTimestamp(), isLate: true) && TryEndSleep())
             return;
-        }
 
+        Interlocked.Increment(ref _sleeps);
         _wake.Wait();
     }
 
     /// <summary>What is known of one loop.</summary>
     private sealed class Watch(EventLoop loop)
     {
+        // So many late looks in a row tell as much as one in time.
+        private const int LateLooks = 3;
+
         private long _turns = -1;
         private long _since;
+        private int _lateLooks;
 
         public EventLoop Loop => loop;
 
@@ -119,14 +132,16 @@ internal sealed class EventLoopMonitor
                 return isBusy;
             }
 
-            if (ticket != Ticket || isLate)
+            if (ticket != Ticket)
             {
                 Ticket = ticket;
                 _since = now;
+                _lateLooks = 0;
             }
             else
             {
-                isHeld = now - _since >= Patience;
+                _lateLooks = isLate ? _lateLooks + 1 : 0;
+                isHeld = _lateLooks is 0 or >= LateLooks && now - _since >= Patience;
             }
 
             return true;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 
 namespace Sockeye.Transports.Linux;
@@ -24,6 +25,8 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
 
     // How many quick runs make a slow connection an ordinary one again.
     private const int SlowRuns = 16;
+
+    private static readonly TimeSpan Quick = TimeSpan.FromMilliseconds(1);
 
     private readonly EventLoop _loop;
     private readonly int _descriptor;
@@ -54,7 +57,10 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
 
     public override EndPoint? LocalEndPoint => _addresses.Local(this);
 
-    public override EndPoint? RemoteEndPoint => _addresses.Remote;
+    public override EndPoint? RemoteEndPoint => _addresses.Remote(this);
+
+    /// <summary>Gets the loop that watches the socket.</summary>
+    public EventLoop Loop => _loop;
 
     /// <summary>Gets whether its application held the thread of the loop for long, lately: it is run by another one.</summary>
     public bool IsSlow => _slow > 0;
@@ -63,11 +69,11 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
     public bool IsWorthReceiving => (Volatile.Read(ref _state) & (Readable | HungUp | Closed)) != 0;
 
     /// <summary>Lets the loop watch the socket.</summary>
-    /// <exception cref="IOException">The kernel refuses that.</exception>
+    /// <exception cref="System.Net.Sockets.SocketException">The kernel refuses that.</exception>
     public void Register()
     {
         if (Libc.Watch(_loop.Poll, Libc.ControlAdd, _descriptor, Events, _identity) < 0)
-            throw SocketFault.Of(Libc.Errno);
+            throw SocketFault.ExceptionOf(Libc.Errno);
     }
 
     public override Transport CreateTransport(BufferPool buffers) => new EventLoopTransport(this, buffers);
@@ -199,17 +205,11 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
 
     /// <summary>Gets the address of this side, as the kernel writes it.</summary>
     /// <returns>Its length; 0 where there is none.</returns>
-    public int GetLocalAddress(Span<byte> address)
-    {
-        if (!TryEnter())
-            return 0;
-        int length = address.Length;
-        int result;
-        fixed (byte* at = address)
-            result = Libc.GetLocalAddress(_descriptor, at, &length);
-        Exit();
-        return result < 0 ? 0 : Math.Min(length, address.Length);
-    }
+    public int GetLocalAddress(Span<byte> address) => GetAddress(address, ofPeer: false);
+
+    /// <summary>Gets the address of the peer, as the kernel writes it.</summary>
+    /// <returns>Its length; 0 where there is none.</returns>
+    public int GetRemoteAddress(Span<byte> address) => GetAddress(address, ofPeer: true);
 
     /// <summary>Waits for bytes: <see cref="IReadiness.OnReadable"/> is called once, maybe before this returns.</summary>
     /// <param name="again">Whether there may be some that have been reported already.</param>
@@ -259,9 +259,9 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
     public void RunSlowly(int ready)
     {
         _observer?.OnStalled();
-        long began = Environment.TickCount64;
+        long began = Stopwatch.GetTimestamp();
         Run(ready);
-        if (Environment.TickCount64 - began <= 1)
+        if (Stopwatch.GetElapsedTime(began) < Quick)
             Interlocked.Decrement(ref _slow);
         else
             Volatile.Write(ref _slow, SlowRuns);
@@ -305,6 +305,18 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
     }
 
     private static int Awaited(int state) => (state & (ReadAwaited | WriteAwaited)) >> 1;
+
+    private int GetAddress(Span<byte> address, bool ofPeer)
+    {
+        if (!TryEnter())
+            return 0;
+        int length = address.Length;
+        int result;
+        fixed (byte* at = address)
+            result = ofPeer ? Libc.GetRemoteAddress(_descriptor, at, &length) : Libc.GetLocalAddress(_descriptor, at, &length);
+        Exit();
+        return result < 0 ? 0 : Math.Min(length, address.Length);
+    }
 
     private void Await(int edge, int awaited, bool again)
     {

@@ -8,6 +8,7 @@ namespace Sockeye.Transports.Linux;
 internal sealed class EventLoopStream(EventLoopSocket socket) : Stream
 {
     private readonly ReadinessSource _readiness = new(socket);
+    private bool _hasWaited;
     private bool _likelyMore;
 
     public override bool CanRead => true;
@@ -64,12 +65,17 @@ internal sealed class EventLoopStream(EventLoopSocket socket) : Stream
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<int> PlainReadAsync(Memory<byte> buffer)
     {
-        if (buffer.IsEmpty)
+        bool isWorthReading = _likelyMore || socket.IsWorthReceiving;
+        if (!_hasWaited || (buffer.IsEmpty && !(isWorthReading && EventLoop.IsLedHere)))
         {
-            if (!_likelyMore && !socket.IsWorthReceiving)
-                await _readiness.WaitReadableAsync().ConfigureAwait(false);
-            return 0;
+            // The first one in any case: from then on the loop of this very socket runs what is read, and knows whom it runs. On a
+            // thread that leads none nobody would see that what comes of it holds the thread.
+            _hasWaited = true;
+            await _readiness.WaitReadableAsync(again: isWorthReading).ConfigureAwait(false);
         }
+
+        if (buffer.IsEmpty)
+            return 0;
 
         int received;
         while ((received = socket.Receive(buffer.Span)) < 0)

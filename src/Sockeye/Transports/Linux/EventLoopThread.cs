@@ -3,6 +3,8 @@ namespace Sockeye.Transports.Linux;
 /// <summary>A thread that leads a loop, runs a slow connection, or waits for either.</summary>
 internal sealed class EventLoopThread
 {
+    private static ExecutionContext? s_none;
+
     private readonly EventLoopGroup _group;
     private readonly SemaphoreSlim _work = new(0);
     private EventLoop? _loop;
@@ -14,6 +16,15 @@ internal sealed class EventLoopThread
         _group = group;
         // In no context of whoever happened to need it first (rule T2).
         new Thread(Run) { IsBackground = true, Name = "Sockeye event loop" }.UnsafeStart();
+    }
+
+    /// <summary>Takes from the calling thread what code of a connection has set for it: the next one has its own context (rule T2).</summary>
+    public static void LeaveContext()
+    {
+        if (!ReferenceEquals(ExecutionContext.Capture(), s_none))
+            ExecutionContext.Restore(s_none!);
+        if (SynchronizationContext.Current is not null)
+            SynchronizationContext.SetSynchronizationContext(null);
     }
 
     /// <summary>Lets the thread lead a loop.</summary>
@@ -33,6 +44,7 @@ internal sealed class EventLoopThread
 
     private void Run()
     {
+        s_none = ExecutionContext.Capture(); // the same for all of them
         while (true)
         {
             _work.Wait();
@@ -46,6 +58,7 @@ internal sealed class EventLoopThread
                 EventLoopSocket socket = _socket!;
                 _socket = null;
                 socket.RunSlowly(_ready);
+                LeaveContext();
             }
 
             _group.Return(this);

@@ -15,7 +15,9 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
     // The receive: belongs to who receives, and to the loop while it waits.
     private ArraySegment<byte> _direct;
     private bool _likelyMore;
-    private int _receives;
+
+    // The first one waits in any case: from then on the loop of this very socket runs what is received, and knows whom it runs.
+    private int _receives = ReceivesInARow;
     private short _receiveToken;
     private bool _isReceived;
     private ReceivedBlock _block;
@@ -49,7 +51,8 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
         }
 
         _buffer.Rest();
-        if ((_likelyMore || _socket.IsWorthReceiving) && _receives < ReceivesInARow)
+        // Elsewhere nobody would see that what comes of it holds the thread: the loop is to receive.
+        if ((_likelyMore || _socket.IsWorthReceiving) && _receives < ReceivesInARow && EventLoop.IsLedHere)
         {
             _receives++;
             if (TryReceive(direct, out ReceivedBlock block))
@@ -178,11 +181,10 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
     {
         CheckReceive(token);
-        bool again = _receives >= ReceivesInARow;
         _receives = 0;
         _received = continuation;
         _receivedState = state;
-        _socket.AwaitReadable(again);
+        _socket.AwaitReadable(again: _likelyMore || _socket.IsWorthReceiving);
     }
 
     /// <summary>Receives what is there: first what completes a large message, straight into its memory, and with the same call what

@@ -26,6 +26,7 @@ internal static unsafe partial class Libc
     public const int FamilyInet = 2;
     public const int FamilyInet6 = 10;
 
+    public const int ShutdownReceive = 0;
     public const int ShutdownSend = 1;
 
     /// <summary>The most that a socket address takes: that of a Unix domain socket.</summary>
@@ -141,6 +142,8 @@ internal static unsafe partial class Libc
 
     public static int GetLocalAddress(int descriptor, byte* address, int* length) => getsockname(descriptor, address, length);
 
+    public static int GetRemoteAddress(int descriptor, byte* address, int* length) => getpeername(descriptor, address, length);
+
     private static int DataOffset => IsPacked ? 4 : 8;
 
     [StructLayout(LayoutKind.Sequential)]
@@ -209,4 +212,7 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc")]
     private static partial int getsockname(int descriptor, byte* address, int* length);
+
+    [LibraryImport("libc")]
+    private static partial int getpeername(int descriptor, byte* address, int* length);
 }

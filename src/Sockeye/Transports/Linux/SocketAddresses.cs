@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
 namespace Sockeye.Transports.Linux;
@@ -7,6 +8,8 @@ namespace Sockeye.Transports.Linux;
 /// <summary>The address of a peer as the kernel gave it, without an object for each connection; that of this side is asked for when it is wanted.</summary>
 internal readonly struct SocketAddresses
 {
+    private static readonly UnixDomainSocketEndPoint AnyPath = new("/");
+
     private readonly UInt128 _address;
     private readonly uint _scope;
     private readonly ushort _port;
@@ -36,7 +39,17 @@ internal readonly struct SocketAddresses
         }
     }
 
-    public EndPoint? Remote => _family switch
+    /// <summary>Gets the address of the peer.</summary>
+    /// <param name="socket">The socket, which is asked where this does not hold the address: the path of a Unix domain socket.</param>
+    public EndPoint? Remote(EventLoopSocket socket)
+    {
+        if (_family != Libc.FamilyUnix)
+            return Ip;
+        Span<byte> address = stackalloc byte[Libc.MaxAddress];
+        return UnixEndPoint(address[..socket.GetRemoteAddress(address)]);
+    }
+
+    private IPEndPoint? Ip => _family switch
     {
         Libc.FamilyInet => new IPEndPoint((long)_address, _port),
         Libc.FamilyInet6 => new IPEndPoint(new IPAddress(MemoryMarshal.AsBytes(new ReadOnlySpan<UInt128>(in _address)), _scope), _port),
@@ -50,6 +63,15 @@ internal readonly struct SocketAddresses
             return _listener;
         Span<byte> address = stackalloc byte[Libc.MaxAddress];
         int length = socket.GetLocalAddress(address);
-        return length == 0 ? null : new SocketAddresses(address[..length], listener: null).Remote;
+        return length == 0 ? null : new SocketAddresses(address[..length], listener: null).Ip;
+    }
+
+    /// <summary>Makes the end point of a Unix domain socket, which mostly has no path: only who listens needs one.</summary>
+    private static EndPoint UnixEndPoint(ReadOnlySpan<byte> address)
+    {
+        var serialized = new SocketAddress(AddressFamily.Unix, Math.Max(sizeof(ushort), address.Length));
+        if (address.Length > sizeof(ushort))
+            address[sizeof(ushort)..].CopyTo(serialized.Buffer.Span[sizeof(ushort)..]);
+        return AnyPath.Create(serialized);
     }
 }

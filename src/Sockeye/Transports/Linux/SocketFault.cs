@@ -18,9 +18,14 @@ internal static class SocketFault
 
     private static SocketError Translate(int error) => error switch
     {
-        13 => SocketError.AccessDenied,
+        1 or 13 => SocketError.AccessDenied,
+        12 => SocketError.NoBufferSpaceAvailable,
+        22 => SocketError.InvalidArgument,
         23 or Libc.TooManyFiles => SocketError.TooManyOpenSockets,
         32 => SocketError.Shutdown,
+        93 => SocketError.ProtocolNotSupported,
+        97 => SocketError.AddressFamilyNotSupported,
+        98 => SocketError.AddressAlreadyInUse,
         99 => SocketError.AddressNotAvailable,
         100 => SocketError.NetworkDown,
         101 => SocketError.NetworkUnreachable,

@@ -1,0 +1,149 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Sockeye.Tests.Connection;
+using Sockeye.Tests.Server;
+using Sockeye.Transports;
+using Sockeye.Transports.Linux;
+
+namespace Sockeye.Tests.EventLoops;
+
+/// <summary>Where the loops are used and where not; what is set for a whole process is tested in one of its own.</summary>
+public sealed class SwitchTests(ITestOutputHelper output)
+{
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Connections_run_on_loops_unless_they_are_turned_off(bool loops)
+    {
+        EventLoopOptions? eventLoop = loops ? new EventLoopOptions() : null;
+        var server = new TaskCompletionSource<string?>();
+        var client = new TaskCompletionSource<string?>();
+        await using var test = new ServerTest(options => options with { EventLoop = eventLoop });
+        test.Server.Map("/", new WebSocketHandler
+        {
+            Message = (socket, message) =>
+            {
+                server.TrySetResult(Thread.CurrentThread.Name);
+                return socket.SendAsync(message);
+            },
+        });
+        await test.Server.StartAsync();
+        await using WebSocketConnection dialled = await WebSocketClient.ConnectAsync(test.Uri, new() { EventLoop = eventLoop }).Soon();
+        Task reading = Task.Run(async () =>
+        {
+            await dialled.ReceiveAsync().ConfigureAwait(false);
+            client.TrySetResult(Thread.CurrentThread.Name);
+        });
+        await Settle.UntilAsync(() => dialled.Receive.IsReaderWaiting);
+        await dialled.SendTextAsync("x");
+        await reading.Soon();
+
+        Assert.Equal((loops, loops), (IsLoop(await server.Task.Soon()), IsLoop(await client.Task.Soon())));
+        dialled.Abort();
+
+        static bool IsLoop(string? thread) => thread?.Contains("event loop", StringComparison.Ordinal) == true;
+    }
+
+    [Fact]
+    public async Task Transport_of_a_socket_is_that_of_who_waits_for_it()
+    {
+        (Socket own, Socket peer) = await Carriers.ConnectSocketsAsync();
+        Assert.IsType<SocketTransport>(new RuntimeSocket(own).CreateTransport(BufferPool.Shared));
+        own.Dispose();
+        peer.Dispose();
+        (EventLoopSocket socket, Socket other) = await LoopPeers.ConnectAsync(LoopPeers.Group(2));
+        Assert.IsType<EventLoopTransport>(socket.CreateTransport(BufferPool.Shared));
+        socket.Dispose();
+        other.Dispose();
+    }
+
+    [Fact]
+    public void Equal_options_share_their_loops_and_others_have_their_own()
+    {
+        Assert.Same(new EventLoopOptions().Group, new EventLoopOptions().Group);
+        Assert.Same(new EventLoopOptions { Loops = 2 }.Group, LoopPeers.Group(2));
+        Assert.NotSame(LoopPeers.Group(2), LoopPeers.Group(3));
+        Assert.Equal(3, LoopPeers.Group(3).Loops.Count);
+        Assert.Equal(Environment.ProcessorCount, new EventLoopOptions().Group!.Loops.Count);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new EventLoopOptions { Loops = -1 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new EventLoopOptions { Loops = 1025 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new EventLoopOptions { Accept = (AcceptDistribution)2 });
+    }
+
+    [Fact]
+    public Task Environment_variable_turns_the_loops_off() => RunApartAsync(nameof(Apart_without_loops), ("SOCKEYE_EVENT_LOOP", "0"));
+
+    [Fact]
+    public Task Lack_of_descriptors_is_told_and_is_over_when_there_are_some() => RunApartAsync(nameof(Apart_without_descriptors));
+
+    [Fact(Explicit = true)]
+    public async Task Apart_without_loops()
+    {
+        Assert.Null(EventLoopOptions.Default);
+        Assert.Null(new WebSocketServerOptions().EventLoop);
+        Assert.Null(new WebSocketClientOptions().EventLoop);
+        await using ServerTest test = await ServerTest.EchoAsync();
+        await test.AssertServesAsync();
+    }
+
+    [Fact(Explicit = true)]
+    public async Task Apart_without_descriptors()
+    {
+        await using ServerTest test = await ServerTest.EchoAsync(options => options with { EventLoop = new EventLoopOptions { Loops = 2 } });
+        await test.AssertServesAsync();
+        // Everything that is needed has been loaded when there is no descriptor to load it with.
+        await Assert.ThrowsAsync<WebSocketHandshakeException>(() => WebSocketClient.ConnectAsync("ws://127.0.0.1:1/").Soon());
+        var failed = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
+        test.Server.ListenerFailed += (_, e) => failed.TrySetResult(e);
+        // Connected, but not accepted: that takes a descriptor more.
+        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        List<FileStream> files = [];
+        Limit(256);
+        try
+        {
+            while (true)
+                files.Add(new FileStream("/dev/null", FileMode.Open, FileAccess.Read));
+        }
+        catch (IOException)
+        {
+            // That was the last.
+        }
+
+        await client.ConnectAsync(test.Server.EndPoints[0]);
+        Exception thrown = await failed.Task.Soon();
+        Exception? refused = await Record.ExceptionAsync(() => WebSocketClient.ConnectAsync(test.Uri).Soon());
+        await test.AcceptedAsync(1, TimeSpan.FromMilliseconds(100)); // the pause has begun
+        files.ForEach(file => file.Dispose());
+        test.Advance(TimeSpan.FromMilliseconds(100));
+        await test.AssertServesAsync();
+        Assert.Equal(SocketError.TooManyOpenSockets, Assert.IsType<SocketException>(thrown).SocketErrorCode);
+        Assert.Equal(HandshakeFailure.Connect, Assert.IsType<WebSocketHandshakeException>(refused).Cause);
+    }
+
+    private static void Limit(ulong descriptors)
+    {
+        ulong[] limit = [descriptors, descriptors];
+        Assert.Equal(0, setrlimit(7, limit));
+    }
+
+    /// <summary>Runs a test of this class in a process of its own.</summary>
+    private async Task RunApartAsync(string method, params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, UseShellExecute = false };
+        string assembly = typeof(SwitchTests).Assembly.Location;
+        foreach (string argument in (string[])[assembly, "-noLogo", "-noColor", "-explicit", "only", "-method", $"{typeof(SwitchTests).FullName}.{method}"])
+            start.ArgumentList.Add(argument);
+        foreach ((string name, string value) in environment)
+            start.Environment[name] = value;
+        using Process process = Process.Start(start)!;
+        string told = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        output.WriteLine(told);
+        Assert.Equal(0, process.ExitCode);
+        Assert.Contains("Total: 1,", told, StringComparison.Ordinal);
+    }
+
+    [DllImport("libc")]
+    private static extern int setrlimit(int resource, ulong[] limit);
+}
