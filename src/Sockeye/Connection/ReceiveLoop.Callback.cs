@@ -123,7 +123,7 @@ internal sealed partial class ReceiveLoop
     private void CallFailed(Exception exception)
     {
         _isIgnoring = true;
-        _connection.OnHandlerFailed(exception);
+        _connection.OnHandlerEnded(exception);
     }
 
     /// <summary>Calls in the context of the upgrade, whatever the thread that runs the loop was doing, and leaves the thread with

@@ -115,7 +115,8 @@ internal sealed partial class SendBuffer
     {
         long corked = Volatile.Read(ref _corked);
         long rest = corked - _corkTaken;
-        if (rest == 0)
+        // Once the account is made, it is not taken any more: who has corked it finds that, and takes it back.
+        if (rest == 0 || _connection.Close.Result is not null)
             return;
 
         int start = (int)_corkTaken;

@@ -20,13 +20,9 @@ public sealed partial class WebSocketConnection
         {
             await Receive.Start(handler, token).ConfigureAwait(false);
         }
-        catch (Exception e) when (IsOwnEnd(e))
-        {
-            _logger.HandlerEnded(e);
-        }
         catch (Exception e)
         {
-            OnHandlerFailed(e);
+            OnHandlerEnded(e);
         }
 
         Receive.OnHandlerReturned();
@@ -64,6 +60,15 @@ public sealed partial class WebSocketConnection
         }
 
         owner?.OnEnded();
+    }
+
+    /// <summary>Tells apart an exception that came of the connection's own end from one of the application.</summary>
+    internal void OnHandlerEnded(Exception exception)
+    {
+        if (IsOwnEnd(exception))
+            _logger.HandlerEnded(exception);
+        else
+            OnHandlerFailed(exception);
     }
 
     /// <summary>Closes with 1011 for an exception of the application: no detail on the wire, one line in the log (rule C4).</summary>

@@ -122,6 +122,7 @@ public sealed class HeartbeatTests
         Assert.True(peer.Connection.IsOpen);
 
         Assert.Equal(200, (await peer.Connection.ReceiveAsync()).Length);
+        await Settle.UntilAsync(() => peer.Connection.Receive.IsReceiving); // else the silence may be our own
         peer.Time.Advance(TimeSpan.Zero);
         Assert.Equal(Opcode.Ping, (await peer.ReadFrameAsync())!.Opcode);
         peer.Time.Advance(Half - Moment);
