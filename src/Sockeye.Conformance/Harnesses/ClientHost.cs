@@ -161,8 +161,11 @@ internal sealed class ClientHost : IAsyncDisposable
 
     private async Task RunCaseAsync(Visit visit, int number, string agent)
     {
-        Task<CaseResult> play = PlayAsync(visit, Cases[number - 1]);
+        // Recorded before the client hears anything: it may have played the case, and ask for its status, before this thread goes on.
+        var begin = new Task<Task<CaseResult>>(() => PlayAsync(visit, Cases[number - 1]));
+        Task<CaseResult> play = begin.Unwrap();
         _records.Add(agent, number, play, Time.GetUtcNow());
+        begin.RunSynchronously(TaskScheduler.Default);
         CaseResult result = await play.ConfigureAwait(false);
         lock (_finishing)
             Finished?.Invoke(result);
