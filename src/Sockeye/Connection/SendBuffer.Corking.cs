@@ -32,20 +32,7 @@ internal sealed partial class SendBuffer
         int size = FrameWriter.GetHeaderSize(payload.Length, _isClient) + payload.Length;
         if (!CanCork(payload.Length, size))
             return false;
-        if (_isClient)
-        {
-            uint key = MaskKeys.Next(_maskSource);
-            Span<byte> frame = _cork.AsSpan((int)_corked, size);
-            int header = FrameWriter.WriteMaskedHeader(frame, opcode, isFinal: true, payload.Length, key);
-            Masking.Apply(payload, frame[header..], key);
-        }
-        else
-        {
-            Span<byte> frame = _cork.AsSpan((int)_corked, size);
-            int header = FrameWriter.WriteHeader(frame, opcode, isFinal: true, payload.Length);
-            payload.CopyTo(frame[header..]);
-        }
-
+        WriteFrame(_cork.AsSpan((int)_corked, size), opcode, payload);
         return TryPublish(size);
     }
 

@@ -54,12 +54,12 @@ internal sealed partial class SendBuffer
             _lane = larger;
         }
 
-        int length = WriteControl(_lane.AsSpan(_laneLength), opcode, payload);
+        int length = WriteFrame(_lane.AsSpan(_laneLength), opcode, payload);
         _laneLength += length;
         Volatile.Write(ref _buffered, _buffered + length);
     }
 
-    private int WriteControl(Span<byte> destination, Opcode opcode, ReadOnlySpan<byte> payload)
+    private int WriteFrame(Span<byte> destination, Opcode opcode, ReadOnlySpan<byte> payload)
     {
         if (_isClient)
         {

@@ -13,7 +13,8 @@ namespace Sockeye;
 /// <para>The engine receives from the moment of opening: it answers pings and notices the end while the application is busy, and
 /// reads ahead within <see cref="WebSocketConnectionOptions.ReadAhead"/>.</para>
 /// <para>What a handler sends while received input waits to be parsed leaves together, when it awaits something or asks for what has
-/// not arrived. A handler that blocks its thread instead holds back what it has sent, up to 64 KiB, until it returns or awaits;
+/// not arrived. A handler that blocks its thread instead holds back what it has sent, up to 64 KiB, until it returns or awaits, or
+/// until an event loop has noticed that its thread is held (<see cref="EventLoopOptions"/>), some milliseconds later;
 /// <see cref="DrainAsync"/> sends it at once. What other threads send waits for nothing of this.</para>
 /// <para>Cancellation never breaks a connection: a token ends the wait, or withdraws a message that has not begun to leave.</para>
 /// </remarks>
@@ -59,7 +60,8 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <summary>Gets the headers of the response that opened the connection; null where it was upgraded elsewhere.</summary>
     public HttpHeaders? ResponseHeaders => Details.ResponseHeaders;
 
-    /// <summary>Gets the address of this side; null where the transport has none.</summary>
+    /// <summary>Gets the address of this side; null where the transport has none, and on an event loop once the connection has ended, if
+    /// its server listens on every address.</summary>
     public EndPoint? LocalEndPoint => _transport.LocalEndPoint;
 
     /// <summary>Gets the address of the peer; null where the transport has none.</summary>

@@ -141,7 +141,7 @@ public sealed class DialingTests
     public async Task Host_whose_first_address_refuses_is_reached_at_the_next(bool loops)
     {
         IPAddress[] addresses = await Dns.GetHostAddressesAsync("localhost");
-        Assert.SkipWhen(addresses.Length < 2, "localhost has only one address on this machine.");
+        Assert.SkipWhen(addresses.Length < 2, "localhost has only one address on this machine: give it two, such as 127.0.0.1 and ::1, in /etc/hosts.");
         await using ServerTest test = await ServerTest.EchoAsync(
             options => options with { Port = null, EndPoints = [new IPEndPoint(addresses[^1], 0)] });
         await using WebSocketConnection socket = await WebSocketClient.ConnectAsync(

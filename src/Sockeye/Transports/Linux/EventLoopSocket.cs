@@ -82,29 +82,10 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
 
     public override void WatchStalls(IStallObserver observer) => _observer = observer;
 
-    /// <summary>Receives without waiting.</summary>
+    /// <summary>Receives without waiting; into a second piece of memory what the first has no room for.</summary>
     /// <returns>The number of bytes, 0 at the end; -1 where there are none yet.</returns>
     /// <exception cref="IOException">The connection broke, or was closed here.</exception>
-    public int Receive(Span<byte> room)
-    {
-        if ((Volatile.Read(ref _state) & Readable) != 0)
-            Interlocked.And(ref _state, ~Readable);
-        Enter();
-        nint received;
-        int error = 0;
-        fixed (byte* at = room)
-        {
-            received = Libc.Receive(_descriptor, at, room.Length);
-            if (received < 0)
-                error = Libc.Errno;
-        }
-
-        Exit();
-        return received >= 0 ? (int)received : NoneOrThrow(error);
-    }
-
-    /// <summary>Receives into two pieces of memory without waiting.</summary>
-    public int Receive(Span<byte> first, Span<byte> second)
+    public int Receive(Span<byte> first, Span<byte> second = default)
     {
         if ((Volatile.Read(ref _state) & Readable) != 0)
             Interlocked.And(ref _state, ~Readable);
@@ -114,7 +95,9 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
         fixed (byte* at = first)
         fixed (byte* then = second)
         {
-            received = Libc.Receive(_descriptor, at, first.Length, then, second.Length);
+            received = second.IsEmpty
+                ? Libc.Receive(_descriptor, at, first.Length)
+                : Libc.Receive(_descriptor, at, first.Length, then, second.Length);
             if (received < 0)
                 error = Libc.Errno;
         }
@@ -123,27 +106,10 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
         return received >= 0 ? (int)received : NoneOrThrow(error);
     }
 
-    /// <summary>Sends without waiting.</summary>
+    /// <summary>Sends without waiting, two pieces with one call.</summary>
     /// <returns>The number of bytes that were taken; -1 where there is no room.</returns>
     /// <exception cref="IOException">The connection broke, or was closed here.</exception>
-    public int Send(ReadOnlySpan<byte> bytes)
-    {
-        Enter();
-        nint sent;
-        int error = 0;
-        fixed (byte* at = bytes)
-        {
-            sent = Libc.Send(_descriptor, at, bytes.Length);
-            if (sent < 0)
-                error = Libc.Errno;
-        }
-
-        Exit();
-        return sent >= 0 ? (int)sent : NoneOrThrow(error);
-    }
-
-    /// <summary>Sends two pieces with one call, without waiting.</summary>
-    public int Send(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
+    public int Send(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second = default)
     {
         Enter();
         nint sent;
@@ -151,7 +117,9 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
         fixed (byte* at = first)
         fixed (byte* then = second)
         {
-            sent = Libc.Send(_descriptor, at, first.Length, then, second.Length);
+            sent = second.IsEmpty
+                ? Libc.Send(_descriptor, at, first.Length)
+                : Libc.Send(_descriptor, at, first.Length, then, second.Length);
             if (sent < 0)
                 error = Libc.Errno;
         }
