@@ -221,7 +221,7 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
 
     private bool TrySend(ref ReadOnlyMemory<byte> first, ref ReadOnlyMemory<byte> second)
     {
-        while (second.Length > 0)
+        while (!first.IsEmpty || !second.IsEmpty)
         {
             int sent = first.Length > 0 ? _socket.Send(first.Span, second.Span) : _socket.Send(second.Span);
             if (sent < 0)
@@ -230,15 +230,6 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
             int ofFirst = Math.Min(sent, first.Length);
             first = first[ofFirst..];
             second = second[(sent - ofFirst)..];
-        }
-
-        while (first.Length > 0)
-        {
-            int sent = _socket.Send(first.Span);
-            if (sent < 0)
-                return false;
-            Volatile.Write(ref _bytesSent, _bytesSent + sent);
-            first = first[sent..];
         }
 
         return true;
