@@ -21,6 +21,7 @@ internal sealed class StreamTransport : Transport
     private readonly ConnectedSocket? _socket;
     private readonly BufferPool _buffers;
     private ReceiveBuffer _buffer;
+    private TlsFarewell _farewell;
     private long _bytesSent;
     private int _ended;
 
@@ -31,6 +32,7 @@ internal sealed class StreamTransport : Transport
     public StreamTransport(Stream stream, BufferPool buffers, ConnectedSocket? socket = null)
     {
         _stream = stream;
+        _farewell = new TlsFarewell(stream as SslStream);
         _socket = socket ?? (stream is NetworkStream network ? new RuntimeSocket(network.Socket) : null);
         _buffers = buffers;
         _buffer = new ReceiveBuffer(buffers);
@@ -111,8 +113,7 @@ internal sealed class StreamTransport : Transport
     {
         try
         {
-            if (_stream is SslStream tls)
-                await tls.ShutdownAsync().ConfigureAwait(false);
+            await _farewell.SayAsync().ConfigureAwait(false);
             _socket?.ShutdownSend();
         }
         catch (Exception e) when (IsBroken(e))
@@ -154,6 +155,7 @@ internal sealed class StreamTransport : Transport
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<ReceivedBlock> ReadAsync(ArraySegment<byte> direct)
     {
+        _farewell.BeginRead();
         try
         {
             do
@@ -176,6 +178,10 @@ internal sealed class StreamTransport : Transport
         {
             throw new IOException(e.Message, e);
         }
+        finally
+        {
+            _farewell.EndRead();
+        }
     }
 
     /// <summary>Tells whether a wait has ended with nothing to read: that of a socket may, for an event that was used already.</summary>
@@ -183,7 +189,16 @@ internal sealed class StreamTransport : Transport
 
     private async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
     {
-        await _stream.WriteAsync(bytes, CancellationToken.None).ConfigureAwait(false);
+        _farewell.BeginWrite();
+        try
+        {
+            await _stream.WriteAsync(bytes, CancellationToken.None).ConfigureAwait(false);
+        }
+        finally
+        {
+            _farewell.EndWrite();
+        }
+
         Interlocked.Add(ref _bytesSent, bytes.Length);
     }
 
