@@ -8,13 +8,17 @@ namespace Sockeye.Conformance;
 /// <param name="Socket">The socket below.</param>
 internal sealed record Link(Stream Stream, Socket Socket) : IAsyncDisposable
 {
-    /// <summary>Ends the direction of the suite.</summary>
+    /// <summary>Ends the direction of the suite, while nobody reads: TLS says farewell first.</summary>
     public async Task ShutDownAsync()
     {
         if (Stream is SslStream tls)
             await tls.ShutdownAsync().ConfigureAwait(false);
-        Socket.Shutdown(SocketShutdown.Send);
+        ShutDown();
     }
+
+    /// <summary>Ends the direction of the suite. TLS says nothing, for somebody may read: beside that,
+    /// <see cref="SslStream.ShutdownAsync"/> destroys the memory of the process.</summary>
+    public void ShutDown() => Socket.Shutdown(SocketShutdown.Send);
 
     /// <summary>Ends everything at once; what is under way fails.</summary>
     public void Abort() => Socket.Dispose();

@@ -156,7 +156,7 @@ internal sealed class LinkPlayer
                 output.Clear();
                 _spare = output;
                 if (shutsDown)
-                    await _link.ShutDownAsync().ConfigureAwait(false);
+                    _link.ShutDown();
             }
         }
         catch (Exception e) when (IsEndOfConnection(e))
