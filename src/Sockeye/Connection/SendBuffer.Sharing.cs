@@ -43,10 +43,12 @@ internal sealed partial class SendBuffer
     /// <param name="frames">The memory, of which a reference is added where it is needed.</param>
     /// <param name="start">Where the frame begins.</param>
     /// <param name="isDeflated">Whether it is compressed.</param>
-    public SendResult TrySendShared(SharedFrames frames, int start, bool isDeflated)
+    /// <param name="isFlushOwed">Whether the caller must call <see cref="FlushShared"/> soon.</param>
+    public SendResult TrySendShared(SharedFrames frames, int start, bool isDeflated, out bool isFlushOwed)
     {
         int length = frames.End - start;
         Wake wake;
+        isFlushOwed = false;
         lock (_sync)
         {
             TakeCork();
@@ -58,7 +60,9 @@ internal sealed partial class SendBuffer
             wake = NeedsFlush();
         }
 
-        Started(wake);
+        isFlushOwed = wake == Wake.Queue;
+        if (wake == Wake.Flush)
+            Flush();
         return SendResult.Accepted;
     }
 

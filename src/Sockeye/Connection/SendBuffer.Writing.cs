@@ -22,32 +22,13 @@ internal sealed partial class SendBuffer
     public bool IsWriting => _inFlightBytes > 0;
 
     /// <summary>Hands the output to the transport, unless somebody is doing so.</summary>
-    public void Flush()
-    {
-        lock (_sync)
-        {
-            TakeCork();
-            if (_writing || !HasOutput || _isEnded)
-                return;
-            _writing = true;
-        }
-
-        WriteAll();
-    }
+    public void Flush() => WriteAll(Turn.Begin);
 
     /// <summary>Flushes what threads other than the receive loop have gathered (rule S10), or goes on writing for one of them.</summary>
-    void IThreadPoolWorkItem.Execute()
-    {
-        if (Interlocked.Exchange(ref _isHandedOver, false))
-        {
-            WriteAll();
-            return;
-        }
+    void IThreadPoolWorkItem.Execute() => WriteAll(Interlocked.Exchange(ref _isHandedOver, false) ? Turn.GoOn : Turn.BeginQueued);
 
-        lock (_sync)
-            _flushQueued = false;
-        Flush();
-    }
+    /// <summary>Flushes what <see cref="TrySendShared"/> left to the caller to flush.</summary>
+    public void FlushShared() => WriteAll(Turn.BeginQueued);
 
     /// <summary>Says after a send that there is output: the receive loop flushes when it has parsed its input; any other thread
     /// gathers for one turn of the pool's queue. Called under the lock.</summary>
@@ -78,20 +59,13 @@ internal sealed partial class SendBuffer
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
-    private void WriteAll()
+    private void WriteAll(Turn turn)
     {
-        for (int writes = 0; ; writes++)
+        for (int writes = 1; ; writes++)
         {
-            if (writes == WritesInARow)
-            {
-                Volatile.Write(ref _isHandedOver, true);
-                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-                return;
-            }
-
             try
             {
-                if (!TakeNext(out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second))
+                if (!TakeNext(turn, out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second))
                     return;
                 ValueTask write = _transport.SendAsync(first, second);
                 if (!write.IsCompleted)
@@ -110,8 +84,16 @@ internal sealed partial class SendBuffer
                 return;
             }
 
-            if (!Written())
-                return;
+            turn = Turn.Written;
+            if (writes < WritesInARow)
+                continue;
+            if (Written())
+            {
+                Volatile.Write(ref _isHandedOver, true);
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            }
+
+            return;
         }
     }
 
@@ -127,23 +109,30 @@ internal sealed partial class SendBuffer
             return;
         }
 
-        if (Written())
-            WriteAll();
+        WriteAll(Turn.Written);
     }
 
-    /// <summary>Chooses what leaves next: control frames wherever no frame is partly sent, then the output in order.</summary>
-    /// <returns>False where there is nothing; this thread no longer writes.</returns>
-    private bool TakeNext(out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second)
+    /// <summary>Accounts for what has been written, and chooses what leaves next: control frames wherever no frame is partly sent, then
+    /// the output in order.</summary>
+    /// <returns>False where there is nothing, or another thread writes; this one no longer does.</returns>
+    private bool TakeNext(Turn turn, out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second)
     {
         first = second = default;
         while (true)
         {
             bool isTaken = false;
             bool closeWritten = false;
+            bool fireWritable = false;
             OutputSegment? deflating;
             SendWaiter? settled;
             lock (_sync)
             {
+                if (turn == Turn.Written)
+                    fireWritable = Account();
+                else if (turn != Turn.GoOn && !TryBegin(turn))
+                    return false;
+                turn = Turn.GoOn;
+
                 if (!_isBroken && !_isEnded)
                 {
                     isTaken = TryTakeLocked(out first, out second);
@@ -161,6 +150,8 @@ internal sealed partial class SendBuffer
             }
 
             SendWaiterList.Tell(settled);
+            if (fireWritable)
+                _connection.FireWritable();
             if (deflating is not null)
             {
                 Deflate(deflating);
@@ -171,6 +162,18 @@ internal sealed partial class SendBuffer
                 _connection.Close.OnCloseWritten();
             return isTaken;
         }
+    }
+
+    /// <summary>Makes the calling thread the one that writes. Called under the lock.</summary>
+    private bool TryBegin(Turn turn)
+    {
+        if (turn == Turn.BeginQueued)
+            _flushQueued = false;
+        TakeCork();
+        if (_writing || !HasOutput || _isEnded)
+            return false;
+        _writing = true;
+        return true;
     }
 
     private bool TryTakeLocked(out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second)
@@ -308,25 +311,18 @@ internal sealed partial class SendBuffer
         return FrameWriter.WriteMaskedHeader(segment.Array, opcode, isFinal, segment.FrameRemaining, segment.MaskKey);
     }
 
-    /// <summary>Accounts for a write that the transport has taken.</summary>
-    /// <returns>False where sending has ended meanwhile; this thread no longer writes.</returns>
+    /// <summary>Accounts for a write that the transport has taken, where another thread goes on.</summary>
+    /// <returns>False where sending has ended meanwhile; nobody writes any more.</returns>
     private bool Written()
     {
-        bool fireWritable = false;
+        bool fireWritable;
         bool goesOn;
         SendWaiter? settled;
         lock (_sync)
         {
-            _unsentMessages -= _inFlightMessages;
-            Volatile.Write(ref _buffered, _buffered - _inFlightBytes);
-            if (!_isEnded && _inFlight is not null && _inFlight != _deflated.Head && _queue.Head is { Kind: OutputKind.Stream } stream)
-                MakeRoom(stream, _inFlightBytes);
-            Landed();
+            fireWritable = Account();
             goesOn = !_isEnded;
-            if (goesOn)
-                fireWritable = MakeRoom();
-            else
-                _writing = false;
+            _writing = goesOn;
             settled = _settled.TakeAll();
         }
 
@@ -334,6 +330,18 @@ internal sealed partial class SendBuffer
         if (fireWritable)
             _connection.FireWritable();
         return goesOn;
+    }
+
+    /// <summary>Accounts for a write that the transport has taken. Called under the lock.</summary>
+    /// <returns>Whether <see cref="WebSocketConnection.Writable"/> is owed.</returns>
+    private bool Account()
+    {
+        _unsentMessages -= _inFlightMessages;
+        Volatile.Write(ref _buffered, _buffered - _inFlightBytes);
+        if (!_isEnded && _inFlight is not null && _inFlight != _deflated.Head && _queue.Head is { Kind: OutputKind.Stream } stream)
+            MakeRoom(stream, _inFlightBytes);
+        Landed();
+        return !_isEnded && MakeRoom();
     }
 
     /// <summary>Lets go of what the transport was reading.</summary>
@@ -393,5 +401,21 @@ internal sealed partial class SendBuffer
         None,
         Queue,
         Flush,
+    }
+
+    /// <summary>Says in which state a thread comes to write.</summary>
+    private enum Turn : byte
+    {
+        /// <summary>Nobody may be writing yet.</summary>
+        Begin,
+
+        /// <summary>Likewise, and this is the flush that was put off.</summary>
+        BeginQueued,
+
+        /// <summary>This thread writes already.</summary>
+        GoOn,
+
+        /// <summary>Likewise, and the transport has taken its write.</summary>
+        Written,
     }
 }

@@ -12,6 +12,8 @@ internal sealed class Broadcasting(ServerConnections connections)
 
     private readonly Lock _sync = new();
     private readonly List<Form> _forms = [];
+    private BroadcastFlush? _flush;
+    private BroadcastFlush? _spareFlush;
 
     public BroadcastResult Send(PreparedMessage message, WebSocketConnection? except, string? path)
     {
@@ -19,23 +21,30 @@ internal sealed class Broadcasting(ServerConnections connections)
         int skipped = 0;
         lock (_sync)
         {
-            foreach (WebSocketConnection connection in connections.OpenConnections())
+            try
             {
-                if (connection == except || (path is not null && connection.Details.Path != path))
-                    continue;
-                switch (Send(message, connection))
+                foreach (WebSocketConnection connection in connections.OpenConnections())
                 {
-                    case SendResult.Accepted or SendResult.AcceptedAboveHighWater:
-                        accepted++;
-                        break;
-                    case SendResult.Full:
-                        skipped++;
-                        break;
+                    if (connection == except || (path is not null && connection.Details.Path != path))
+                        continue;
+                    switch (Send(message, connection))
+                    {
+                        case SendResult.Accepted or SendResult.AcceptedAboveHighWater:
+                            accepted++;
+                            break;
+                        case SendResult.Full:
+                            skipped++;
+                            break;
+                    }
                 }
             }
-
-            foreach (Form form in _forms)
-                form.End();
+            finally
+            {
+                foreach (Form form in _forms)
+                    form.End();
+                _flush?.Start();
+                _flush = null;
+            }
         }
 
         return new BroadcastResult(accepted, skipped);
@@ -62,7 +71,14 @@ internal sealed class Broadcasting(ServerConnections connections)
         Form form = FormOf(agreement);
         if (!form.IsWritten)
             form.Write(agreement is null ? message.Frame : message.CompressedFrame(agreement), connection.Buffers);
-        return output.TrySendShared(form.Frames!, form.Start, agreement is not null);
+        SendResult result = output.TrySendShared(form.Frames!, form.Start, agreement is not null, out bool isFlushOwed);
+        if (isFlushOwed)
+        {
+            _flush ??= Interlocked.Exchange(ref _spareFlush, null) ?? new BroadcastFlush(ended => _spareFlush = ended);
+            _flush.Add(output);
+        }
+
+        return result;
     }
 
     private Form FormOf(DeflateAgreement? agreement)
