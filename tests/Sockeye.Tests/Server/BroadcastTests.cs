@@ -84,6 +84,53 @@ public sealed class BroadcastTests
         static string Own(int client, int round) => $"for {client} alone {round} " + new string('o', 150);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Broadcasts_to_more_connections_than_are_flushed_at_a_time_reach_each_in_order(bool onTheLoop)
+    {
+        const int Count = 150;
+        const int Rounds = 40;
+        await using var test = new ServerTest();
+        test.Server.Map("/news", async (socket, cancel) =>
+        {
+            socket.IgnoreMessages();
+            await socket.Closed;
+        });
+        test.Server.Map("/publish", async (socket, cancel) =>
+        {
+            await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+                Publish(message.GetText());
+        });
+        await test.Server.StartAsync();
+        WebSocketConnection[] clients = new WebSocketConnection[Count];
+        for (int i = 0; i < Count; i++)
+            clients[i] = await WebSocketClient.ConnectAsync(new Uri($"{test.Uri}/news")).Soon();
+        await using WebSocketConnection publisher = await WebSocketClient.ConnectAsync(new Uri($"{test.Uri}/publish")).Soon();
+        await Settle.UntilAsync(() => test.Server.Connections == Count + 1);
+
+        Task[] readings = [.. clients.Select(ReadAsync)];
+        // A flush begins while the one before it is under way.
+        for (int round = 0; round < Rounds; round++)
+        {
+            if (onTheLoop)
+                await publisher.SendTextAsync($"{round}");
+            else
+                Publish($"{round}");
+        }
+
+        await Task.WhenAll(readings).Soon();
+
+        async Task ReadAsync(WebSocketConnection client)
+        {
+            for (int round = 0; round < Rounds; round++)
+                Assert.Equal($"{round}", (await client.ReceiveAsync().AsTask().Soon()).GetText());
+            await client.DisposeAsync();
+        }
+
+        void Publish(string text) => Assert.Equal(new BroadcastResult(Count, 0), test.Server.Broadcast(new PreparedMessage(text), path: "/news"));
+    }
+
     [Fact]
     public async Task Slow_connection_is_skipped_and_counted_and_the_others_get_everything()
     {
