@@ -176,6 +176,7 @@ public sealed class BroadcastTests
         {
             lock (sockets)
                 sockets.Add(socket);
+            socket.IgnoreMessages(); // else the Close of the client would wait for a reader
             opened.Release();
             await socket.Closed.WaitAsync(cancel);
         });
