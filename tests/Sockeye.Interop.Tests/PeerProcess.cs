@@ -57,8 +57,10 @@ internal sealed class PeerProcess : IAsyncDisposable
 
     public static PeerProcess Start(string program, params IEnumerable<string> arguments) => new(program, arguments);
 
-    /// <summary>Starts the tool of this checkout.</summary>
-    public static PeerProcess StartTool(params IEnumerable<string> arguments) => Start("dotnet", [Repository.Tool, .. arguments]);
+    /// <summary>Starts the tool of this checkout. It hears the signal of Ctrl-C also where whoever runs the tests in the background does
+    /// not.</summary>
+    public static PeerProcess StartTool(params IEnumerable<string> arguments) =>
+        Start("env", ["--default-signal=INT", "dotnet", Repository.Tool, .. arguments]);
 
     /// <summary>Waits for a line that begins so, and gives the rest of it.</summary>
     public string WaitForLine(string beginning)
