@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Sockeye.Protocol;
 
 /// <summary>Splits a whole head into lines and header fields, strictly by RFC 9112: no bare CR or LF, no folded lines, no space
@@ -48,11 +46,11 @@ internal ref struct HeadParser(ReadOnlySpan<byte> head)
         if (colon <= 0 || line[..colon].ContainsAnyExcept(HeaderTokens.TokenBytes))
             return HandshakeFault.Of(HandshakeRule.HeaderNameMustBeToken);
 
-        string value = Encoding.Latin1.GetString(line[(colon + 1)..].Trim(" \t"u8));
+        string value = CommonText.Of(line[(colon + 1)..].Trim(" \t"u8));
         if (!HttpHeaders.IsValue(value))
             return HandshakeFault.Of(HandshakeRule.HeadMustHoldNoControls);
 
-        headers.AddChecked(Encoding.ASCII.GetString(line[..colon]), value);
+        headers.AddChecked(CommonText.Of(line[..colon]), value);
         return null;
     }
 }

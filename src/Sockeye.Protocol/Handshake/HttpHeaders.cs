@@ -13,6 +13,9 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
     /// <summary>Makes an empty list.</summary>
     public HttpHeaders() => _fields = [];
 
+    /// <summary>Makes an empty list with room for some fields.</summary>
+    internal HttpHeaders(int capacity) => _fields = new List<KeyValuePair<string, string>>(capacity);
+
     /// <summary>Makes a list with the fields of another.</summary>
     /// <param name="headers">The fields to copy.</param>
     public HttpHeaders(HttpHeaders headers)
@@ -91,20 +94,32 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
     /// <param name="name">The name, in any case.</param>
     public IReadOnlyList<string> GetValues(string name)
     {
-        List<string> values = [];
+        int count = 0;
+        foreach ((string key, _) in _fields)
+        {
+            if (IsSame(key, name))
+                count++;
+        }
+
+        if (count == 0)
+            return [];
+        string[] values = new string[count];
+        count = 0;
         foreach ((string key, string value) in _fields)
         {
             if (IsSame(key, name))
-                values.Add(value);
+                values[count++] = value;
         }
 
         return values;
     }
 
-    /// <inheritdoc/>
-    public IEnumerator<KeyValuePair<string, string>> GetEnumerator() => _fields.GetEnumerator();
+    /// <summary>Gets the fields in their order.</summary>
+    public List<KeyValuePair<string, string>>.Enumerator GetEnumerator() => _fields.GetEnumerator();
 
-    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+    IEnumerator<KeyValuePair<string, string>> IEnumerable<KeyValuePair<string, string>>.GetEnumerator() => _fields.GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => _fields.GetEnumerator();
 
     /// <summary>Tells whether a value can stand in a head: no control characters but the tab (RFC 9110, section 5.5).</summary>
     internal static bool IsValue(ReadOnlySpan<char> value) => !value.ContainsAnyExcept(HeaderTokens.ValueCharacters);

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
-using System.Text;
 
 namespace Sockeye.Protocol;
 
@@ -110,14 +109,14 @@ public sealed class RequestHead
             return false;
         }
 
-        var headers = new HttpHeaders();
+        var headers = new HttpHeaders(capacity: 8);
         fault = parser.ReadHeaders(headers);
         if (fault is not null)
             return false;
 
         request = new RequestHead(
-            Encoding.ASCII.GetString(line[..methodEnd]),
-            Encoding.ASCII.GetString(line[(methodEnd + 1)..targetEnd]),
+            CommonText.Of(line[..methodEnd]),
+            CommonText.Of(line[(methodEnd + 1)..targetEnd]),
             headers,
             minorVersion);
         return true;

@@ -68,7 +68,7 @@ public sealed class ResponseHead
             return false;
         }
 
-        var headers = new HttpHeaders();
+        var headers = new HttpHeaders(capacity: 8);
         fault = parser.ReadHeaders(headers);
         if (fault is not null)
             return false;

@@ -115,7 +115,11 @@ internal sealed partial class CloseHandshake
     {
         try
         {
-            await operation().AsTask().Observed().WaitAsync(_options.CloseTimeout, _options.TimeProvider).ConfigureAwait(false);
+            ValueTask done = operation();
+            if (done.IsCompleted)
+                await done.ConfigureAwait(false);
+            else
+                await done.AsTask().Observed().WaitAsync(_options.CloseTimeout, _options.TimeProvider).ConfigureAwait(false);
         }
         catch (Exception e)
         {

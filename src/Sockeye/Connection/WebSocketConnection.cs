@@ -386,7 +386,8 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         PendingPing? unanswered;
         lock (Sync)
             unanswered = _pings.TakeAll();
-        FailPings(unanswered, new WebSocketClosedException(result));
+        if (unanswered is not null)
+            FailPings(unanswered, new WebSocketClosedException(result));
         _logger.Closed(result.Code, result.Cause, result.IsClean);
     }
 

@@ -46,9 +46,9 @@ internal sealed class OriginPolicy
     /// <returns>The fault, or null where the request is welcome.</returns>
     public HandshakeFault? Check(RequestHead request, bool? isSecure, bool trustForwarded)
     {
-        List<string> origins = [.. request.Headers.GetValues(HandshakeHeaders.Origin)];
+        IReadOnlyList<string> origins = request.Headers.GetValues(HandshakeHeaders.Origin);
         if (request.Headers[HandshakeHeaders.Version] == ProtocolVersions.OldDrafts.ToString())
-            origins.AddRange(request.Headers.GetValues(HandshakeHeaders.OldOrigin));
+            origins = [.. origins, .. request.Headers.GetValues(HandshakeHeaders.OldOrigin)];
         if (_any || origins.Count == 0)
             return null;
 
@@ -69,7 +69,7 @@ internal sealed class OriginPolicy
             : HandshakeFault.Of(HandshakeRule.OriginMustBeAllowed, Describe(origins, host, isSecure));
     }
 
-    private static string Describe(List<string> origins, string host, bool? isSecure)
+    private static string Describe(IReadOnlyList<string> origins, string host, bool? isSecure)
     {
         string scheme = isSecure switch { true => "https://", false => "http://", null => "" };
         return $"Origin: {string.Join(", ", origins)}; this server: {scheme}{host}; AllowedOrigins can allow it";

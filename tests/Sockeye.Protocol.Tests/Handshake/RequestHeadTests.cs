@@ -19,6 +19,21 @@ public sealed class RequestHeadTests
     }
 
     [Theory]
+    [InlineData("Host", "websocket")]
+    [InlineData("hOST", "WebSocket")]
+    [InlineData("Hosts", "websocket ")]
+    [InlineData("Sec-WebSocket-Key", "13")]
+    [InlineData("sec-websocket-key", "31")]
+    [InlineData("X-A", "keep-alive, Upgrad\u00e9")]
+    public void Names_and_values_are_as_they_came_also_where_they_resemble_those_of_most_heads(string name, string value)
+    {
+        RequestHead request = Heads.Parse($"get /x HTTP/1.1\r\n{name}: {value}\r\n\r\n");
+
+        Assert.Equal(("get", "/x"), (request.Method, request.Target));
+        Assert.Equal([KeyValuePair.Create(name, value.Trim())], request.Headers);
+    }
+
+    [Theory]
     [InlineData("/", "/", "")]
     [InlineData("/?", "/", "")]
     [InlineData("/?a=b?c", "/", "a=b?c")]
