@@ -96,6 +96,7 @@ public sealed class SwitchTests(ITestOutputHelper output)
         await Assert.ThrowsAsync<WebSocketHandshakeException>(() => WebSocketClient.ConnectAsync("ws://127.0.0.1:1/").Soon());
         var failed = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
         test.Server.ListenerFailed += (_, e) => failed.TrySetResult(e);
+        StartEveryThreadOfThePool();
         // Connected, but not accepted: that takes a descriptor more.
         using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         List<FileStream> files = [];
@@ -119,6 +120,18 @@ public sealed class SwitchTests(ITestOutputHelper output)
         await test.AssertServesAsync();
         Assert.Equal(SocketError.TooManyOpenSockets, Assert.IsType<SocketException>(thrown).SocketErrorCode);
         Assert.Equal(HandshakeFailure.Connect, Assert.IsType<WebSocketHandshakeException>(refused).Cause);
+    }
+
+    /// <summary>Has the pool start all the threads that it may: where it cannot start one, for lack of a descriptor, the runtime ends the
+    /// process.</summary>
+    private static void StartEveryThreadOfThePool()
+    {
+        int count = Math.Max(16, Environment.ProcessorCount);
+        Assert.True(ThreadPool.SetMinThreads(count, count) && ThreadPool.SetMaxThreads(count, count));
+        int others = Thread.CurrentThread.IsThreadPoolThread ? count - 1 : count;
+        using var all = new CountdownEvent(others);
+        Task[] tasks = [.. Enumerable.Range(0, others).Select(_ => Task.Run(() => { all.Signal(); all.Wait(); }))];
+        Task.WaitAll(tasks);
     }
 
     private static void Limit(ulong descriptors)
