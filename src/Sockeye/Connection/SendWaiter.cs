@@ -6,12 +6,16 @@ namespace Sockeye;
 /// <summary>Someone who waits for a send: for room, for a large message to leave, or for the output to drain.</summary>
 /// <remarks>Pooled: a waiter goes back when its result has been taken. Continuations never run on the stack of the sender or of
 /// whoever completes it (rule T2).</remarks>
-internal sealed class SendWaiter : IValueTaskSource, ISpare<SendWaiter>
+internal sealed class SendWaiter : IValueTaskSource, IThreadPoolWorkItem, ISpare<SendWaiter>
 {
     private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
     private CancellationTokenRegistration _registration;
     private SendBuffer? _owner;
     private Exception? _failure;
+
+    // Whoever waits does so in no context of scheduling: the waiter itself is queued then, where the core would allocate what is queued
+    // for a continuation that is none of an async method, as that of the callback form.
+    private bool _isWork;
 
     public SendWaiter? Next { get; set; }
 
@@ -46,10 +50,16 @@ internal sealed class SendWaiter : IValueTaskSource, ISpare<SendWaiter>
     /// <summary>Tells whoever waits. Never called under a lock: a context that it was captured in may run foreign code.</summary>
     public void Tell()
     {
-        if (_failure is null)
-            _core.SetResult(true);
+        if (Volatile.Read(ref _isWork))
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         else
-            _core.SetException(_failure);
+            Complete();
+    }
+
+    void IThreadPoolWorkItem.Execute()
+    {
+        _core.RunContinuationsAsynchronously = false;
+        Complete();
     }
 
     void IValueTaskSource.GetResult(short token)
@@ -69,15 +79,29 @@ internal sealed class SendWaiter : IValueTaskSource, ISpare<SendWaiter>
             _registration = default;
             _owner = null;
             _failure = null;
+            _isWork = false;
             _core.Reset();
+            _core.RunContinuationsAsynchronously = true;
             Spares<SendWaiter>.Give(this);
         }
     }
 
     ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _core.GetStatus(token);
 
-    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+    {
+        if ((flags & ValueTaskSourceOnCompletedFlags.UseSchedulingContext) == 0)
+            Volatile.Write(ref _isWork, true);
         _core.OnCompleted(continuation, state, token, flags);
+    }
+
+    private void Complete()
+    {
+        if (_failure is null)
+            _core.SetResult(true);
+        else
+            _core.SetException(_failure);
+    }
 }
 
 /// <summary>Senders that wait, first come first.</summary>

@@ -9,6 +9,9 @@ namespace Sockeye.Transports;
 /// Continuations run on the thread pool, never on the stack of the other end.</remarks>
 internal sealed class InMemoryTransport : Transport
 {
+    // The array pool holds only so many of a size: a large message needs few of these.
+    private const int SegmentSize = 64 * 1024;
+
     private readonly Pipe _incoming;
     private readonly Pipe _outgoing;
     private ReceiveBuffer _buffer;
@@ -33,7 +36,10 @@ internal sealed class InMemoryTransport : Transport
         BufferPool buffers, BufferPool peerBuffers, int capacity = 256 * 1024)
     {
         var options = new PipeOptions(
-            pauseWriterThreshold: capacity, resumeWriterThreshold: (capacity / 2) + 1, useSynchronizationContext: false);
+            pauseWriterThreshold: capacity,
+            resumeWriterThreshold: (capacity / 2) + 1,
+            minimumSegmentSize: SegmentSize,
+            useSynchronizationContext: false);
         var forth = new Pipe(options);
         var back = new Pipe(options);
         return (new InMemoryTransport(back, forth, buffers), new InMemoryTransport(forth, back, peerBuffers));
@@ -125,6 +131,7 @@ internal sealed class InMemoryTransport : Transport
         return new ReceivedBlock(_buffer.Block, 0, received == 0);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
     {
         FlushResult result;

@@ -187,6 +187,7 @@ internal sealed class StreamTransport : Transport
     /// <summary>Tells whether a wait has ended with nothing to read: that of a socket may, for an event that was used already.</summary>
     private bool IsEarly() => _stream is NetworkStream { Socket: var socket } && !socket.Poll(0, SelectMode.SelectRead);
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
     {
         _farewell.BeginWrite();

@@ -1,8 +1,7 @@
-using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Sockeye.Protocol;
+using Sockeye.Tests.Server;
 using Sockeye.Transports;
 
 namespace Sockeye.Tests.Connection;
@@ -13,97 +12,114 @@ public sealed class WholeProcess;
 
 /// <summary>The steady state allocates nothing per message, and failures that nobody awaits surprise nobody.</summary>
 [Collection(nameof(WholeProcess))]
-public sealed class AllocationTests
+public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>
 {
-    private const int WarmUp = 30_000;
 #if DEBUG
     // There the compiler makes the state of an async method a class, to be looked at.
-    private const int Measured = 1000;
     private const double Limit = double.MaxValue;
 #else
-    private const int Measured = 100_000;
     private const double Limit = 1;
 #endif
 
-    // What is made once (a thread that joins the pool, a slab where two were never needed before) is not made for each message: the
-    // best of so many measurements counts.
-    private const int Attempts = 4;
+    // Of TLS, so much for each record of a message. Each is waited for by itself, and SslStream keeps what it waits with for the thread that
+    // had it last: now and then it makes it anew, since the wait has ended on another one.
+    private const int RecordSize = 16 * 1024;
 
-    // Of hundreds of thousands of round trips, on a machine that has other things to do.
+    // What is made once (a thread that joins the pool, a slab where two were never needed before, code that is compiled anew) is not
+    // made for each message: the best of so many measurements counts.
+    private const int Attempts = 12;
+
+    // Of tens of thousands of round trips, on a machine that has other things to do.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
-    [Theory]
-    [InlineData(1, false)]
-    [InlineData(1, true)]
-    [InlineData(50, false)]
-    [InlineData(50, true)]
-    public async Task Echo_over_a_socket_with_the_peer_in_another_process_allocates_less_than_a_byte_per_message(int together, bool isCallback)
+    // As bench/README.md names them; and how many messages are counted at a time: fewer of the large ones, which take longer.
+    private static readonly Dictionary<string, (EchoShape Shape, int Counted)> Scenarios = new()
     {
-        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        listener.Listen();
-        using Process other = EchoPeer.Start(((IPEndPoint)listener.LocalEndPoint!).Port, together);
-        try
+        ["a"] = (new EchoShape(Opcode.Text, Size: 64, Depth: 1), 10_000),
+        ["b"] = (new EchoShape(Opcode.Text, Size: 64, Depth: 32), 50_000),
+        ["c"] = (new EchoShape(Opcode.Binary, Size: 1024, Depth: 8), 20_000),
+        ["d"] = (new EchoShape(Opcode.Binary, Size: 64 * 1024, Depth: 4), 2000),
+        ["e"] = (new EchoShape(Opcode.Binary, Size: 1024 * 1024, Depth: 1), 300),
+    };
+
+    public static TheoryData<string, Carrier, bool> Served => new MatrixTheoryData<string, Carrier, bool>(
+        Scenarios.Keys, [Carrier.EventLoop, Carrier.Socket, Carrier.EventLoopTls, Carrier.Tls], [false, true]);
+
+    public static TheoryData<string, Role, bool> InMemory => new MatrixTheoryData<string, Role, bool>(
+        Scenarios.Keys, Enum.GetValues<Role>(), [false, true]);
+
+    [Theory]
+    [MemberData(nameof(Served))]
+    public async Task Echo_of_a_server_allocates_less_than_a_byte_per_message_or_TLS_record(
+        string scenario, Carrier carrier, bool isCallback)
+    {
+        (EchoShape shape, int counted) = Scenarios[scenario];
+        bool tls = carrier is Carrier.EventLoopTls or Carrier.Tls;
+        await using var server = new WebSocketServer(new()
         {
-            Socket accepted = await listener.AcceptAsync().Soon();
-            var socket = new WebSocketConnection(
-                new SocketTransport(accepted, BufferPool.Shared), Role.Server, WebSocketConnectionOptions.Default, ConnectionDetails.None, []);
-            double perMessage = await EchoAsync(socket, isCallback);
-            Assert.True(perMessage < 1, $"{perMessage} bytes per message");
-            await other.WaitForExitAsync().Soon();
-            Assert.Equal(0, other.ExitCode);
-        }
-        finally
-        {
-            if (!other.HasExited)
-                other.Kill();
-        }
+            Port = 0,
+            EventLoop = carrier is Carrier.EventLoop or Carrier.EventLoopTls ? new EventLoopOptions() : null,
+            Tls = tls ? TestCertificates.Serving(TestCertificates.Server) : null,
+        });
+        double limit = tls ? Limit * Math.Max(1, shape.Size / RecordSize) : Limit;
+        var count = new AllocationCount(counted, limit);
+        if (isCallback)
+            server.Map("/", count.Callback);
+        else
+            server.Map("/", (socket, _) => count.EchoAsync(socket));
+        await server.StartAsync();
+
+        Task checking = await other.StartAsync(((IPEndPoint)server.EndPoints[0]).Port, tls, shape);
+        double perMessage = await count.Result.WaitAsync(Patience);
+
+        Assert.True(perMessage < limit, $"{perMessage} bytes per message");
+        await checking.Soon();
     }
 
     [Theory]
-    [InlineData(Role.Server, 1, false)]
-    [InlineData(Role.Server, 50, false)]
-    [InlineData(Role.Server, 50, true)]
-    [InlineData(Role.Client, 1, true)]
-    [InlineData(Role.Client, 50, false)]
-    public async Task Echo_over_the_in_memory_transport_allocates_less_than_a_byte_per_message(Role role, int together, bool isCallback)
+    [MemberData(nameof(InMemory))]
+    public async Task Echo_over_the_in_memory_transport_allocates_less_than_a_byte_per_message(string scenario, Role role, bool isCallback)
     {
+        (EchoShape shape, int counted) = Scenarios[scenario];
         (InMemoryTransport own, InMemoryTransport peer) = InMemoryTransport.CreatePair(BufferPool.Shared, BufferPool.Shared);
         var socket = new WebSocketConnection(own, role, WebSocketConnectionOptions.Default, ConnectionDetails.None, []);
-        bool masks = role == Role.Server;
-        Task drive = Task.Run(async () =>
+        var count = new AllocationCount(counted, Limit);
+        Task driving = Task.Run(DriveAsync);
+        Task echoing = isCallback ? socket.RunAsync(count.Callback) : socket.RunAsync((connection, _) => count.EchoAsync(connection));
+
+        double perMessage = await count.Result.WaitAsync(Patience);
+
+        Assert.True(perMessage < Limit, $"{perMessage} bytes per message");
+        await echoing.Soon();
+        await driving.Soon();
+        peer.Abort();
+
+        async Task DriveAsync()
         {
+            byte[] frames = shape.Frames(isMasked: role == Role.Server);
+            int expected = shape.Frames(isMasked: role == Role.Client).Length;
             try
             {
-                await DriveAsync();
+                while (true)
+                {
+                    ValueTask sending = peer.SendAsync(frames, default);
+                    for (int received = 0; received < expected;)
+                    {
+                        ReceivedBlock block = await peer.ReceiveAsync(default);
+                        if (block.IsEnd)
+                            return;
+                        received += block.Memory.Count;
+                        peer.Advance(block.Memory.Count);
+                    }
+
+                    await sending;
+                }
             }
             catch (IOException)
             {
                 // It has been measured.
             }
-        });
-        async Task DriveAsync()
-        {
-            byte[] batch = EchoPeer.Batch(together, masks);
-            int expected = together * (EchoPeer.PayloadSize + 2 + (masks ? 0 : 4));
-            while (true)
-            {
-                await peer.SendAsync(batch, default);
-                for (int received = 0; received < expected;)
-                {
-                    ReceivedBlock block = await peer.ReceiveAsync(default);
-                    if (block.IsEnd)
-                        return;
-                    received += block.Memory.Count;
-                    peer.Advance(block.Memory.Count);
-                }
-            }
         }
-
-        double perMessage = await EchoAsync(socket, isCallback);
-        await drive.Soon();
-        peer.Abort();
-        Assert.True(perMessage < 1, $"{perMessage} bytes per message");
     }
 
     [Fact]
@@ -188,121 +204,47 @@ public sealed class AllocationTests
         }
     }
 
-    /// <summary>Echoes, and counts what is allocated for each message after the first ones.</summary>
-    private static async Task<double> EchoAsync(WebSocketConnection socket, bool isCallback)
+    /// <summary>Echoes, counts what is allocated for each message after the first ones, and ends the connection when it knows.</summary>
+    private sealed class AllocationCount(int counted, double limit)
     {
-        int count = 0;
-        int attempts = 0;
-        long before = 0;
-        double best = double.MaxValue;
-        void Count()
-        {
-            if (++count < WarmUp || (count - WarmUp) % Measured != 0)
-                return;
-            long now = GC.GetTotalAllocatedBytes(precise: true);
-            if (count > WarmUp)
-                best = Math.Min(best, (now - before) / (double)Measured);
-            before = now;
-            if (best < Limit || attempts++ == Attempts)
-                socket.Abort();
-        }
+        private readonly TaskCompletionSource<double> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private double _best = double.MaxValue;
+        private long _before;
+        private int _count;
+        private int _attempts;
 
-        async Task EchoAllAsync()
+        public Task<double> Result => _result.Task;
+
+        public WebSocketHandler Callback => new()
+        {
+            Message = (socket, message) =>
+            {
+                Count(socket);
+                return socket.SendAsync(message);
+            },
+        };
+
+        public async Task EchoAsync(WebSocketConnection socket)
         {
             await foreach (WebSocketMessage message in socket.ReadAllAsync())
             {
-                Count();
+                Count(socket);
                 await socket.SendAsync(message);
             }
         }
 
-        if (isCallback)
+        private void Count(WebSocketConnection socket)
         {
-            await socket.RunAsync(new WebSocketHandler
-            {
-                Message = (connection, message) =>
-                {
-                    Count();
-                    return connection.SendAsync(message);
-                },
-            }).WaitAsync(Patience);
-        }
-        else
-        {
-            await socket.RunAsync((_, _) => EchoAllAsync()).WaitAsync(Patience);
-        }
-
-        return best < Limit ? 0 : best;
-    }
-}
-
-/// <summary>A client of bare frames in a process of its own: this very assembly, started again.</summary>
-internal static class EchoPeer
-{
-    public const int PayloadSize = 64;
-
-    private const string Variable = "SOCKEYE_ECHO_PEER";
-
-    /// <summary>Starts the other process.</summary>
-    /// <param name="port">Where to connect to.</param>
-    /// <param name="together">How many of them to send before their echoes are awaited.</param>
-    public static Process Start(int port, int together)
-    {
-        var start = new ProcessStartInfo(
-            Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [typeof(EchoPeer).Assembly.Location]);
-        start.Environment[Variable] = $"{port} {together}";
-        return Process.Start(start)!;
-    }
-
-    /// <summary>Makes a number of equal frames.</summary>
-    public static byte[] Batch(int together, bool isMasked)
-    {
-        var writer = new System.Buffers.ArrayBufferWriter<byte>();
-        for (int i = 0; i < together; i++)
-            FrameWriter.WriteFrame(writer, Opcode.Binary, new byte[PayloadSize], isFinal: true, isMasked ? 0x11223344u : null);
-        return writer.WrittenSpan.ToArray();
-    }
-
-#pragma warning disable CA2255 // it is a program, and this is its other entry point
-    [ModuleInitializer]
-#pragma warning restore CA2255
-    internal static void RunIfAsked()
-    {
-        if (Environment.GetEnvironmentVariable(Variable) is not { } order)
-            return;
-        int[] numbers = [.. order.Split(' ').Select(int.Parse)];
-        Environment.Exit(Run(port: numbers[0], together: numbers[1]));
-    }
-
-    /// <summary>Sends messages and awaits their echoes, until the connection ends.</summary>
-    /// <returns>0, or 1 where an echo was wrong.</returns>
-    private static int Run(int port, int together)
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        socket.Connect(IPAddress.Loopback, port);
-        byte[] batch = Batch(together, isMasked: true);
-        byte[] echoes = Batch(together, isMasked: false);
-        byte[] received = new byte[echoes.Length];
-        try
-        {
-            while (true)
-            {
-                socket.Send(batch);
-                for (int length = 0; length < received.Length;)
-                {
-                    int more = socket.Receive(received, length, received.Length - length, SocketFlags.None);
-                    if (more == 0)
-                        return 0;
-                    length += more;
-                }
-
-                if (!received.AsSpan().SequenceEqual(echoes))
-                    return 1;
-            }
-        }
-        catch (SocketException)
-        {
-            return 0;
+            if (++_count % counted != 0)
+                return;
+            long now = GC.GetTotalAllocatedBytes(precise: true);
+            if (_count > counted)
+                _best = Math.Min(_best, (now - _before) / (double)counted);
+            _before = now;
+            if (_best >= limit && _attempts++ <= Attempts)
+                return;
+            _result.TrySetResult(_best);
+            socket.Abort();
         }
     }
 }
