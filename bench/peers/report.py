@@ -40,19 +40,11 @@ class Report:
             f"Medians of {run['rounds']} × {run['seconds']:g} s for each scenario and server; commit {run['commit']}. "
             f"Server on core {run['serverCore']}, load from core {run['clientCore']} of: {run['machine']}.",
             f"Versions: {'; '.join(run['versions'].values())}." if run["versions"] else "",
-            self.quiet(),
-            "A server is judged by the **CPU time that it spends per message** (in f: memory per idle connection), which hardly "
+            quiet(run["measurements"]),
+            "A server is judged by the **CPU time that it spends per message** (in f and F: memory per idle connection), which hardly "
             "depends on the client. Rates and latencies stand beside it; where the client was the limit (†), they say nothing about "
             "the server. [What is measured, and how to read it](../README.md).",
         ] if part)
-
-    def quiet(self):
-        shares = [one["others"] for one in self.run["measurements"] if "others" in one]
-        if not shares:
-            return ""
-        share = figures.median(shares)
-        said = f"While it was measured, other programs had {share:.0%} of the two cores (median; {max(shares):.0%} at most)."
-        return said if share <= QUIET else f"{said} **That is too much: take these figures for orientation, not for comparison.**"
 
     def targets(self):
         lines = []
@@ -91,7 +83,7 @@ class Report:
         return "\n".join([
             "## Server CPU per message, in µs",
             "",
-            "In f KiB per idle connection; in g per handshake, in h per delivery.",
+            "In f and F KiB per idle connection; in g per handshake, in h per delivery.",
             "",
             table(["server", *(one.letter for one in self.scenarios)], [
                 [kind.title, *(self.cost(one, kind) for one in self.scenarios)] for kind in self.kinds]),
@@ -129,8 +121,8 @@ class Report:
         bars = sorted(map(bar, measured), key=lambda one: one[2], reverse=not scenario.idle)
         folder = self.path.with_suffix("")
         folder.mkdir(exist_ok=True)
-        (folder / f"{scenario.letter}.svg").write_text(chart.draw(f"{scenario.letter}: {scenario.title}", note, bars))
-        return f"![{scenario.letter}: {scenario.title}]({folder.name}/{scenario.letter}.svg)"
+        (folder / f"{scenario.file}.svg").write_text(chart.draw(f"{scenario.letter}: {scenario.title}", note, bars))
+        return f"![{scenario.letter}: {scenario.title}]({folder.name}/{scenario.file}.svg)"
 
     def figures(self, scenario):
         if scenario.idle:
@@ -183,6 +175,16 @@ class Report:
     @staticmethod
     def kind(name):
         return next(kind for kind in KINDS if kind.name == name)
+
+
+def quiet(measurements):
+    """How much of the cores others had."""
+    shares = [one["others"] for one in measurements if "others" in one]
+    if not shares:
+        return ""
+    share = figures.median(shares)
+    said = f"While it was measured, other programs had {share:.0%} of the cores (median; {max(shares):.0%} at most)."
+    return said if share <= QUIET else f"{said} **That is too much: take these figures for orientation, not for comparison.**"
 
 
 def table(header, lines):

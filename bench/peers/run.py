@@ -1,11 +1,8 @@
 """Measures the servers side by side: see bench/README.md, and run.sh, which calls this."""
 
 import argparse
-import datetime
-import json
 import os
 import pathlib
-import platform
 import resource
 import shlex
 import subprocess
@@ -13,11 +10,13 @@ import sys
 import unittest
 
 import figures
+import outcome
 import probe
 import report
-from load import Watch
+from driving import drive
+from outcome import say
 from scenarios import SCENARIOS
-from servers import CLI, HERE, KINDS, REPOSITORY, Server
+from servers import CERTIFICATES, CLI, HERE, KINDS, REPOSITORY, Server
 
 FILES = 10_500  # what a server and its client each need open for 10,000 connections
 
@@ -25,16 +24,15 @@ FILES = 10_500  # what a server and its client each need open for 10,000 connect
 def main():
     options = parse()
     check_machine(options)
-    if not unittest.TextTestRunner(verbosity=0).run(unittest.defaultTestLoader.discover(str(HERE), "test_*.py")).wasSuccessful():
-        sys.exit("run: the arithmetic of the report is wrong")
-    provide(options)
+    check_arithmetic()
+    provide(options.kinds, any(one.tls for one in options.scenarios))
 
-    path = result_path(options.results)
+    path = outcome.path(options.results)
     run = {
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **outcome.head(options.kinds),
         "rounds": options.rounds, "seconds": options.seconds,
         "serverCore": options.server_core, "clientCore": options.client_core,
-        "commit": commit(), "machine": machine(), "versions": versions(options.kinds), "compression": {}, "measurements": [],
+        "compression": {}, "measurements": [],
     }
     bench = Bench(options, run, path)
     try:
@@ -65,8 +63,8 @@ class Bench:
 
         servers = {}
         try:
-            for kind in self._options.kinds:
-                servers[kind] = Server(kind, self._options.server_core, first.deflate)
+            for kind in speaking(self._options.kinds, first):
+                servers[kind] = Server(kind, self._options.server_core, first.deflate, first.tls)
             if first.deflate:
                 self._agree(servers)
             for scenario in scenarios:
@@ -80,8 +78,8 @@ class Bench:
     def _measure_idle(self, scenario):
         """Each round has a server of its own, which has served nothing else: what a process once took it seldom gives back."""
         for round_number in range(1, self._options.rounds + 1):
-            for kind in self._options.kinds:
-                server = Server(kind, self._options.server_core)
+            for kind in speaking(self._options.kinds, scenario):
+                server = Server(kind, self._options.server_core, tls=scenario.tls)
                 try:
                     self._record(scenario, kind, round_number, self._drive(scenario, server, self._options.seconds))
                 finally:
@@ -97,36 +95,19 @@ class Bench:
 
     def _round(self, scenario, kind, servers, round_number):
         if not servers[kind].is_running:
-            servers[kind] = Server(kind, self._options.server_core, scenario.deflate)
+            servers[kind] = Server(kind, self._options.server_core, scenario.deflate, scenario.tls)
         is_warm_up = round_number == 0
         result = self._drive(scenario, servers[kind], self._options.warm_up if is_warm_up else self._options.seconds)
         if not is_warm_up:
             self._record(scenario, kind, round_number, result)
 
     def _drive(self, scenario, server, seconds):
-        """What the load generator measured, or why it did not."""
-        patience = 120 + seconds
-        command = [
-            "taskset", "--cpu-list", str(self._options.client_core), *self._options.client, f"ws://127.0.0.1:{server.port}/",
-            *scenario.arguments, "--seconds", f"{seconds:g}", "--pid", str(server.pid), "--json"]
-        watch = Watch({self._options.server_core, self._options.client_core}, server.pid)
-        try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=patience)
-        except subprocess.TimeoutExpired:
-            return {"error": f"the load generator was not done after {patience:g} s"}
-        if done.returncode != 0:
-            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-            return {"error": f"the load generator ended with {done.returncode}: {last[0]}"}
-        if not server.is_running:
-            return {"error": "the server ended"}
-        result = json.loads(done.stdout)
-        del result["url"], result["server"]["pid"]  # they differ from run to run and say nothing
-        return {"result": result, "others": round(watch.others(), 3)}
+        return drive(self._options.client, str(self._options.client_core), server, scenario.arguments, seconds)
 
-    def _record(self, scenario, kind, round_number, outcome):
-        self._run["measurements"].append({"scenario": scenario.letter, "server": kind.name, "round": round_number, **outcome})
-        self._path.write_text(as_json(self._run))
-        said = outcome.get("error") or report.number(figures.cost_of(outcome["result"]))
+    def _record(self, scenario, kind, round_number, measured):
+        self._run["measurements"].append({"scenario": scenario.letter, "server": kind.name, "round": round_number, **measured})
+        self._path.write_text(outcome.as_json(self._run))
+        said = measured.get("error") or report.number(figures.cost_of(measured["result"]))
         say(f"{scenario.letter} {round_number} {kind.name}: {said}")
 
 
@@ -167,55 +148,28 @@ def check_machine(options):
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def provide(options):
-    needs = sorted({"dotnet", *(kind.needs for kind in options.kinds)})
+def check_arithmetic():
+    if not unittest.TextTestRunner(verbosity=0).run(unittest.defaultTestLoader.discover(str(HERE), "test_*.py")).wasSuccessful():
+        sys.exit("run: the arithmetic of the report is wrong")
+
+
+def provide(kinds, tls=False):
+    needs = sorted({"dotnet", *(kind.needs for kind in kinds)})
     if subprocess.run([HERE / "install.sh", *needs]).returncode != 0:
         sys.exit("run: something is missing; install it, or leave out by --only the servers that need it")
+    if tls and subprocess.run([REPOSITORY / "eng/certificates.sh", CERTIFICATES]).returncode != 0:
+        sys.exit("run: there are no certificates; leave out the scenarios over TLS")
+
+
+def speaking(kinds, scenario):
+    return [kind for kind in kinds if kind.has_tls or not scenario.tls]
 
 
 def grouped(scenarios):
     """Scenarios that may share running servers, in the order of the page, those with fresh servers each for itself."""
-    shared = [one for one in scenarios if not one.fresh and not one.deflate]
-    return [group for group in [shared, *([one] for one in scenarios if one not in shared)] if group]
-
-
-def result_path(folder):
-    """DATE.json, or DATE-2.json: no run overwrites another."""
-    folder.mkdir(parents=True, exist_ok=True)
-    date = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
-    number = 1
-    while (path := folder / f"{date}{'' if number == 1 else f'-{number}'}.json").exists():
-        number += 1
-    return path
-
-
-def as_json(run):
-    """One measurement a line."""
-    head = json.dumps({**run, "measurements": []}, indent=2, ensure_ascii=False)
-    lines = ",\n    ".join(json.dumps(one, ensure_ascii=False) for one in run["measurements"])
-    return f'{head.removesuffix("[]" + chr(10) + "}")}[\n    {lines}\n  ]\n}}\n'
-
-
-def commit():
-    return output("sh", "-c", "git describe --always --dirty --exclude '*'") or "unknown"
-
-
-def machine():
-    model = next((line.partition(":")[2].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), platform.machine())
-    return f"{model}, {os.cpu_count()} cores, {platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release()}"
-
-
-def versions(kinds):
-    return {kind.name: ", ".join(output("sh", "-c", kind.version).split("\n")) for kind in kinds if kind.version}
-
-
-def output(*command):
-    return subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
-
-
-def say(text):
-    print(f"run: {text}", file=sys.stderr, flush=True)
+    shared = [[one for one in scenarios if not one.fresh and not one.deflate and one.tls == tls] for tls in (False, True)]
+    alone = [[one] for one in scenarios if one.fresh or one.deflate]
+    return [group for group in [*shared, *alone] if group]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is measured: the scenarios of the performance page, and an echo with compression.
+"""What is measured: the scenarios of the performance page, an echo with compression, and some of them over TLS.
 
 For each: its letter, what the report says of it, and the arguments of `sockeye bench`.
 """
@@ -12,9 +12,15 @@ class Scenario:
     title: str
     arguments: tuple
     deflate: bool = False  # servers that compress
+    tls: bool = False  # servers that speak TLS
     fresh: bool = False  # servers that have served nothing else
     idle: bool = False  # memory is measured, not messages
     unit: str = "message"
+
+    @property
+    def file(self):
+        """The name of its chart; some file systems do not tell A from a."""
+        return f"{self.letter.lower()}-tls" if self.tls else self.letter
 
 
 def scenario(letter, title, arguments, **kind):
@@ -33,4 +39,8 @@ SCENARIOS = [
              "--fanout --connections 1000 --size 64 --depth 16", unit="delivery"),
     scenario("i", "compressed echo of 4 KiB of JSON, 4 in flight, 20 connections",
              "--compress --size 4096 --depth 4 --connections 20", deflate=True),
+    scenario("A", "a over TLS: 64 B text, 1 in flight, 100 connections", "--size 64 --depth 1 --connections 100", tls=True),
+    scenario("C", "c over TLS: 1 KiB binary, 8 in flight, 100 connections",
+             "--binary --size 1024 --depth 8 --connections 100", tls=True),
+    scenario("F", "f over TLS: 2,000 idle connections after one echo each", "--idle 2000", fresh=True, idle=True, tls=True),
 ]

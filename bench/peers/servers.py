@@ -10,6 +10,7 @@ from dataclasses import dataclass
 HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 ARTIFACTS = REPOSITORY / "artifacts"
+CERTIFICATES = ARTIFACTS / "bench/certificates"  # eng/certificates.sh makes them
 CLI = ["dotnet", str(ARTIFACTS / "bin/Sockeye.Cli/release/Sockeye.Cli.dll")]
 
 
@@ -21,6 +22,7 @@ class Kind:
     command: tuple  # empty: not there yet
     environment: tuple = ()  # of names and values
     version: str = ""  # what a shell runs to say it, a line for each part
+    has_tls: bool = False  # knows --tls FOLDER, where server.pem, server.key and server.pfx are
 
     @property
     def is_ours(self):
@@ -29,7 +31,8 @@ class Kind:
 
 def sockeye(name, title, transport="loop", form="async", **environment):
     program = str(ARTIFACTS / "bin/SockeyeBench/release/SockeyeBench.dll")
-    return Kind(name, title, "dotnet", ("dotnet", program, "--transport", transport, "--form", form), tuple(environment.items()))
+    return Kind(name, title, "dotnet", ("dotnet", program, "--transport", transport, "--form", form),
+                tuple(environment.items()), has_tls=True)
 
 
 def packages(*names):
@@ -45,8 +48,9 @@ KINDS = [
     Kind("sockeye-aspnet", "Sockeye in ASP.NET Core", "dotnet", ()),
     Kind("aspnet", "ASP.NET Core", "dotnet",
          ("dotnet", str(ARTIFACTS / "bin/AspNetBench/release/AspNetBench.dll")),
-         version="dotnet --list-runtimes | sed -n 's/^Microsoft.AspNetCore.App \\(10[^ ]*\\).*/ASP.NET Core \\1/p' | tail -n 1"),
-    Kind("bun", "Bun", "npm", (str(HERE / "node_modules/bun/bin/bun.exe"), "bun.ts"), version=packages("bun")),
+         version="dotnet --list-runtimes | sed -n 's/^Microsoft.AspNetCore.App \\(10[^ ]*\\).*/ASP.NET Core \\1/p' | tail -n 1",
+         has_tls=True),
+    Kind("bun", "Bun", "npm", (str(HERE / "node_modules/bun/bin/bun.exe"), "bun.ts"), version=packages("bun"), has_tls=True),
     Kind("deno", "Deno", "npm",
          (str(HERE / "node_modules/deno/deno"), "run", "--quiet", "--no-lock", "--no-config", "--allow-net", "deno.ts"),
          version=packages("deno")),
@@ -60,9 +64,13 @@ KINDS = [
 class Server:
     """A running server: ended by closing its standard input, and killed by its process id where that does not help."""
 
-    def __init__(self, kind, core, deflate=False):
+    def __init__(self, kind, cores, deflate=False, tls=False, more=()):
+        """cores: of a list as taskset has it. more: further arguments."""
         self.kind = kind
-        command = ["taskset", "--cpu-list", str(core), *kind.command, "--port", "0", *(["--deflate"] if deflate else [])]
+        self.cores = cores
+        self.tls = tls
+        command = ["taskset", "--cpu-list", str(cores), *kind.command, "--port", "0", *(["--deflate"] if deflate else []),
+                   *(["--tls", str(CERTIFICATES)] if tls else []), *more]
         self._process = subprocess.Popen(
             command, cwd=HERE, env={**os.environ, **dict(kind.environment)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
@@ -70,6 +78,10 @@ class Server:
         except BaseException:
             self.stop()
             raise
+
+    @property
+    def url(self):
+        return f"{'wss' if self.tls else 'ws'}://127.0.0.1:{self.port}/"
 
     @property
     def pid(self):

@@ -1,18 +1,22 @@
-// The framework's own System.Net.WebSockets on Kestrel: dotnet AspNetBench.dll [--port N] [--deflate]
+// The framework's own System.Net.WebSockets on Kestrel: dotnet AspNetBench.dll [--port N] [--deflate] [--tls FOLDER]
 // A receive buffer from the pool, as small as in the documentation, which grows with the messages of its connection and is kept.
 
 using System.Buffers;
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.WebSockets;
+using System.Security.Cryptography.X509Certificates;
 
-int at = Array.IndexOf(args, "--port");
-int port = at < 0 ? 0 : int.Parse(args[at + 1]);
+int port = int.Parse(Option("--port") ?? "0");
 bool deflate = args.Contains("--deflate");
 
 WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
 builder.Logging.ClearProviders();
-builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
+builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port, listen =>
+{
+    if (Option("--tls") is { } folder)
+        listen.UseHttps(X509CertificateLoader.LoadPkcs12FromFile(Path.Combine(folder, "server.pfx"), password: null));
+}));
 WebApplication app = builder.Build();
 app.UseWebSockets();
 
@@ -51,6 +55,8 @@ await app.StartAsync();
 Console.WriteLine($"LISTENING {new Uri(app.Urls.Single()).Port}");
 await Console.In.ReadToEndAsync(); // no orphan outlives its parent
 Environment.Exit(0);
+
+string? Option(string name) => Array.IndexOf(args, name) is >= 0 and int at ? args[at + 1] : null;
 
 // One send at a time is all that this API allows on a socket; there is one publisher.
 async ValueTask PublishAsync(ReadOnlyMemory<byte> message, WebSocketMessageType kind)

@@ -1,5 +1,5 @@
 // Sockeye's own server, by its public API and with everything as it is by default:
-//   dotnet SockeyeBench.dll [--port N] [--deflate] [--transport loop|socket] [--form async|callback]
+//   dotnet SockeyeBench.dll [--port N] [--deflate] [--tls FOLDER] [--loops N] [--transport loop|socket] [--form async|callback]
 // The form is that of the echo. The socket transport is chosen by the environment, as anybody would.
 
 using Sockeye;
@@ -9,7 +9,14 @@ if (Option("--transport", "loop") == "socket")
 bool deflate = args.Contains("--deflate");
 var options = new WebSocketAcceptOptions { PerMessageDeflate = deflate ? PerMessageDeflateOptions.Default : null };
 
-await using var server = new WebSocketServer(new() { Port = int.Parse(Option("--port", "0")) });
+string certificates = Option("--tls", "");
+int loops = int.Parse(Option("--loops", "0"));
+await using var server = new WebSocketServer(new()
+{
+    Port = int.Parse(Option("--port", "0")),
+    EventLoop = EventLoopOptions.Default is { } loop ? loop with { Loops = loops } : null,
+    Tls = certificates.Length > 0 ? ServerCertificate.FromFile(Path.Combine(certificates, "server.pfx")) : null,
+});
 if (Option("--form", "async") == "callback")
     server.Map("/", new WebSocketHandler { Message = static (socket, message) => socket.SendAsync(message) }, options);
 else
