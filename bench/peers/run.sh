@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Measures Sockeye beside other WebSocket servers, and writes bench/results/DATE.md and DATE.json: bench/README.md explains it.
 #
-#   bench/peers/run.sh [--rounds 5] [--seconds 3] [--only sockeye,bun,...] [--scenarios abch]      --help lists the rest
+#   bench/peers/run.sh --scale [...]           how servers scale, instead
+#   bench/peers/run.sh [--rounds 5] [--seconds 3] [--only sockeye,bun,...] [--scenarios abchAC]      --help lists the rest
 #
 # The servers run on one core and what drives them on another: the machine needs two, with nothing else to do. Servers that are
 # missing are installed (bench/peers/install.sh); where one cannot be had, it says so and ends, unless --only leaves it out.
@@ -10,4 +11,9 @@ set -euo pipefail
 for tool in python3 taskset; do
     command -v "$tool" > /dev/null || { echo "run: $tool is missing; Debian: apt-get install python3 util-linux" >&2; exit 1; }
 done
-exec python3 -B "$(dirname "$0")/run.py" "$@"
+program=run.py
+if [[ ${1:-} == --scale ]]; then
+    program=scale.py
+    shift
+fi
+exec python3 -B "$(dirname "$0")/$program" "$@"

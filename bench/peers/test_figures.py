@@ -2,6 +2,7 @@
 
 import unittest
 
+import chart
 import figures
 
 
@@ -56,6 +57,12 @@ class FiguresTests(unittest.TestCase):
         measurements = [
             {"scenario": scenario, "server": server, "result": echo(cost)} for (scenario, server), cost in costs.items()]
         self.assertEqual(costs, {key: one.cost for key, one in figures.rows(measurements).items()})
+
+    def test_Names_behind_lines_keep_apart_and_in_order(self):
+        self.assertEqual([(10, "a"), (26, "b"), (42, "c"), (80, "d")], chart.apart([(80, "d"), (12, "b"), (10, "a"), (13, "c")], 16))
+
+    def test_Steps_of_an_axis_are_pleasant(self):
+        self.assertEqual([1, 2, 5, 10, 0.5], [chart.pleasant(least) for least in (1, 1.2, 4.9, 5.1, 0.3)])
 
 
 if __name__ == "__main__":
