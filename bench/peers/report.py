@@ -74,7 +74,7 @@ class Report:
         aim = f"≤ {target['atMostKiB']:g} KiB" if isinstance(target, dict) else f"≥ {target:g}"
         if is_met is None:
             return f"? {aim}"
-        if scenario.deflate and ours.compression < theirs.compression:
+        if scenario.deflate and round(ours.compression, 2) < round(theirs.compression, 2):  # as printed
             is_met = False
             aim += f", but {ours.compression:.2f} times smaller where theirs is {theirs.compression:.2f}:"
         return f"{reached:.2f} {aim} met" if is_met else f"**{reached:.2f} {aim} missed**"

@@ -119,9 +119,9 @@ internal sealed class ManagedLoad(
     private async Task PassAsync(TimeSpan time, string what, Task working)
     {
         var watch = Stopwatch.StartNew();
-        while (watch.Elapsed < time && !working.IsCompleted)
+        // Read once a turn: it may be over by the next reading.
+        while (time - watch.Elapsed is { Ticks: > 0 } left && !working.IsCompleted)
         {
-            TimeSpan left = time - watch.Elapsed;
             await Task.WhenAny(working, Task.Delay(left < TimeSpan.FromSeconds(0.5) ? left : TimeSpan.FromSeconds(0.5), cancel));
             cancel.ThrowIfCancellationRequested();
             progress.Show(what, Messages(), Stopwatch.GetTimestamp());

@@ -91,6 +91,11 @@ public sealed record WebSocketClientOptions
     /// <summary>Gets the options of TLS for <c>wss://</c>; null (the default) for those of the system. They are copied. Where
     /// <see cref="SslClientAuthenticationOptions.TargetHost"/> is not set it is the host of the URI, which is sent to the server
     /// (SNI) and must stand in its certificate.</summary>
+    /// <remarks>Connections to the same host resume its TLS session, in the whole process: the server sends its certificate once and signs
+    /// once. It is checked each time nevertheless. <see cref="SslClientAuthenticationOptions.AllowTlsResume"/> turns that off. On
+    /// Linux the framework resumes none where the host is an IP address, nor with a <see cref="SslClientAuthenticationOptions.CipherSuitesPolicy"/>
+    /// or a <see cref="SslClientAuthenticationOptions.LocalCertificateSelectionCallback"/>; a client certificate therefore is best given as
+    /// <see cref="SslClientAuthenticationOptions.ClientCertificateContext"/>.</remarks>
     public SslClientAuthenticationOptions? Tls { get; init; }
 
     /// <summary>Gets the limits of the head of the response; <see cref="HandshakeLimits.Default"/> by default.</summary>

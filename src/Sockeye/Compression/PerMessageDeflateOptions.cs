@@ -65,12 +65,13 @@ public sealed record PerMessageDeflateOptions
         init => field = Within(value, DeflateParameters.MinWindowBits, DeflateParameters.MaxWindowBits);
     } = DeflateParameters.MaxWindowBits;
 
-    /// <summary>Gets how hard compression tries: 1 (fastest) to 9 (smallest); 3 by default.</summary>
+    /// <summary>Gets how hard compression tries: 1 (fastest) to 9 (smallest); 6 by default, as in zlib and the framework. 5 takes about a
+    /// quarter less time for messages that are 1–3 % larger.</summary>
     public int Level
     {
         get;
         init => field = Within(value, 1, 9);
-    } = 3;
+    } = 6;
 
     /// <summary>Gets how much memory the compressor uses besides its window: 1 (least) to 9; 8 by default.</summary>
     public int MemoryLevel

@@ -111,8 +111,9 @@ internal sealed partial class SendBuffer
         if (HasRoom(queue.Tail, size))
             return queue.Tail!;
         OutputSegment chunk = OutputSegment.Rent(OutputKind.Frames);
-        // Many connections may have something to send at the same time, most of them little: who fills one gets a large one.
-        int usual = queue.Tail is null ? FirstChunkSize : ChunkSize;
+        // Many connections may have something to send at the same time, most of them little: who fills one gets a large one, and so does
+        // a message that was compressed while others wait for it.
+        int usual = queue.Tail is null && _queue.Head == _queue.Tail ? FirstChunkSize : ChunkSize;
         chunk.Array = _buffers.Arrays.Rent(Math.Max(usual, size));
         queue.Append(chunk);
         return chunk;

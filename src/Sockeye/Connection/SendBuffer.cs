@@ -19,7 +19,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
 
     private const int ChunkSize = 32 * 1024;
     private const int FirstChunkSize = 1024;
-    private const int MaskedPieceSize = 64 * 1024;
+    private const int MaskedPieceSize = 128 * 1024;
 
     private readonly WebSocketConnection _connection;
     private readonly Transport _transport;

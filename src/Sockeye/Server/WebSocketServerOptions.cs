@@ -64,7 +64,8 @@ public sealed record WebSocketServerOptions
     /// the sockets to the runtime, as on every other system.</summary>
     public EventLoopOptions? EventLoop { get; init; } = EventLoopOptions.Default;
 
-    /// <summary>Gets the options of TLS; null (the default) is without TLS. <see cref="ServerCertificate"/> makes them from files.</summary>
+    /// <summary>Gets the options of TLS; null (the default) is without TLS. <see cref="ServerCertificate"/> makes them from files. Clients
+    /// may resume their sessions, unless <see cref="SslServerAuthenticationOptions.AllowTlsResume"/> is false.</summary>
     public SslServerAuthenticationOptions? Tls { get; init; }
 
     /// <summary>Gets how long a client may take from the TCP connection to the answer to its request, TLS and the time in which the

@@ -5,11 +5,14 @@ namespace Sockeye.Transports;
 
 /// <summary>Gives out the engine's memory: arrays for messages and output, slabs to receive into.</summary>
 /// <remarks>Safe from any thread. Tests bring their own, which counts and poisons what comes back.</remarks>
-internal sealed class BufferPool(ArrayPool<byte> arrays)
+/// <param name="arrays">The arrays.</param>
+/// <param name="slabSize">The size of a slab in bytes.</param>
+internal sealed class BufferPool(ArrayPool<byte> arrays, int slabSize = ReceiveSlab.DefaultSize)
 {
     // One slab for each processor, hot in its cache; not for each thread, of which there may be many that hardly ever receive.
     private readonly ReceiveSlab?[] _near = new ReceiveSlab?[Environment.ProcessorCount];
     private readonly ConcurrentQueue<ReceiveSlab> _others = new();
+    private readonly ConcurrentDictionary<int, BufferPool> _siblings = new();
     private int _slabsHeld;
 
     public static BufferPool Shared { get; } = new(ArrayPool<byte>.Shared);
@@ -17,7 +20,11 @@ internal sealed class BufferPool(ArrayPool<byte> arrays)
     public ArrayPool<byte> Arrays { get; } = arrays;
 
     /// <summary>Gets how many holds there are on slabs: transports that receive, and leases.</summary>
-    public int SlabsHeld => Volatile.Read(ref _slabsHeld);
+    public int SlabsHeld => Volatile.Read(ref _slabsHeld) + _siblings.Values.Sum(sibling => sibling.SlabsHeld);
+
+    /// <summary>Gets the pool of the same arrays whose slabs have another size.</summary>
+    public BufferPool WithSlabs(int size) =>
+        size == slabSize ? this : _siblings.GetOrAdd(size, static (size, arrays) => new BufferPool(arrays, size), Arrays);
 
     /// <summary>Lends a slab with room for one receive. A new one is made only where all there are are in use.</summary>
     public ReceiveSlab RentSlab()
@@ -34,7 +41,7 @@ internal sealed class BufferPool(ArrayPool<byte> arrays)
                 return slab;
         }
 
-        return new ReceiveSlab(this);
+        return new ReceiveSlab(this, slabSize);
     }
 
     /// <summary>Takes a slab that has room for another receive.</summary>

@@ -1,3 +1,4 @@
+using Sockeye.Transports;
 using Sockeye.Transports.Linux;
 
 namespace Sockeye;
@@ -13,6 +14,7 @@ namespace Sockeye;
 public sealed record EventLoopOptions
 {
     private const string Switch = "SOCKEYE_EVENT_LOOP";
+    private const int MaxReceiveBufferSize = 16 * 1024 * 1024;
 
     /// <summary>Gets the options that hold where none are set: one loop for each processor; null, which is no event loop, where the
     /// environment variable <c>SOCKEYE_EVENT_LOOP</c> is <c>0</c>.</summary>
@@ -42,6 +44,21 @@ public sealed record EventLoopOptions
             field = value;
         }
     } = AcceptDistribution.InTurn;
+
+    /// <summary>Gets the size in bytes of the buffers that the loops receive into, which is what one receive takes at most; 512 KiB by
+    /// default, at least 128 KiB, at most 16 MiB. The connections of a loop share one, and each message whose bytes are kept beyond its
+    /// turn keeps its part of it.</summary>
+    /// <remarks>A message may be of any size, whatever the buffer's. Connections over TLS receive record by record, and are not concerned.</remarks>
+    public int ReceiveBufferSize
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, ReceiveSlab.SmallestSize, nameof(ReceiveBufferSize));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, MaxReceiveBufferSize, nameof(ReceiveBufferSize));
+            field = value;
+        }
+    } = ReceiveSlab.DefaultSize;
 
     /// <summary>Gets the loops that these options ask for; null where there are none on this system.</summary>
     internal EventLoopGroup? Group => Libc.IsKnown ? EventLoopGroup.For(this) : null;

@@ -4,15 +4,19 @@ namespace Sockeye.Transports;
 /// before it, and starts over when the last lease is back.</summary>
 /// <remarks>Swapping whole buffers at each lease instead would keep many more of them in use. The transport that rented the slab
 /// owns its position; leases are counted from any thread.</remarks>
-internal sealed class ReceiveSlab(BufferPool pool) : SharedMemory
+/// <param name="pool">Where it comes back to.</param>
+/// <param name="size">Its size in bytes, at least <see cref="SmallestSize"/>.</param>
+internal sealed class ReceiveSlab(BufferPool pool, int size) : SharedMemory
 {
-    /// <summary>What one receive takes at most.</summary>
+    /// <summary>What one receive takes at most, but for those of event loops; and what may be put back.</summary>
     public const int Region = 64 * 1024;
 
-    private const int Size = 8 * Region;
+    /// <summary>The size that holds where none is set.</summary>
+    public const int DefaultSize = 8 * Region;
 
-    // One region for bytes that were put back, one to receive into.
-    private const int SmallestRoom = 2 * Region;
+    /// <summary>The least size: one region for bytes that were put back, one to receive into.</summary>
+    public const int SmallestSize = 2 * Region;
+
     private const int Alignment = 64;
 
     private int _position;
@@ -20,10 +24,10 @@ internal sealed class ReceiveSlab(BufferPool pool) : SharedMemory
     public BufferPool Pool { get; } = pool;
 
     // Pinned, so that a receive need not pin it.
-    public byte[] Array { get; } = GC.AllocateUninitializedArray<byte>(Size, pinned: true);
+    public byte[] Array { get; } = GC.AllocateUninitializedArray<byte>(size, pinned: true);
 
     /// <summary>Gets the room for the next receive, at least twice <see cref="Region"/>.</summary>
-    public ArraySegment<byte> Room => new(Array, _position, Size - _position);
+    public ArraySegment<byte> Room => new(Array, _position, size - _position);
 
     /// <summary>Keeps what lies before <paramref name="end"/> for the holder of a lease, who releases it once.</summary>
     public void KeepBefore(int end)
@@ -39,7 +43,7 @@ internal sealed class ReceiveSlab(BufferPool pool) : SharedMemory
         if (_position != 0 && IsUnshared)
             _position = 0;
         Poison(_position);
-        if (Size - _position >= SmallestRoom)
+        if (size - _position >= SmallestSize)
             Pool.Keep(this);
         else
             base.Release(); // it comes back with the last lease

@@ -14,7 +14,7 @@ internal sealed class StreamTransport : Transport
     // A TLS record: header and payload of a large frame leave in as few of them as possible.
     private const int Gather = 16 * 1024;
 
-    // What one write of a large payload takes, so that a slow peer is seen to make progress.
+    // What one write takes at most, so that a slow peer is seen to make progress.
     private const int Slice = 64 * 1024;
 
     private readonly Stream _stream;
@@ -97,8 +97,7 @@ internal sealed class StreamTransport : Transport
                 await WriteAsync(first).ConfigureAwait(false);
             }
 
-            for (; second.Length > 0; second = second[Math.Min(second.Length, Slice)..])
-                await WriteAsync(second[..Math.Min(second.Length, Slice)]).ConfigureAwait(false);
+            await WriteAsync(second).ConfigureAwait(false);
             await _stream.FlushAsync(CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception e) when (IsBroken(e))
@@ -190,17 +189,21 @@ internal sealed class StreamTransport : Transport
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
     {
-        _farewell.BeginWrite();
-        try
+        for (int length; bytes.Length > 0; bytes = bytes[length..])
         {
-            await _stream.WriteAsync(bytes, CancellationToken.None).ConfigureAwait(false);
-        }
-        finally
-        {
-            _farewell.EndWrite();
-        }
+            length = Math.Min(bytes.Length, Slice);
+            _farewell.BeginWrite();
+            try
+            {
+                await _stream.WriteAsync(bytes[..length], CancellationToken.None).ConfigureAwait(false);
+            }
+            finally
+            {
+                _farewell.EndWrite();
+            }
 
-        Interlocked.Add(ref _bytesSent, bytes.Length);
+            Interlocked.Add(ref _bytesSent, length);
+        }
     }
 
     // Streams report a broken connection in many ways; all that they throw from here on means the same.

@@ -44,20 +44,22 @@ public sealed class DeflatedQueueTests
         await sending.Soon();
     }
 
-    [Fact]
-    public async Task S10_Small_messages_that_gather_behind_a_write_are_compressed_into_one()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(100)]
+    public async Task S10_Small_messages_that_gather_behind_a_write_are_compressed_into_one(int more)
     {
         await using RawPeer peer = Open(Role.Server, keepsContext: true, wrap: true);
         peer.Gate().Hold();
         await peer.Connection.SendTextAsync("first");
         await peer.Gate().WriteAsync();
         for (int i = 0; i < 100; i++)
-            await peer.Connection.SendTextAsync($"message {i}");
+            await peer.Connection.SendTextAsync($"message {i}{Text(more, i)}");
         peer.Gate().Release();
         var inflater = new PeerInflater(keepsContext: true);
         Assert.Equal("first", (await ReadAsync(peer, inflater)).Message.Text);
         for (int i = 0; i < 100; i++)
-            Assert.Equal($"message {i}", (await ReadAsync(peer, inflater)).Message.Text);
+            Assert.Equal($"message {i}{Text(more, i)}", (await ReadAsync(peer, inflater)).Message.Text);
         Assert.Equal(2, peer.Gate().Writes.Count);
     }
 

@@ -29,6 +29,18 @@ public sealed class CoalescingTests
         await handled.Soon();
     }
 
+    [Theory]
+    [InlineData(64 * 1024, 1)]
+    [InlineData(1024 * 1024, 9)]
+    public async Task S2_Large_message_of_a_client_leaves_in_pieces_with_room_for_the_header(int length, int most)
+    {
+        await using RawPeer peer = GatedPeer.Create(Role.Client);
+        Task sent = peer.Connection.SendAsync(new byte[length]).AsTask();
+        Assert.Equal(length, (await peer.ReadFrameAsync())!.Payload.Length);
+        await sent.Soon();
+        Assert.InRange(peer.Gate().Writes.Count, 1, most);
+    }
+
     [Fact]
     public async Task S10_Replies_of_the_callback_form_leave_in_one_write()
     {

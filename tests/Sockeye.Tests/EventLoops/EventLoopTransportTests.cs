@@ -45,6 +45,7 @@ public sealed class EventLoopTransportTests
         (EventLoopSocket socket, Socket peer) = await LoopPeers.ConnectAsync(Group);
         using Socket _ = peer;
         Transport own = socket.CreateTransport(buffers);
+        own.Unread([]);
         byte[] sent = GatedPeer.Bytes(12_000_000);
         Task sending = Task.Run(async () =>
         {

@@ -69,6 +69,11 @@ public sealed class SwitchTests(ITestOutputHelper output)
         Assert.Throws<ArgumentOutOfRangeException>(() => new EventLoopOptions { Loops = -1 });
         Assert.Throws<ArgumentOutOfRangeException>(() => new EventLoopOptions { Loops = 1025 });
         Assert.Throws<ArgumentOutOfRangeException>(() => new EventLoopOptions { Accept = (AcceptDistribution)2 });
+        Assert.NotSame(LoopPeers.Group(2), new EventLoopOptions { Loops = 2, ReceiveBufferSize = 128 * 1024 }.Group);
+        Assert.Equal(512 * 1024, LoopPeers.Group(2).ReceiveBufferSize);
+        Assert.Equal(16 * 1024 * 1024, new EventLoopOptions { ReceiveBufferSize = 16 * 1024 * 1024 }.ReceiveBufferSize);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new EventLoopOptions { ReceiveBufferSize = (128 * 1024) - 1 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new EventLoopOptions { ReceiveBufferSize = (16 * 1024 * 1024) + 1 });
     }
 
     [Fact]

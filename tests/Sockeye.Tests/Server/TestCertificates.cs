@@ -40,6 +40,9 @@ internal static class TestCertificates
         return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-60), DateTimeOffset.UtcNow.AddDays(60));
     }
 
+    /// <summary>Makes a certificate for a name that no other test uses.</summary>
+    public static X509Certificate2 For(string host) => Issue(host, DateTimeOffset.UtcNow.AddDays(30));
+
     private static X509Certificate2 Issue(string host, DateTimeOffset until)
     {
         using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);

@@ -49,6 +49,9 @@ internal sealed unsafe class EventLoop : IDisposable
     /// <summary>Gets the descriptor of the kernel's side of the loop.</summary>
     public int Poll { get; }
 
+    /// <inheritdoc cref="EventLoopGroup.ReceiveBufferSize"/>
+    public int ReceiveBufferSize => _group.ReceiveBufferSize;
+
     /// <summary>Gets the ticket that stands; 0 where no code of a connection runs.</summary>
     public long Section => Volatile.Read(ref _section);
 

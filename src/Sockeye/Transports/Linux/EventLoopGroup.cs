@@ -29,12 +29,16 @@ internal sealed class EventLoopGroup
         CreateLoops();
         // Some are left to take over with: as long as the loops are led, only those wait that hold threads themselves.
         _mostSlow = MaxSpares - Math.Min(_loops.Length, MaxSpares / 4);
+        ReceiveBufferSize = options.ReceiveBufferSize;
         Monitor = new EventLoopMonitor(this, _loops);
         foreach (EventLoop loop in _loops)
             new EventLoopThread(this).Lead(loop);
     }
 
     public EventLoopMonitor Monitor { get; }
+
+    /// <summary>Gets how many bytes one receive takes at most.</summary>
+    public int ReceiveBufferSize { get; }
 
     /// <summary>Gets the loops.</summary>
     public IReadOnlyList<EventLoop> Loops => _loops;

@@ -76,7 +76,7 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
             throw SocketFault.ExceptionOf(Libc.Errno);
     }
 
-    public override Transport CreateTransport(BufferPool buffers) => new EventLoopTransport(this, buffers);
+    public override Transport CreateTransport(BufferPool buffers) => new EventLoopTransport(this, buffers.WithSlabs(_loop.ReceiveBufferSize));
 
     public override Stream CreateStream() => new EventLoopStream(this);
 

@@ -16,6 +16,9 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
     private ArraySegment<byte> _direct;
     private bool _likelyMore;
 
+    // Until the handshake is over, no more is received than can be put back.
+    private bool _isOpen;
+
     // The first one waits in any case: from then on the loop of this very socket runs what is received, and knows whom it runs.
     private int _receives = ReceivesInARow;
     private short _receiveToken;
@@ -66,7 +69,11 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
 
     public override void Advance(int consumed) => _buffer.Advance(consumed);
 
-    public override void Unread(ReadOnlySpan<byte> bytes) => _buffer.Unread(bytes);
+    public override void Unread(ReadOnlySpan<byte> bytes)
+    {
+        _isOpen = true;
+        _buffer.Unread(bytes);
+    }
 
     public override SharedMemory Retain() => _buffer.Retain();
 
@@ -193,7 +200,7 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
     {
         block = default;
         bool isStraight = direct.Count > 0 && _buffer.IsEmpty;
-        ArraySegment<byte> room = _buffer.Prepare(int.MaxValue);
+        ArraySegment<byte> room = _buffer.Prepare(_isOpen ? int.MaxValue : ReceiveSlab.Region);
         int received;
         try
         {
