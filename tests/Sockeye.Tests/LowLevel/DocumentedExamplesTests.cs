@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using System.Text.RegularExpressions;
 using Sockeye.Protocol;
 using Sockeye.Tests.Connection;
 using Sockeye.Tests.Server;
@@ -8,24 +7,13 @@ using Sockeye.Tests.Server;
 namespace Sockeye.Tests.LowLevel;
 
 /// <summary>The examples of docs/low-level.md: each stands here between two marks, and is run.</summary>
-public sealed partial class DocumentedExamplesTests
+public sealed class DocumentedExamplesTests
 {
     private static readonly TimeSpan Patience = RawClient.Patience;
 
     [Fact]
-    public void Page_shows_the_examples_of_these_tests()
-    {
-        string root = Testing.Checkout.Root;
-        string page = File.ReadAllText(Path.Combine(root, "docs", "low-level.md"));
-        string source = File.ReadAllText(
-            Path.Combine(root, "tests", "Sockeye.Tests", "LowLevel", nameof(DocumentedExamplesTests) + ".cs"));
-
-        string[] shown = [.. CodeBlock.Matches(page).Select(match => match.Groups["code"].Value)];
-        string[] run = [.. Example.Matches(source).Select(match => Unindented(match.Groups["code"].Value))];
-
-        Assert.Equal(run, shown);
-        Assert.Equal(4, shown.Length);
-    }
+    public void Page_shows_the_examples_of_these_tests() =>
+        DocumentedExamples.AssertShown("low-level.md", Path.Combine("LowLevel", nameof(DocumentedExamplesTests) + ".cs"), count: 4);
 
     [Fact]
     public async Task Frames_over_a_stream()
@@ -142,17 +130,4 @@ public sealed partial class DocumentedExamplesTests
         await serve();
         Assert.Equal("hello", (await socket.ReceiveAsync()).GetText());
     }
-
-    private static string Unindented(string code)
-    {
-        string[] lines = code.Split('\n');
-        int indent = lines[0].Length - lines[0].TrimStart().Length;
-        return string.Join('\n', lines.Select(line => line.Length > indent ? line[indent..] : ""));
-    }
-
-    [GeneratedRegex("```csharp\n(?<code>.*?)```", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
-    private static partial Regex CodeBlock { get; }
-
-    [GeneratedRegex(" // <example>\n(?<code>.*?) *// </example>", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
-    private static partial Regex Example { get; }
 }

@@ -1,0 +1,250 @@
+using Sockeye.Diagnostics;
+
+namespace Sockeye;
+
+/// <content>The events, and the one loop that raises them.</content>
+public sealed partial class EventWebSocket
+{
+    private readonly HandlerQueue _handlers;
+    private readonly RememberedEvent<WebSocketUpgradeEventArgs> _upgrade;
+    private readonly RememberedEvent<WebSocketResponseEventArgs> _unexpectedResponse;
+    private readonly RememberedEvent<EventArgs> _opened;
+    private readonly RememberedEvent<WebSocketErrorEventArgs> _errors;
+    private readonly RememberedEvent<WebSocketCloseEventArgs> _closed;
+    private EventHandler<WebSocketMessageEventArgs>? _message;
+
+    // Completed and replaced with whatever may let an event be raised that waits; guarded by the lock.
+    private TaskCompletionSource? _change;
+
+    /// <summary>Raised when the server has agreed, before <see cref="Opened"/>: a handler may look at its headers, and close.</summary>
+    public event EventHandler<WebSocketUpgradeEventArgs>? Upgrade
+    {
+        add => _upgrade.Add(value);
+        remove => _upgrade.Remove(value);
+    }
+
+    /// <summary>Raised when the server has answered with another status than 101, before <see cref="Error"/>.</summary>
+    public event EventHandler<WebSocketResponseEventArgs>? UnexpectedResponse
+    {
+        add => _unexpectedResponse.Add(value);
+        remove => _unexpectedResponse.Remove(value);
+    }
+
+    /// <summary>Raised when the connection has opened.</summary>
+    public event EventHandler<EventArgs>? Opened
+    {
+        add => _opened.Add(value);
+        remove => _opened.Remove(value);
+    }
+
+    /// <summary>Raised for each message.</summary>
+    public event EventHandler<WebSocketMessageEventArgs>? Message
+    {
+        add
+        {
+            lock (_sync)
+                _message += value;
+            Signal();
+        }
+
+        remove
+        {
+            lock (_sync)
+                _message -= value;
+        }
+    }
+
+    /// <summary>Raised for each ping, in its place among the messages; it has been answered already, unless
+    /// <see cref="WebSocketConnectionOptions.AutoPong"/> is off.</summary>
+    public event EventHandler<WebSocketControlEventArgs>? Ping;
+
+    /// <summary>Raised for each pong, in its place among the messages.</summary>
+    public event EventHandler<WebSocketControlEventArgs>? Pong;
+
+    /// <summary>Raised at most once, right before <see cref="Closed"/>, where the connection did not come about or broke.</summary>
+    public event EventHandler<WebSocketErrorEventArgs>? Error
+    {
+        add
+        {
+            _errors.Add(value);
+            Signal();
+        }
+
+        remove => _errors.Remove(value);
+    }
+
+    /// <summary>Raised once, as the last event, however it ended.</summary>
+    public event EventHandler<WebSocketCloseEventArgs>? Closed
+    {
+        add
+        {
+            _closed.Add(value);
+            Signal();
+        }
+
+        remove => _closed.Remove(value);
+    }
+
+    private async Task RunAsync(Uri uri)
+    {
+        try
+        {
+            WebSocketConnection? connection = await DialAsync(uri).ConfigureAwait(false);
+            CloseResult? result = null;
+            if (connection is not null)
+            {
+                _ = SignalEndAsync(connection);
+                await RaiseMessagesAsync(connection).ConfigureAwait(false);
+                result = await connection.Closed.ConfigureAwait(false);
+            }
+
+            await _handlers.RunAsync(() => RaiseEnd(result)).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // The context of the application takes no more work.
+            _options.Connection.Logger.EventContextFailed(e);
+            _connection?.Abort();
+        }
+    }
+
+    /// <summary>Connects, and raises what belongs to it.</summary>
+    /// <returns>The connection; null where none came about, or none was wanted any more.</returns>
+    private async Task<WebSocketConnection?> DialAsync(Uri uri)
+    {
+        WebSocketConnection connection;
+        try
+        {
+            connection = await WebSocketClient.ConnectAsync(uri, _options, _dialing.Token).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            if (!_dialing.IsCancellationRequested)
+                _error = e;
+            if (e is WebSocketHandshakeException { Cause: HandshakeFailure.Status } answered)
+                await _handlers.RunAsync(() => _unexpectedResponse.Raise(new(answered))).ConfigureAwait(false);
+            return null;
+        }
+
+        bool isOpen = false;
+        await _handlers.RunAsync(() => isOpen = Open(connection)).ConfigureAwait(false);
+        if (isOpen)
+            return connection;
+        connection.Abort();
+        return null;
+    }
+
+    /// <summary>Opens, unless it has been closed meanwhile. Runs in the queue.</summary>
+    private bool Open(WebSocketConnection connection)
+    {
+        _upgrade.Raise(new(connection.ResponseHeaders!));
+        lock (_sync)
+        {
+            if (_state != EventWebSocketState.Connecting)
+                return false;
+            _connection = connection;
+            _state = EventWebSocketState.Open;
+        }
+
+        _opened.Raise(EventArgs.Empty);
+        return true;
+    }
+
+    private async Task RaiseMessagesAsync(WebSocketConnection connection)
+    {
+        EventSequence.Enumerator events = connection.ReadEventsAsync().GetAsyncEnumerator();
+        while (await events.MoveNextAsync().ConfigureAwait(false))
+        {
+            bool isMessage = events.Current.Kind is WebSocketEventKind.Text or WebSocketEventKind.Binary;
+            await WaitUntilWantedAsync(isMessage, connection).ConfigureAwait(false);
+            if (events.Current.Kind != WebSocketEventKind.Close)
+                await _handlers.RunAsync(() => Raise(events.Current)).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Raises a message, a ping or a pong. Runs in the queue.</summary>
+    private void Raise(WebSocketEvent e)
+    {
+        EventHandler<WebSocketMessageEventArgs>? message;
+        lock (_sync)
+        {
+            // As in the standard: what comes after Close was called is nobody's.
+            if (_state != EventWebSocketState.Open)
+                return;
+            message = _message;
+        }
+
+        switch (e.Kind)
+        {
+            case WebSocketEventKind.Text:
+                _handlers.Call(message, this, new(e.Text, default));
+                break;
+            case WebSocketEventKind.Binary:
+                _handlers.Call(message, this, new(text: null, BinaryType == WebSocketBinaryType.Leased ? e.Message.Memory : e.ToArray()));
+                break;
+            case WebSocketEventKind.Ping:
+                _handlers.Call(Ping, this, new(e.ToArray()));
+                break;
+            case WebSocketEventKind.Pong:
+                _handlers.Call(Pong, this, new(e.ToArray()));
+                break;
+        }
+    }
+
+    /// <summary>Raises the end. Runs in the queue.</summary>
+    private void RaiseEnd(CloseResult? result)
+    {
+        Exception? error;
+        lock (_sync)
+        {
+            // WHATWG: an error is what failed the connection, and not a close from this side that the peer did not answer.
+            bool isFailure = result is null || (!result.IsClean && result.Cause is not (CloseCause.Local or CloseCause.Aborted));
+            error = _error ?? (isFailure ? FailureOf(result) : null);
+            _state = EventWebSocketState.Closed;
+        }
+
+        if (error is not null)
+            _errors.Raise(new(error));
+        _closed.Raise(new(result));
+    }
+
+    private static Exception FailureOf(CloseResult? result) => result is null
+        ? new OperationCanceledException("The WebSocket was closed before the connection was established.")
+        : new WebSocketClosedException(result);
+
+    /// <summary>Waits while events are paused, and a message while it has no handler.</summary>
+    private async Task WaitUntilWantedAsync(bool isMessage, WebSocketConnection connection)
+    {
+        while (true)
+        {
+            Task change;
+            lock (_sync)
+            {
+                bool hasHandler = !isMessage || _message is not null || (connection.Closed.IsCompleted && (_errors.IsAwaited || _closed.IsAwaited));
+                if (_state != EventWebSocketState.Open || (!_isPaused && hasHandler))
+                    return;
+                change = (_change ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+
+            await change.ConfigureAwait(false);
+        }
+    }
+
+    private async Task SignalEndAsync(WebSocketConnection connection)
+    {
+        await connection.Closed.ConfigureAwait(false);
+        Signal();
+    }
+
+    private void Signal()
+    {
+        TaskCompletionSource? change;
+        lock (_sync)
+        {
+            change = _change;
+            _change = null;
+        }
+
+        change?.SetResult();
+    }
+}
