@@ -11,7 +11,11 @@ public sealed partial class EventWebSocket
     private readonly RememberedEvent<EventArgs> _opened;
     private readonly RememberedEvent<WebSocketErrorEventArgs> _errors;
     private readonly RememberedEvent<WebSocketCloseEventArgs> _closed;
-    private EventHandler<WebSocketMessageEventArgs>? _message;
+
+    // Changed in the queue alone, as the subscribers of the events above are.
+    private volatile EventHandler<WebSocketMessageEventArgs>? _message;
+    private EventHandler<WebSocketControlEventArgs>? _ping;
+    private EventHandler<WebSocketControlEventArgs>? _pong;
 
     // Completed and replaced with whatever may let an event be raised that waits; guarded by the lock.
     private TaskCompletionSource? _change;
@@ -40,26 +44,28 @@ public sealed partial class EventWebSocket
     /// <summary>Raised for each message.</summary>
     public event EventHandler<WebSocketMessageEventArgs>? Message
     {
-        add
+        add => _handlers.Post(() =>
         {
-            lock (_sync)
-                _message += value;
+            _message += value;
             Signal();
-        }
-
-        remove
-        {
-            lock (_sync)
-                _message -= value;
-        }
+        });
+        remove => _handlers.Post(() => _message -= value);
     }
 
     /// <summary>Raised for each ping, in its place among the messages; it has been answered already, unless
     /// <see cref="WebSocketConnectionOptions.AutoPong"/> is off.</summary>
-    public event EventHandler<WebSocketControlEventArgs>? Ping;
+    public event EventHandler<WebSocketControlEventArgs>? Ping
+    {
+        add => _handlers.Post(() => _ping += value);
+        remove => _handlers.Post(() => _ping -= value);
+    }
 
     /// <summary>Raised for each pong, in its place among the messages.</summary>
-    public event EventHandler<WebSocketControlEventArgs>? Pong;
+    public event EventHandler<WebSocketControlEventArgs>? Pong
+    {
+        add => _handlers.Post(() => _pong += value);
+        remove => _handlers.Post(() => _pong -= value);
+    }
 
     /// <summary>Raised at most once, right before <see cref="Closed"/>, where the connection did not come about or broke.</summary>
     public event EventHandler<WebSocketErrorEventArgs>? Error
@@ -67,7 +73,7 @@ public sealed partial class EventWebSocket
         add
         {
             _errors.Add(value);
-            Signal();
+            _handlers.Post(Signal);
         }
 
         remove => _errors.Remove(value);
@@ -79,7 +85,7 @@ public sealed partial class EventWebSocket
         add
         {
             _closed.Add(value);
-            Signal();
+            _handlers.Post(Signal);
         }
 
         remove => _closed.Remove(value);
@@ -165,28 +171,26 @@ public sealed partial class EventWebSocket
     /// <summary>Raises a message, a ping or a pong. Runs in the queue.</summary>
     private void Raise(WebSocketEvent e)
     {
-        EventHandler<WebSocketMessageEventArgs>? message;
+        // As in the standard: what comes after Close was called is nobody's.
         lock (_sync)
         {
-            // As in the standard: what comes after Close was called is nobody's.
             if (_state != EventWebSocketState.Open)
                 return;
-            message = _message;
         }
 
         switch (e.Kind)
         {
             case WebSocketEventKind.Text:
-                _handlers.Call(message, this, new(e.Text, default));
+                _handlers.Call(_message, this, new(e.Text, default));
                 break;
             case WebSocketEventKind.Binary:
-                _handlers.Call(message, this, new(text: null, BinaryType == WebSocketBinaryType.Leased ? e.Message.Memory : e.ToArray()));
+                _handlers.Call(_message, this, new(text: null, BinaryType == WebSocketBinaryType.Leased ? e.Message.Memory : e.ToArray()));
                 break;
             case WebSocketEventKind.Ping:
-                _handlers.Call(Ping, this, new(e.ToArray()));
+                _handlers.Call(_ping, this, new(e.ToArray()));
                 break;
             case WebSocketEventKind.Pong:
-                _handlers.Call(Pong, this, new(e.ToArray()));
+                _handlers.Call(_pong, this, new(e.ToArray()));
                 break;
         }
     }
