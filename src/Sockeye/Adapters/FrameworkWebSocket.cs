@@ -106,8 +106,7 @@ internal sealed class FrameworkWebSocket(WebSocketConnection socket) : WebSocket
     {
         ThrowUnless(WebSocketState.Open, WebSocketState.CloseReceived);
         cancellationToken.ThrowIfCancellationRequested();
-        _ = socket.CloseAsync((CloseCode)closeStatus, statusDescription ?? "", CancellationToken.None);
-        _isCloseSent = true;
+        _ = BeginClose(closeStatus, statusDescription, CancellationToken.None);
         return Task.CompletedTask;
     }
 
@@ -116,9 +115,7 @@ internal sealed class FrameworkWebSocket(WebSocketConnection socket) : WebSocket
     {
         ThrowUnless(WebSocketState.Open, WebSocketState.CloseReceived, WebSocketState.CloseSent);
         cancellationToken.ThrowIfCancellationRequested();
-        Task<CloseResult> closed = socket.CloseAsync((CloseCode)closeStatus, statusDescription ?? "", cancellationToken);
-        _isCloseSent = true;
-        CloseResult result = await closed.ConfigureAwait(false);
+        CloseResult result = await BeginClose(closeStatus, statusDescription, cancellationToken).ConfigureAwait(false);
         if (result.ReceivedCode is null)
             _isAborted = true;
         else
@@ -138,6 +135,16 @@ internal sealed class FrameworkWebSocket(WebSocketConnection socket) : WebSocket
         _isDisposed = true;
         _ = _streamed?.DisposeAsync().AsTask();
         _ = socket.DisposeAsync().AsTask();
+    }
+
+    private Task<CloseResult> BeginClose(WebSocketCloseStatus status, string? description, CancellationToken cancellationToken)
+    {
+        var code = (CloseCode)status;
+        string reason = description ?? "";
+        ClosePayload.Validate(code, reason);
+        // Before the frame leaves: the peer's may be received before the call returns.
+        _isCloseSent = true;
+        return socket.CloseAsync(code, reason, cancellationToken);
     }
 
     private ValueWebSocketReceiveResult Take(Span<byte> buffer)

@@ -49,6 +49,7 @@ public sealed class JsonRpcTests
         private readonly ConcurrentDictionary<int, TaskCompletionSource<string>> _calls = new();
         private readonly SemaphoreSlim _sending = new(1);
         private int _lastId;
+        private volatile bool _isClosing;
 
         public RpcPeer(WebSocket socket)
         {
@@ -67,13 +68,18 @@ public sealed class JsonRpcTests
             return await answer.Task;
         }
 
-        public Task CloseAsync() => _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "no more calls", default);
+        public Task CloseAsync()
+        {
+            _isClosing = true;
+            return _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "no more calls", default);
+        }
 
         private async Task ReadAsync()
         {
             while (await ReceiveAsync() is { } message)
                 _ = Task.Run(() => HandleAsync(message));
-            if (_socket.State == WebSocketState.CloseReceived)
+            // The framework's own state says so too late where the answer comes at once.
+            if (!_isClosing)
                 await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "closed by peer", default);
         }
 
