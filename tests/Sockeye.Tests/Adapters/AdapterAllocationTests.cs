@@ -62,8 +62,9 @@ public sealed class AdapterAllocationTests
     /// <summary>Sends messages and awaits their echoes, until the connection ends.</summary>
     private static async Task DriveAsync(InMemoryTransport peer, int together)
     {
-        byte[] batch = EchoPeer.Batch(together, isMasked: true);
-        int expected = together * (EchoPeer.PayloadSize + 2);
+        var shape = new EchoShape(Opcode.Binary, Size: 64, Depth: together);
+        byte[] batch = shape.Frames(isMasked: true);
+        int expected = shape.Frames(isMasked: false).Length;
         try
         {
             while (true)
