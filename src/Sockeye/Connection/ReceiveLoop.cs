@@ -16,7 +16,7 @@ namespace Sockeye;
 /// <para><b>The end.</b> What ended the input (the peer's Close, a violation) acts in stream order (rule C1): when the reader asks
 /// for what comes after the last message, when the handler has returned, or after the grace.</para>
 /// </remarks>
-internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
+internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, IStallObserver
 {
     // How many receives in a row may complete at once before other work of the pool gets its turn.
     private const int SynchronousReceives = 16;
@@ -36,7 +36,6 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
     private readonly TimeSpan _grace;
     private readonly bool _autoPong;
     private readonly int _readAhead;
-    private readonly Action _onReceived;
 
     // The input: owned by the thread that runs the loop.
     private byte[] _block = [];
@@ -45,11 +44,9 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
     private int _end;
     private int _direct;
     private int _synchronous;
-    private bool _hasReceived;
     private bool _isAtEnd;
     private bool _isReceiving;
     private bool _isStalled;
-    private ValueTask<ReceivedBlock> _receive;
 
     // What ended the input. Written by the loop, read by others once the state is Stopped.
     private bool _isStopped;
@@ -78,7 +75,6 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
         _autoPong = options.AutoPong;
         _readAhead = options.ReadAhead;
         _throwOnAbnormalClose = options.ThrowOnAbnormalClose;
-        _onReceived = OnReceived;
         transport.WatchStalls(this);
     }
 
@@ -171,12 +167,18 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
         return true;
     }
 
-    private void Run()
+    private void Run() => Run(received: null);
+
+    /// <summary>Does what there is to do on this thread.</summary>
+    /// <param name="received">What has been received since; null where that has been seen to.</param>
+    private void Run(ValueTask<ReceivedBlock>? received)
     {
         ReceiveLoop? outer = t_running;
         t_running = this;
         try
         {
+            if (received is { } receive && !Accept(receive))
+                return;
             while (Step())
             {
                 // Each step says whether this thread goes on.
@@ -198,13 +200,6 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
     /// <returns>False where this thread leaves the loop.</returns>
     private bool Step()
     {
-        if (_hasReceived)
-        {
-            _hasReceived = false;
-            if (!Accept(_receive))
-                return false;
-        }
-
         if (_isDiscarded)
             return Leave();
 
@@ -327,9 +322,8 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
         {
             _synchronous = 0;
             _isStalled = false;
-            _receive = receive;
             Volatile.Write(ref _isReceiving, true);
-            receive.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onReceived);
+            _transport.NotifyReceived(receive, this);
             return false;
         }
 
@@ -342,12 +336,11 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
         return false;
     }
 
-    private void OnReceived()
+    void IReceiver.OnReceived(ValueTask<ReceivedBlock> receive)
     {
         // With a fence: who has ended the connection and finds nobody at work here must be seen by what follows.
         Interlocked.Exchange(ref _isReceiving, false);
-        _hasReceived = true;
-        Run();
+        Run(receive);
     }
 
     private bool Accept(ValueTask<ReceivedBlock> receive)
