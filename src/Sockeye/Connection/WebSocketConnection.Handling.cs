@@ -56,7 +56,7 @@ public sealed partial class WebSocketConnection
         }
         catch (Exception e)
         {
-            _logger.HandlerFailed(e);
+            Terms.Logger.HandlerFailed(e);
         }
 
         owner?.OnEnded();
@@ -66,7 +66,7 @@ public sealed partial class WebSocketConnection
     internal void OnHandlerEnded(Exception exception)
     {
         if (IsOwnEnd(exception))
-            _logger.HandlerEnded(exception);
+            Terms.Logger.HandlerEnded(exception);
         else
             OnHandlerFailed(exception);
     }
@@ -74,7 +74,7 @@ public sealed partial class WebSocketConnection
     /// <summary>Closes with 1011 for an exception of the application: no detail on the wire, one line in the log (rule C4).</summary>
     internal void OnHandlerFailed(Exception exception)
     {
-        _logger.HandlerFailed(exception);
+        Terms.Logger.HandlerFailed(exception);
         Close.Begin(CloseCode.InternalError, "", CloseCause.HandlerFailed, exception);
     }
 
@@ -100,7 +100,7 @@ public sealed partial class WebSocketConnection
         }
         catch (AggregateException e)
         {
-            _logger.HandlerFailed(e);
+            Terms.Logger.HandlerFailed(e);
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Net;
-using Microsoft.Extensions.Logging;
 using Sockeye.Diagnostics;
 using Sockeye.Protocol;
 using Sockeye.Transports;
@@ -21,8 +20,6 @@ namespace Sockeye;
 public sealed partial class WebSocketConnection : IAsyncDisposable
 {
     private readonly Transport _transport;
-    private readonly ILogger _logger;
-    private readonly WebSocketConnectionOptions _options;
     private PingTable _pings;
     private CancellationTokenSource? _handlerCancellation;
 
@@ -30,11 +27,9 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         Transport transport, Role role, WebSocketConnectionOptions options, ConnectionDetails details, ReadOnlySpan<byte> received)
     {
         _transport = transport;
-        _options = options;
-        _logger = options.Logger;
-        Role = role;
+        Terms = ConnectionTerms.Of(options, role);
         Details = details;
-        Deadlines = new ConnectionDeadlines(this, transport, options);
+        Deadlines = new ConnectionDeadlines(this);
         Close = new CloseHandshake(this, transport, role, options);
         Send = new SendBuffer(this, transport, role, options, details.Deflate);
         Receive = new ReceiveLoop(this, transport, role, options, details.Deflate?.CreateInflater());
@@ -46,7 +41,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     public event Action<WebSocketConnection>? Writable;
 
     /// <summary>Gets the side that this connection is.</summary>
-    public Role Role { get; }
+    public Role Role => Terms.Role;
 
     /// <summary>Gets the subprotocol that was agreed on; null where none was.</summary>
     public string? Subprotocol => Details.Subprotocol;
@@ -81,7 +76,11 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
 
     internal Lock Sync { get; } = new();
 
-    internal BufferPool Buffers => _options.Buffers;
+    internal ConnectionTerms Terms { get; }
+
+    internal Transport Transport => _transport;
+
+    internal BufferPool Buffers => Terms.Buffers;
 
     internal ConnectionDetails Details { get; }
 
@@ -238,7 +237,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         ReadOnlySpan<byte> bytes = System.Runtime.InteropServices.MemoryMarshal.AsBytes(values);
         if (bytes.Length <= SendBuffer.CopyLimit)
             return Send.SendSmall(Opcode.Binary, bytes, options, cancellationToken);
-        PooledArray copy = PooledArray.Copy(bytes, _options.Buffers.Arrays);
+        PooledArray copy = PooledArray.Copy(bytes, Buffers.Arrays);
         return Send.SendAsync(Opcode.Binary, copy.Array.AsMemory(0, bytes.Length), copy, options, cancellationToken);
     }
 
@@ -388,7 +387,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
             unanswered = _pings.TakeAll();
         if (unanswered is not null)
             FailPings(unanswered, new WebSocketClosedException(result));
-        _logger.Closed(result.Code, result.Cause, result.IsClean);
+        Terms.Logger.Closed(result.Code, result.Cause, result.IsClean);
     }
 
     /// <summary>Gets whether pings wait for their pongs. Called under the lock.</summary>
@@ -405,7 +404,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         }
 
         FailPings(overdue, new TimeoutException(
-            $"No pong was seen for {_options.IdleTimeout}, because nothing is received: messages wait and nobody reads them, or a "
+            $"No pong was seen for {Terms.Options.IdleTimeout}, because nothing is received: messages wait and nobody reads them, or a "
             + "MessageCallback is incomplete. Read them, or do not await a ping inside the callback."));
     }
 
@@ -418,7 +417,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         }
     }
 
-    internal void LogTransportDisposeFailed(Exception exception) => _logger.TransportDisposeFailed(exception);
+    internal void LogTransportDisposeFailed(Exception exception) => Terms.Logger.TransportDisposeFailed(exception);
 
     private Task<TimeSpan> PingAsync(ReadOnlySpan<byte> payload, bool inOrder, CancellationToken cancellationToken)
     {
@@ -459,7 +458,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
             return Opcode.Binary;
         if (kind != WebSocketMessageKind.Text)
             throw new ArgumentException($"A message is Text or Binary; {kind} cannot be sent.", nameof(kind));
-        if (!_options.SkipUtf8Validation && !Utf8Text.IsValid(payload))
+        if (!Terms.Options.SkipUtf8Validation && !Utf8Text.IsValid(payload))
             throw new ArgumentException("The payload is not valid UTF-8, which a text message must be: send it as Binary.", nameof(payload));
         return Opcode.Text;
     }
