@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Sockeye.Diagnostics;
 using Sockeye.Protocol;
 using Sockeye.Transports;
 
@@ -20,6 +19,8 @@ internal sealed class ConnectionTerms
         Sweep = DeadlineSweep.For(options.TimeProvider);
         IdleTimeout = Sweep.Ticks(options.IdleTimeout);
         WriteStallTimeout = Sweep.Ticks(options.WriteStallTimeout ?? options.IdleTimeout);
+        FragmentSize = options.FragmentSize == 0 ? int.MaxValue : options.FragmentSize;
+        LowWaterMark = Math.Min(options.LowWaterMark, options.HighWaterMark);
     }
 
     public WebSocketConnectionOptions Options { get; }
@@ -39,6 +40,12 @@ internal sealed class ConnectionTerms
 
     /// <summary>Gets how long bytes may wait without any being taken, in timestamps; 0 for ever.</summary>
     public long WriteStallTimeout { get; }
+
+    /// <summary>Gets the largest payload of one frame.</summary>
+    public int FragmentSize { get; }
+
+    /// <summary>Gets the number of waiting bytes at which waiting sends go on.</summary>
+    public int LowWaterMark { get; }
 
     public static ConnectionTerms Of(WebSocketConnectionOptions options, Role role) => role == Role.Server
         ? Servers.GetValue(options, static key => new ConnectionTerms(key, Role.Server))

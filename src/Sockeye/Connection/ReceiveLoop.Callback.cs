@@ -53,11 +53,11 @@ internal sealed partial class ReceiveLoop
         bool pauses;
         // Before the state: from then on another thread may be on the loop, and what is corked is its own.
         _connection.Send.Flush();
-        lock (_sync)
+        lock (_connection.Sync)
         {
             KeepLease();
             _isCalling = true;
-            pauses = !_connection.Close.HasBegun;
+            pauses = !_connection.IsClosing;
             if (pauses)
             {
                 _connection.Deadlines.SuspendIdle();
@@ -83,7 +83,7 @@ internal sealed partial class ReceiveLoop
 
         EndLease();
         bool resume;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             _isCalling = false;
             resume = TryResume();
@@ -98,7 +98,7 @@ internal sealed partial class ReceiveLoop
     /// <summary>Waits until no callback runs any more. Called when the connection has ended.</summary>
     public Task WhenCalledAsync()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (!IsCallbackRunning)
                 return Task.CompletedTask;
@@ -112,7 +112,7 @@ internal sealed partial class ReceiveLoop
 
     private void TellCalled()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (!IsCallbackRunning)
                 _called?.TrySetResult();

@@ -6,7 +6,7 @@ internal sealed partial class ReceiveLoop
     /// <summary>Lets what ended the input act: its time in the queue is over.</summary>
     public void ActOnEnd()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_state != State.Stopped || !_isStopped || _hasActed)
                 return;
@@ -19,7 +19,7 @@ internal sealed partial class ReceiveLoop
     /// <summary>Notes that the handler has returned: nobody will read.</summary>
     public void OnHandlerReturned()
     {
-        lock (_sync)
+        lock (_connection.Sync)
             _hasHandlerReturned = true;
         ActOnEnd();
     }
@@ -29,7 +29,7 @@ internal sealed partial class ReceiveLoop
     {
         ActOnEnd();
         bool resume;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             resume = TryResume();
         }
@@ -42,7 +42,7 @@ internal sealed partial class ReceiveLoop
     public void DrainToEnd()
     {
         bool run;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             _isDraining = true;
             run = _state is State.Stopped or State.Paused && _result is null;
@@ -58,7 +58,7 @@ internal sealed partial class ReceiveLoop
     public void OnEnded(CloseResult result)
     {
         bool cleanUp;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             _result = result;
             cleanUp = _state is State.Stopped or State.Paused;
@@ -79,15 +79,15 @@ internal sealed partial class ReceiveLoop
         bool act;
         // Before the state: from then on another thread may be on the loop, and what is corked is its own.
         _connection.Send.Flush();
-        lock (_sync)
+        lock (_connection.Sync)
         {
             act = !_hasActed
-                && ((IsAsking && !HasAhead) || _callback is not null || _isIgnoring || _hasHandlerReturned || _connection.Close.HasBegun);
+                && ((IsAsking && !HasAhead) || _callback is not null || _isIgnoring || _hasHandlerReturned || _connection.IsClosing);
             _hasActed |= act;
             if (!act)
             {
                 _connection.Deadlines.SuspendIdle();
-                _connection.Deadlines.SetGrace(_grace);
+                _connection.Deadlines.SetGrace(Options.CloseGrace);
                 _state = State.Stopped;
             }
         }
@@ -97,7 +97,7 @@ internal sealed partial class ReceiveLoop
             _isAtEnd = true;
             Act();
             _isAtEnd = false;
-            lock (_sync)
+            lock (_connection.Sync)
             {
                 if (_isDraining)
                     return true;
@@ -127,7 +127,7 @@ internal sealed partial class ReceiveLoop
     {
         bool hasEnded;
         bool cleanUp;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             hasEnded = _result is not null;
             cleanUp = hasEnded && _state != State.Ended;
@@ -148,9 +148,9 @@ internal sealed partial class ReceiveLoop
     private void CleanUp()
     {
         _assembler.Dispose();
-        lock (_sync)
+        lock (_connection.Sync)
             KeepLease();
-        _transport.ReleaseBlock();
+        Transport.ReleaseBlock();
         _connection.Send.ReleaseCork();
         _block = [];
         _position = _end = _blockStart = 0;

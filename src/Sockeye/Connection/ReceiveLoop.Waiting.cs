@@ -89,7 +89,7 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     private void CancelWait()
     {
         Action<object?>? continuation;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (!_waitToken.IsCancellationRequested)
                 return;
@@ -109,7 +109,7 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
             return false;
         if (token == _registeredToken)
             return true;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             _registration.Unregister();
             _registeredToken = token;
@@ -207,7 +207,7 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     private bool TryWait(Action<object?> continuation, out bool resume, out bool act)
     {
         resume = act = false;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (TakeAhead())
             {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Sockeye.Compression;
 using Sockeye.Protocol;
 using Sockeye.Transports;
@@ -28,14 +29,8 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
     private static ReceiveLoop? t_running;
 
     private readonly WebSocketConnection _connection;
-    private readonly Transport _transport;
-    private readonly BufferPool _buffers;
     private readonly MessageAssembler _assembler;
     private readonly MessageInflater? _inflater;
-    private readonly Lock _sync;
-    private readonly TimeSpan _grace;
-    private readonly bool _autoPong;
-    private readonly int _readAhead;
 
     // The input: owned by the thread that runs the loop.
     private byte[] _block = [];
@@ -62,21 +57,19 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
     private bool _hasHandlerReturned;
     private CloseResult? _result;
 
-    public ReceiveLoop(
-        WebSocketConnection connection, Transport transport, Role role, WebSocketConnectionOptions options, MessageInflater? inflater)
+    public ReceiveLoop(WebSocketConnection connection, MessageInflater? inflater)
     {
         _connection = connection;
-        _transport = transport;
-        _buffers = options.Buffers;
-        _assembler = new MessageAssembler(role, options.ProtocolLimits, options.Buffers.Arrays, inflater);
+        _assembler = new MessageAssembler(connection.Role, Options.ProtocolLimits, Arrays, inflater);
         _inflater = inflater;
-        _sync = connection.Sync;
-        _grace = options.CloseGrace;
-        _autoPong = options.AutoPong;
-        _readAhead = options.ReadAhead;
-        _throwOnAbnormalClose = options.ThrowOnAbnormalClose;
-        transport.WatchStalls(this);
+        Transport.WatchStalls(this);
     }
+
+    private Transport Transport => _connection.Transport;
+
+    private WebSocketConnectionOptions Options => _connection.Terms.Options;
+
+    private ArrayPool<byte> Arrays => _connection.Buffers.Arrays;
 
     private enum State : byte
     {
@@ -155,7 +148,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
 
     private bool Claim()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_isStarted || _result is not null)
                 return false;
@@ -255,7 +248,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
         switch (received.Kind)
         {
             case ReceivedEventKind.Text or ReceivedEventKind.Binary:
-                SharedMemory? hold = received.Gathered is null ? null : PooledArray.Wrap(array, _buffers.Arrays);
+                SharedMemory? hold = received.Gathered is null ? null : PooledArray.Wrap(array, Arrays);
                 item = new Incoming((WebSocketEventKind)received.Kind, array, start, received.Length, hold);
                 if (!_isIgnoring)
                     return true;
@@ -263,7 +256,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
                 return false;
 
             case ReceivedEventKind.Ping:
-                if (_autoPong)
+                if (Options.AutoPong)
                     _connection.Send.Answer(payload);
                 return TakeControl(WebSocketEventKind.Ping, received, array, start, out item);
 
@@ -291,7 +284,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
         if (received.Gathered is not null)
         {
             // The assembler takes this array back with its next read.
-            PooledArray copy = PooledArray.Copy(item.Payload, _buffers.Arrays);
+            PooledArray copy = PooledArray.Copy(item.Payload, Arrays);
             item = new Incoming(kind, copy.Array, 0, received.Length, copy);
         }
 
@@ -304,14 +297,14 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
         if (Volatile.Read(ref _result) is not null)
             return Leave();
 
-        _transport.Advance(_position - _blockStart);
+        Transport.Advance(_position - _blockStart);
         bool isAllConsumed = _position == _end;
         _blockStart = _position;
         ArraySegment<byte> direct = isAllConsumed && !_isDraining ? _assembler.GetDirectBuffer(DirectMinimum) : default;
         ValueTask<ReceivedBlock> receive;
         try
         {
-            receive = _transport.ReceiveAsync(direct);
+            receive = Transport.ReceiveAsync(direct);
         }
         catch (Exception e)
         {
@@ -323,7 +316,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
             _synchronous = 0;
             _isStalled = false;
             Volatile.Write(ref _isReceiving, true);
-            _transport.NotifyReceived(receive, this);
+            Transport.NotifyReceived(receive, this);
             return false;
         }
 

@@ -81,7 +81,7 @@ public sealed partial class WebSocketConnection
     /// <summary>Notes that the application has read all there was: a handler that still works for a connection that broke is told.</summary>
     internal void OnAllRead()
     {
-        if (Close.Result is { IsClean: false } || Receive.IsIgnoring)
+        if (Result is { IsClean: false } || Receive.IsIgnoring)
             CancelHandler();
     }
 
@@ -107,7 +107,7 @@ public sealed partial class WebSocketConnection
     /// <summary>Tells whether a handler ended because its connection did.</summary>
     private bool IsOwnEnd(Exception exception) => exception switch
     {
-        WebSocketClosedException closed => ReferenceEquals(closed.Result, Close.Result) || !IsOpen,
+        WebSocketClosedException closed => ReferenceEquals(closed.Result, Result) || !IsOpen,
         // Its token may have come back in another that was linked to it.
         OperationCanceledException => HandlerToken.IsCancellationRequested,
         _ => false,

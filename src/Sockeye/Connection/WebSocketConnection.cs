@@ -20,6 +20,7 @@ namespace Sockeye;
 public sealed partial class WebSocketConnection : IAsyncDisposable
 {
     private readonly Transport _transport;
+    private CloseHandshake? _close;
     private PingTable _pings;
     private CancellationTokenSource? _handlerCancellation;
 
@@ -30,9 +31,8 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         Terms = ConnectionTerms.Of(options, role);
         Details = details;
         Deadlines = new ConnectionDeadlines(this);
-        Close = new CloseHandshake(this, transport, role, options);
-        Send = new SendBuffer(this, transport, role, options, details.Deflate);
-        Receive = new ReceiveLoop(this, transport, role, options, details.Deflate?.CreateInflater());
+        Send = new SendBuffer(this, details.Deflate);
+        Receive = new ReceiveLoop(this, details.Deflate?.CreateInflater());
         transport.Unread(received);
     }
 
@@ -74,7 +74,8 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <summary>Gets how many accepted bytes, framing included, wait to be taken by the operating system.</summary>
     public long BufferedBytes => Send.BufferedBytes;
 
-    internal Lock Sync { get; } = new();
+    /// <summary>Gets what the state of the connection is locked by: an object that is there in any case and that nobody else knows.</summary>
+    internal object Sync => Send;
 
     internal ConnectionTerms Terms { get; }
 
@@ -86,7 +87,18 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
 
     internal ConnectionDeadlines Deadlines { get; }
 
-    internal CloseHandshake Close { get; }
+    /// <summary>Gets the end of the connection, which is made as soon as anything is done about it.</summary>
+    internal CloseHandshake Close =>
+        Volatile.Read(ref _close) ?? Interlocked.CompareExchange(ref _close, new CloseHandshake(this), null) ?? _close;
+
+    /// <summary>Gets whether a Close frame is queued or the connection has ended: nothing more is accepted.</summary>
+    internal bool IsClosing => Volatile.Read(ref _close) is { HasBegun: true };
+
+    /// <summary>Gets whether the connection has ended.</summary>
+    internal bool HasEnded => Volatile.Read(ref _close) is { IsEnded: true };
+
+    /// <summary>Gets the account, once the connection has ended.</summary>
+    internal CloseResult? Result => Volatile.Read(ref _close)?.Result;
 
     internal SendBuffer Send { get; }
 
@@ -427,7 +439,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         PendingPing ping;
         lock (Sync)
         {
-            if (Close.HasBegun)
+            if (IsClosing)
                 return Task.FromException<TimeSpan>(ClosedException()).Observed();
             ping = _pings.Add(payload, Deadlines.Now);
             Deadlines.WatchPings();
