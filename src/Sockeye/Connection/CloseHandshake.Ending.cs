@@ -93,13 +93,17 @@ internal sealed partial class CloseHandshake
         {
             // Whatever a foreign context does: the end is told (rule C5).
             TaskCompletionSource<CloseResult>? closed;
+            IThreadPoolWorkItem? told;
             lock (_connection.Sync)
             {
                 _isTold = true;
                 closed = _closed;
+                told = _connection.ToldOfEnd;
             }
 
             closed?.TrySetResult(result);
+            if (told is not null)
+                ThreadPool.UnsafeQueueUserWorkItem(told, preferLocal: false);
         }
     }
 

@@ -59,6 +59,9 @@ internal sealed partial class CloseHandshake
     /// <summary>Gets whether the connection has ended.</summary>
     public bool IsEnded => Volatile.Read(ref _isEnded);
 
+    /// <summary>Gets whether those have been told that the connection has ended who wait for it.</summary>
+    public bool IsTold => _isTold;
+
     /// <summary>Gets the account, once the connection has ended.</summary>
     public CloseResult? Result => Volatile.Read(ref _result);
 

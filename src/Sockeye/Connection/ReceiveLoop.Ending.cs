@@ -1,3 +1,5 @@
+using Sockeye.Protocol;
+
 namespace Sockeye;
 
 /// <content>The end of the input: what ended it acts when its turn in the stream has come, and the loop is left.</content>
@@ -8,7 +10,7 @@ internal sealed partial class ReceiveLoop
     {
         lock (_connection.Sync)
         {
-            if (_state != State.Stopped || !_isStopped || _hasActed)
+            if (_state != State.Stopped || _inputEnd is null || _hasActed)
                 return;
             _hasActed = true;
         }
@@ -82,7 +84,7 @@ internal sealed partial class ReceiveLoop
         lock (_connection.Sync)
         {
             act = !_hasActed
-                && ((IsAsking && !HasAhead) || _callback is not null || _isIgnoring || _hasHandlerReturned || _connection.IsClosing);
+                && ((IsAsking && !HasAhead) || _callbacks is not null || _isIgnoring || _hasHandlerReturned || _connection.IsClosing);
             _hasActed |= act;
             if (!act)
             {
@@ -116,11 +118,14 @@ internal sealed partial class ReceiveLoop
     {
         if (_inflater?.Fault is { } fault)
             _connection.Close.OnInflatingFailed(fault);
-        else if (_violation is not null)
-            _connection.Close.OnViolation(_violation);
+        else if (_inputEnd!.Violation is { } violation)
+            _connection.Close.OnViolation(violation);
         else
-            _connection.Close.OnPeerClose(_peerCode, _peerReason);
+            _connection.Close.OnPeerClose(_inputEnd.Code, _inputEnd.Reason);
     }
+
+    /// <summary>What ended the input: a violation, or the Close frame of the peer.</summary>
+    private sealed record InputEnd(CloseCode Code, string Reason, Violation? Violation);
 
     /// <summary>Leaves the loop: for good where the connection has ended, else until it does.</summary>
     private bool Leave()

@@ -96,7 +96,7 @@ internal sealed partial class ReceiveLoop
     {
         if (token.IsCancellationRequested)
             return ValueTask.FromCanceled<bool>(token);
-        if (_callback is not null)
+        if (_callbacks is not null)
             ThrowCallback();
         if (_isWaiting)
             ThrowSecondReader();
@@ -180,7 +180,7 @@ internal sealed partial class ReceiveLoop
     /// <returns>False where a callback is busy with it: the loop goes on when it is done.</returns>
     private bool Deliver(Incoming item)
     {
-        if (_callback is not null)
+        if (_callbacks is not null)
             return Call(item);
         // Behind messages read ahead that IgnoreMessages has just dropped, it must not be delivered: the lock tells.
         Action<object?>? continuation = HasAhead || _isIgnoring ? null : TakeContinuation(Outcome.Item);
@@ -367,9 +367,7 @@ internal sealed partial class ReceiveLoop
     {
         lock (_connection.Sync)
         {
-            _registration.Unregister();
-            _registration = default;
-            _registeredToken = default;
+            _cancellation?.Unregister();
         }
 
         _connection.OnAllRead();

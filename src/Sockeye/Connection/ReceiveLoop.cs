@@ -43,11 +43,8 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
     private bool _isReceiving;
     private bool _isStalled;
 
-    // What ended the input. Written by the loop, read by others once the state is Stopped.
-    private bool _isStopped;
-    private CloseCode _peerCode;
-    private string _peerReason = "";
-    private Violation? _violation;
+    // What ended the input; null while it goes on. Written by the loop, read by others once the state is Stopped.
+    private InputEnd? _inputEnd;
 
     // Who runs, and how it goes on: guarded by the lock.
     private State _state = State.Stopped;
@@ -102,7 +99,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
     public bool IsPaused => _state == State.Paused;
 
     /// <summary>Gets whether the input has ended and its end waits for its turn.</summary>
-    public bool IsStopped => _state == State.Stopped && _isStopped;
+    public bool IsStopped => _state == State.Stopped && _inputEnd is not null;
 
     /// <summary>Begins to receive, with nobody reading yet.</summary>
     public void Start()
@@ -205,13 +202,13 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
 
         if (Parse(out Incoming item))
             return Deliver(item) && !Pause();
-        return _isStopped ? Stop() : ReceiveMore();
+        return _inputEnd is null ? ReceiveMore() : Stop();
     }
 
     /// <summary>Parses up to the next thing that the application sees.</summary>
     private bool Parse(out Incoming item)
     {
-        while (!_isStopped)
+        while (_inputEnd is null)
         {
             int at = _position;
             ReceivedEvent received;
@@ -265,13 +262,12 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
                 return TakeControl(WebSocketEventKind.Pong, received, array, start, out item);
 
             case ReceivedEventKind.Close:
-                ClosePayload.TryRead(payload, out _peerCode, out _peerReason, out _, skipUtf8Validation: true);
-                _isStopped = true;
+                ClosePayload.TryRead(payload, out CloseCode code, out string reason, out _, skipUtf8Validation: true);
+                _inputEnd = new InputEnd(code, reason, Violation: null);
                 return false;
 
             default:
-                _violation = received.Violation;
-                _isStopped = true;
+                _inputEnd = new InputEnd(default, "", received.Violation);
                 return false;
         }
     }

@@ -71,7 +71,7 @@ internal sealed partial class SendBuffer
                 if (!write.IsCompleted)
                 {
                     _connection.Deadlines.WatchWrite();
-                    (_wait ??= new WriteWait(this)).Begin(write);
+                    (_wait ??= new CompletionWait(this)).Begin(write);
                     return;
                 }
 
@@ -97,7 +97,7 @@ internal sealed partial class SendBuffer
     }
 
     /// <summary>Goes on when the transport has taken a write for which it needed time.</summary>
-    public void OnWritten(ValueTask write)
+    void ICompletionObserver.OnCompleted(ValueTask write)
     {
         try
         {

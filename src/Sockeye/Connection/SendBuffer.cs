@@ -13,7 +13,7 @@ namespace Sockeye;
 /// <para>All state is guarded by the lock of the connection, which is never held while the transport writes. One thread at a time
 /// writes: whoever set <see cref="_writing"/>. Frames that come meanwhile gather and leave with its next write.</para>
 /// </remarks>
-internal sealed partial class SendBuffer : IThreadPoolWorkItem
+internal sealed partial class SendBuffer : IThreadPoolWorkItem, ICompletionObserver
 {
     /// <summary>The largest payload that is copied as it is framed (rule S2).</summary>
     public const int CopyLimit = 16 * 1024;
@@ -51,7 +51,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     private int _inFlightBytes;
     private int _inFlightMessages;
     private long _bytesSentBefore;
-    private WriteWait? _wait;
+    private CompletionWait? _wait;
 
     public SendBuffer(WebSocketConnection connection, DeflateAgreement? deflate)
     {

@@ -9,58 +9,43 @@ public sealed partial class WebSocketConnection
     /// <summary>Begins to receive, for code that reads when it likes.</summary>
     internal void Start() => Receive.Start();
 
-    /// <summary>Runs a handler; completes when the connection has ended and the handler has returned. Never throws.</summary>
+    // What runs it: a HandlerRun, or what is told of the end.
+    private object? _run;
+
+    internal CancellationToken HandlerToken => _run is HandlerRun handler ? handler.Token : default;
+
+    /// <summary>Runs a handler.</summary>
     /// <param name="handler">The handler.</param>
-    /// <param name="owner">Who is told of the end as well; null for nobody.</param>
-    internal async Task RunAsync(Func<WebSocketConnection, CancellationToken, Task> handler, IConnectionOwner? owner = null)
+    /// <param name="owner">Who is told when the connection has ended and the handler has returned.</param>
+    internal void Run(Func<WebSocketConnection, CancellationToken, Task> handler, IConnectionOwner owner)
     {
-        _handlerCancellation = new CancellationTokenSource();
-        CancellationToken token = _handlerCancellation.Token;
-        try
-        {
-            await Receive.Start(handler, token).ConfigureAwait(false);
-        }
-        catch (Exception e)
-        {
-            OnHandlerEnded(e);
-        }
-
-        Receive.OnHandlerReturned();
-        Close.Begin(CloseCode.Normal, "", CloseCause.Local);
-        await Closed.ConfigureAwait(false);
-        Receive.Discard(endLease: true);
-        owner?.OnEnded();
+        var run = new HandlerRun(this, owner);
+        _run = run;
+        run.Start(handler);
     }
 
-    /// <summary>Runs callbacks; completes when the connection has ended. Never throws.</summary>
+    /// <summary>Runs callbacks.</summary>
     /// <param name="handler">The callbacks.</param>
-    /// <param name="owner">Who is told of the end as well; null for nobody.</param>
-    internal async Task RunAsync(WebSocketHandler handler, IConnectionOwner? owner = null)
+    /// <param name="owner">Who is told when the connection has ended and no callback runs any more.</param>
+    internal void Run(WebSocketHandler handler, IConnectionOwner owner) => new CallbackRun(this, handler, owner).Start();
+
+    /// <summary>Runs something on the pool when the connection has ended: at once where it has.</summary>
+    internal void WhenEnded(IThreadPoolWorkItem told)
     {
-        try
+        lock (Sync)
         {
-            handler.Opened?.Invoke(this);
-            Receive.Start(handler.Message);
-        }
-        catch (Exception e)
-        {
-            OnHandlerFailed(e);
-            Receive.Start();
+            if (_close is not { IsTold: true })
+            {
+                _run = told;
+                return;
+            }
         }
 
-        CloseResult result = await Closed.ConfigureAwait(false);
-        await Receive.WhenCalledAsync().ConfigureAwait(false);
-        try
-        {
-            handler.Closed?.Invoke(this, result);
-        }
-        catch (Exception e)
-        {
-            Terms.Logger.HandlerFailed(e);
-        }
-
-        owner?.OnEnded();
+        ThreadPool.UnsafeQueueUserWorkItem(told, preferLocal: false);
     }
+
+    /// <summary>Gets what is to be told of the end. Called under the lock.</summary>
+    internal IThreadPoolWorkItem? ToldOfEnd => _run as IThreadPoolWorkItem;
 
     /// <summary>Tells apart an exception that came of the connection's own end from one of the application.</summary>
     internal void OnHandlerEnded(Exception exception)
@@ -88,7 +73,7 @@ public sealed partial class WebSocketConnection
     private void CancelHandler()
     {
         // Callbacks of the application run elsewhere, never on the stack of who found the end.
-        if (_handlerCancellation is { IsCancellationRequested: false })
+        if (_run is HandlerRun { IsCancellationRequested: false })
             ThreadPool.UnsafeQueueUserWorkItem(static socket => socket.CancelHandlerHere(), this, preferLocal: false);
     }
 
@@ -96,7 +81,7 @@ public sealed partial class WebSocketConnection
     {
         try
         {
-            _handlerCancellation!.Cancel();
+            ((HandlerRun)_run!).Cancel();
         }
         catch (AggregateException e)
         {
@@ -118,5 +103,5 @@ public sealed partial class WebSocketConnection
 internal interface IConnectionOwner
 {
     /// <summary>Is told that both have ended. It must not throw.</summary>
-    void OnEnded();
+    void OnEnded(WebSocketConnection connection);
 }

@@ -22,7 +22,6 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     private readonly Transport _transport;
     private CloseHandshake? _close;
     private PingTable _pings;
-    private CancellationTokenSource? _handlerCancellation;
 
     internal WebSocketConnection(
         Transport transport, Role role, WebSocketConnectionOptions options, ConnectionDetails details, ReadOnlySpan<byte> received)
@@ -103,8 +102,6 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     internal SendBuffer Send { get; }
 
     internal ReceiveLoop Receive { get; }
-
-    internal CancellationToken HandlerToken => _handlerCancellation?.Token ?? default;
 
     /// <summary>Waits for the next message.</summary>
     /// <param name="cancellationToken">Ends the wait; a message that comes later stays for the next call.</param>
