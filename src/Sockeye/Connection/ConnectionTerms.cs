@@ -19,6 +19,7 @@ internal sealed class ConnectionTerms
         Sweep = DeadlineSweep.For(options.TimeProvider);
         IdleTimeout = Sweep.Ticks(options.IdleTimeout);
         WriteStallTimeout = Sweep.Ticks(options.WriteStallTimeout ?? options.IdleTimeout);
+        Assembly = new AssemblyTerms(role, options.ProtocolLimits, options.Buffers.Arrays);
         FragmentSize = options.FragmentSize == 0 ? int.MaxValue : options.FragmentSize;
         LowWaterMark = Math.Min(options.LowWaterMark, options.HighWaterMark);
     }
@@ -46,6 +47,9 @@ internal sealed class ConnectionTerms
 
     /// <summary>Gets the number of waiting bytes at which waiting sends go on.</summary>
     public int LowWaterMark { get; }
+
+    /// <summary>Gets how messages are assembled.</summary>
+    public AssemblyTerms Assembly { get; }
 
     public static ConnectionTerms Of(WebSocketConnectionOptions options, Role role) => role == Role.Server
         ? Servers.GetValue(options, static key => new ConnectionTerms(key, Role.Server))

@@ -152,7 +152,8 @@ internal sealed partial class ReceiveLoop
 
     private void CleanUp()
     {
-        _assembler.Dispose();
+        _assembler?.Assembler.Dispose();
+        _inflater?.Dispose();
         lock (_connection.Sync)
             KeepLease();
         Transport.ReleaseBlock();

@@ -11,7 +11,7 @@ namespace Sockeye;
 /// right there, and what it asks for next is parsed at the cursor, without a hop. Such code is "on the loop"
 /// (<see cref="IsCorking"/>). Where the reader is busy elsewhere, the loop reads ahead into a queue, within a bound
 /// (rule R4), and then pauses until the reader comes back.</para>
-/// <para><b>What guards what.</b> The block, the assembler and the cursor belong to the thread that runs the loop. The queue and
+/// <para><b>What guards what.</b> The block, the assembler (where there is one) and the cursor belong to the thread that runs the loop. The queue and
 /// <see cref="_state"/> are guarded by the lock of the connection. The waiting continuation is taken by exchange: whoever gets
 /// it resumes the reader.</para>
 /// <para><b>The end.</b> What ended the input (the peer's Close, a violation) acts in stream order (rule C1): when the reader asks
@@ -29,10 +29,10 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
     private static ReceiveLoop? t_running;
 
     private readonly WebSocketConnection _connection;
-    private readonly MessageAssembler _assembler;
     private readonly MessageInflater? _inflater;
 
     // The input: owned by the thread that runs the loop.
+    private LentAssembler? _assembler;
     private byte[] _block = [];
     private int _blockStart;
     private int _position;
@@ -57,7 +57,6 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
     public ReceiveLoop(WebSocketConnection connection, MessageInflater? inflater)
     {
         _connection = connection;
-        _assembler = new MessageAssembler(connection.Role, Options.ProtocolLimits, Arrays, inflater);
         _inflater = inflater;
         Transport.WatchStalls(this);
     }
@@ -216,12 +215,12 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
             {
                 int count = _direct;
                 _direct = 0;
-                if (!_assembler.ReadDirect(count, out received))
+                if (!_assembler!.Assembler.ReadDirect(count, out received))
                     continue;
             }
             else
             {
-                bool isWhole = _assembler.Read(_block.AsSpan(at, _end - at), out int consumed, out received);
+                bool isWhole = Read(_block.AsSpan(at, _end - at), out int consumed, out received);
                 _position = at + consumed;
                 if (!isWhole)
                     break;
@@ -233,6 +232,22 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
 
         item = default;
         return false;
+    }
+
+    /// <summary>Reads up to the next event: most frames need no assembler for that.</summary>
+    private bool Read(Span<byte> block, out int consumed, out ReceivedEvent received)
+    {
+        if (_assembler is null)
+        {
+            AssemblyTerms terms = _connection.Terms.Assembly;
+            if (terms.TryReadWhole(block, out consumed, out received))
+                return true;
+            if (block.IsEmpty)
+                return false;
+            _assembler = LentAssembler.Rent(terms, _inflater);
+        }
+
+        return _assembler.Assembler.Read(block, out consumed, out received);
     }
 
     /// <summary>Acts on what the connection settles by itself, and passes on what the application sees.</summary>
@@ -268,6 +283,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
 
             default:
                 _inputEnd = new InputEnd(default, "", received.Violation);
+                _inflater?.Dispose();
                 return false;
         }
     }
@@ -296,7 +312,11 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
         Transport.Advance(_position - _blockStart);
         bool isAllConsumed = _position == _end;
         _blockStart = _position;
-        ArraySegment<byte> direct = isAllConsumed && !_isDraining ? _assembler.GetDirectBuffer(DirectMinimum) : default;
+        if (_assembler?.TryReturn() == true)
+            _assembler = null;
+        ArraySegment<byte> direct = default;
+        if (_assembler is not null && isAllConsumed && !_isDraining)
+            direct = _assembler.Assembler.GetDirectBuffer(DirectMinimum);
         ValueTask<ReceivedBlock> receive;
         try
         {
