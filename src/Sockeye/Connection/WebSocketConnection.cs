@@ -21,7 +21,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
 {
     private readonly Transport _transport;
     private CloseHandshake? _close;
-    private PingTable _pings;
+    private PingTable? _pings;
 
     internal WebSocketConnection(
         Transport transport, Role role, WebSocketConnectionOptions options, ConnectionDetails details, ReadOnlySpan<byte> received)
@@ -376,13 +376,13 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     }
 
     /// <summary>Notes that pings are leaving. Called under the lock.</summary>
-    internal void OnPingsLeave(PendingPing? leaving) => _pings.Leave(leaving);
+    internal void OnPingsLeave(PendingPing? leaving) => _pings?.Leave(leaving);
 
     internal void OnPong(ReadOnlySpan<byte> payload)
     {
         PendingPing? answered;
         lock (Sync)
-            answered = _pings.Answer(payload);
+            answered = _pings?.Answer(payload);
         for (; answered is not null; answered = answered.Next)
             answered.Pong.TrySetResult(Deadlines.Since(answered.SentAt));
     }
@@ -393,14 +393,14 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         Receive.OnEnded(result);
         PendingPing? unanswered;
         lock (Sync)
-            unanswered = _pings.TakeAll();
+            unanswered = _pings?.TakeAll();
         if (unanswered is not null)
             FailPings(unanswered, new WebSocketClosedException(result));
         Terms.Logger.Closed(result.Code, result.Cause, result.IsClean);
     }
 
     /// <summary>Gets whether pings wait for their pongs. Called under the lock.</summary>
-    internal bool HasPings => !_pings.IsEmpty;
+    internal bool HasPings => _pings is { IsEmpty: false };
 
     /// <summary>Fails the pings that were sent until a moment: this side does not receive, and may wait for them itself.</summary>
     internal void GiveUpPings(long sentUntil)
@@ -408,7 +408,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         PendingPing? overdue;
         lock (Sync)
         {
-            overdue = _pings.TakeSentUntil(sentUntil);
+            overdue = _pings?.TakeSentUntil(sentUntil);
             Deadlines.WatchPings();
         }
 
@@ -438,7 +438,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         {
             if (IsClosing)
                 return Task.FromException<TimeSpan>(ClosedException()).Observed();
-            ping = _pings.Add(payload, Deadlines.Now);
+            ping = (_pings ??= new PingTable()).Add(payload, Deadlines.Now);
             Deadlines.WatchPings();
         }
 
@@ -456,7 +456,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         catch (OperationCanceledException)
         {
             lock (Sync)
-                _pings.Remove(ping);
+                _pings!.Remove(ping);
             throw;
         }
     }

@@ -172,7 +172,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         using var reader = new HeadReader(_transport!, _server.Options.Limits, _server.Options.Connection.Buffers);
         HandshakeFault? fault = await reader.ReadAsync().ConfigureAwait(false);
         if (fault is null && RequestHead.TryParse(reader.Head, out RequestHead? head, out fault))
-            return new UpgradeRequest(_transport!, head, reader.Beyond.ToArray(), _server.UpgradeSettings, reader.Head.ToArray());
+            return new UpgradeRequest(_transport!, head, reader.Beyond.ToArray(), _server.UpgradeSettings, PackedHead.Pack(reader.Head));
 
         HandshakeRefusal refusal = HandshakeRefusal.Of(fault!);
         HandshakeLog.Refused(Logger, RemoteEndPoint, refusal.StatusCode, fault!.Message);
