@@ -310,17 +310,13 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
             return Leave();
 
         Transport.Advance(_position - _blockStart);
-        bool isAllConsumed = _position == _end;
         _blockStart = _position;
         if (_assembler?.TryReturn() == true)
             _assembler = null;
-        ArraySegment<byte> direct = default;
-        if (_assembler is not null && isAllConsumed && !_isDraining)
-            direct = _assembler.Assembler.GetDirectBuffer(DirectMinimum);
         ValueTask<ReceivedBlock> receive;
         try
         {
-            receive = Transport.ReceiveAsync(direct);
+            receive = Transport.ReceiveAsync(DirectMemory);
         }
         catch (Exception e)
         {
@@ -344,6 +340,10 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
         ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         return false;
     }
+
+    /// <summary>Gets where the rest of a large message goes: straight into its array.</summary>
+    public ArraySegment<byte> DirectMemory =>
+        _assembler is not null && IsDrained && !_isDraining ? _assembler.Assembler.GetDirectBuffer(DirectMinimum) : default;
 
     void IReceiver.OnReceived(ValueTask<ReceivedBlock> receive)
     {

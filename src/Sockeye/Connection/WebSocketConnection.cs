@@ -19,14 +19,13 @@ namespace Sockeye;
 /// </remarks>
 public sealed partial class WebSocketConnection : IAsyncDisposable
 {
-    private readonly Transport _transport;
     private CloseHandshake? _close;
     private PingTable? _pings;
 
     internal WebSocketConnection(
         Transport transport, Role role, WebSocketConnectionOptions options, ConnectionDetails details, ReadOnlySpan<byte> received)
     {
-        _transport = transport;
+        Transport = transport;
         Terms = ConnectionTerms.Of(options, role);
         Details = details;
         Deadlines = new ConnectionDeadlines(this);
@@ -56,13 +55,13 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
 
     /// <summary>Gets the address of this side; null where the transport has none, and on an event loop once the connection has ended, if
     /// its server listens on every address.</summary>
-    public EndPoint? LocalEndPoint => _transport.LocalEndPoint;
+    public EndPoint? LocalEndPoint => Transport.LocalEndPoint;
 
     /// <summary>Gets the address of the peer; null where the transport has none.</summary>
-    public EndPoint? RemoteEndPoint => _transport.RemoteEndPoint;
+    public EndPoint? RemoteEndPoint => Transport.RemoteEndPoint;
 
     /// <summary>Gets whether the connection runs over TLS that this process terminates.</summary>
-    public bool IsSecure => _transport.IsSecure;
+    public bool IsSecure => Transport.IsSecure;
 
     /// <summary>Gets whether messages may be sent: no Close is queued and the connection has not ended.</summary>
     public bool IsOpen => Send.IsOpen;
@@ -78,7 +77,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
 
     internal ConnectionTerms Terms { get; }
 
-    internal Transport Transport => _transport;
+    internal Transport Transport { get; }
 
     internal BufferPool Buffers => Terms.Buffers;
 

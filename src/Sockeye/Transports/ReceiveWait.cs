@@ -3,6 +3,9 @@ namespace Sockeye.Transports;
 /// <summary>Takes what was received.</summary>
 internal interface IReceiver
 {
+    /// <summary>Gets the memory that was offered to the receive under way for the bytes that come first; empty where none was.</summary>
+    ArraySegment<byte> DirectMemory { get; }
+
     /// <summary>Is called once for each receive, on the thread that completes it.</summary>
     /// <param name="receive">The receive, which is over.</param>
     void OnReceived(ValueTask<ReceivedBlock> receive);

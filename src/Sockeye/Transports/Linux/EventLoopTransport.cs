@@ -13,7 +13,6 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
     private ReceiveBuffer _buffer;
 
     // The receive: belongs to who receives, and to the loop while it waits.
-    private ArraySegment<byte> _direct;
     private bool _likelyMore;
 
     // Until the handshake is over, no more is received than can be put back.
@@ -58,7 +57,6 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
                 return new ValueTask<ReceivedBlock>(block);
         }
 
-        _direct = direct;
         _receiver = null;
         return new ValueTask<ReceivedBlock>(this, ++_receiveToken);
     }
@@ -123,10 +121,11 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
     void IReadiness.OnReadable()
     {
         _receives = 0;
+        IReceiver receiver = _receiver!;
         ValueTask<ReceivedBlock> receive;
         try
         {
-            if (!TryReceive(_direct, out ReceivedBlock block))
+            if (!TryReceive(receiver.DirectMemory, out ReceivedBlock block))
             {
                 _socket.AwaitReadable(again: false);
                 return;
@@ -139,7 +138,7 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
             receive = ValueTask.FromException<ReceivedBlock>(e);
         }
 
-        _receiver!.OnReceived(receive);
+        receiver.OnReceived(receive);
     }
 
     void IReadiness.OnWritable()
@@ -239,6 +238,9 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
     private sealed class AwaitedReceive(Action<object?> continuation, object? state) : IReceiver
     {
         private ValueTask<ReceivedBlock>? _receive;
+
+        // A head is not a large message.
+        public ArraySegment<byte> DirectMemory => default;
 
         public ReceivedBlock Result => _receive!.Value.Result;
 
