@@ -99,16 +99,16 @@ public sealed partial class MessageAssembler
         long declared = needed + _frameRemaining;
         long wanted = Math.Max(needed, Math.Max(SmallestGather, 2L * _gatheredLength));
         wanted = Math.Max(wanted, Math.Min(declared, (long)LargeFrameGrowth * needed));
-        Resize((int)Math.Min(wanted, _maxMessageSize));
+        Resize((int)Math.Min(wanted, _terms.MaxMessageSize));
     }
 
     private void Resize(int size)
     {
-        byte[] larger = _pool.Rent(size);
+        byte[] larger = _terms.Pool.Rent(size);
         if (_gathered is not null)
         {
             _gathered.AsSpan(0, _gatheredLength).CopyTo(larger);
-            _pool.Return(_gathered);
+            _terms.Pool.Return(_gathered);
         }
 
         _gathered = larger;

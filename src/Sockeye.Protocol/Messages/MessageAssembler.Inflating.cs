@@ -3,7 +3,7 @@ namespace Sockeye.Protocol;
 /// <content>Compressed messages (RFC 7692): inflated as their bytes arrive, straight into the gathered array.</content>
 public sealed partial class MessageAssembler
 {
-    private readonly IMessageInflater? _inflater;
+    private IMessageInflater? _inflater;
 
     // Whether the message that is being gathered is compressed; without a meaning where none is.
     private bool _isCompressed;
@@ -24,14 +24,14 @@ public sealed partial class MessageAssembler
         do
         {
             scoped Span<byte> destination = _gathered.AsSpan(_gatheredLength);
-            bool isFull = destination.IsEmpty || _gatheredLength == _maxMessageSize;
-            destination = isFull ? beside : destination[..(int)Math.Min(destination.Length, _maxMessageSize - _gatheredLength)];
+            bool isFull = destination.IsEmpty || _gatheredLength == _terms.MaxMessageSize;
+            destination = isFull ? beside : destination[..(int)Math.Min(destination.Length, _terms.MaxMessageSize - _gatheredLength)];
             room = destination.Length;
             bool isValid = _inflater!.TryInflate(source, destination, out int consumed, out written);
             source = source[consumed..];
             if (isFull && written > 0)
             {
-                if (_gatheredLength == _maxMessageSize)
+                if (_gatheredLength == _terms.MaxMessageSize)
                     return Rule.MessageMustFitLimit;
                 GrowToInflate(1 + source.Length);
                 _gathered![_gatheredLength] = beside[0];
@@ -59,8 +59,8 @@ public sealed partial class MessageAssembler
     /// last array is the limit itself and the one that it replaces a quarter of it: a bomb costs no more than both.</summary>
     private void GrowToInflate(int more)
     {
-        long needed = Math.Max(SmallestGather, Math.Min((long)_gatheredLength + more, _maxMessageSize));
-        long size = _maxMessageSize;
+        long needed = Math.Max(SmallestGather, Math.Min((long)_gatheredLength + more, _terms.MaxMessageSize));
+        long size = _terms.MaxMessageSize;
         while (size / LargeFrameGrowth >= needed)
             size /= LargeFrameGrowth;
         Resize((int)size);

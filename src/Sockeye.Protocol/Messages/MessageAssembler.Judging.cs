@@ -14,7 +14,7 @@ public sealed partial class MessageAssembler
 
     // In the order in which the bytes come, so that the first rule broken is the same however they were cut.
     private Violation? Judge(in FrameHeader header, bool lengthKnown) =>
-        FrameRules.CheckFirstBytes(header, _role, rsv1Allowed: _inflater is not null)
+        FrameRules.CheckFirstBytes(header, _terms.Role, rsv1Allowed: _inflater is not null)
         ?? JudgeSequence(header)
         ?? (lengthKnown ? FrameRules.CheckLength(header) ?? JudgeLimits(header) : null);
 
@@ -37,9 +37,9 @@ public sealed partial class MessageAssembler
         bool continues = header.Opcode == Opcode.Continuation;
         long soFar = continues ? _gatheredLength : 0;
         bool isCompressed = continues ? _isCompressed : header.IsRsv1Set;
-        if (!isCompressed && header.PayloadLength > (ulong)(_maxMessageSize - soFar))
+        if (!isCompressed && header.PayloadLength > (ulong)(_terms.MaxMessageSize - soFar))
             return Violation.Of(Rule.MessageMustFitLimit);
-        if ((continues ? _fragments : 0) >= _maxFragments)
+        if ((continues ? _fragments : 0) >= _terms.MaxFragments)
             return Violation.Of(Rule.FragmentsMustFitLimit);
         return null;
     }

@@ -1,7 +1,4 @@
 using System.Buffers;
-using System.Buffers.Binary;
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 
 namespace Sockeye.Protocol;
 
@@ -17,16 +14,7 @@ namespace Sockeye.Protocol;
 /// </remarks>
 public sealed partial class MessageAssembler : IDisposable
 {
-    // A header with a 16-bit length and a key.
-    private const int SmallestSettled = 8;
-
-    private readonly ArrayPool<byte> _pool;
-    private readonly long _maxMessageSize;
-    private readonly int _maxFragments;
-    private readonly Role _role;
-    private readonly int _maskBit;
-    private readonly int _maskSize;
-    private readonly bool _checkUtf8;
+    private AssemblyTerms _terms;
 
     // The frame whose payload is arriving.
     private bool _inFrame;
@@ -58,15 +46,12 @@ public sealed partial class MessageAssembler : IDisposable
     /// The assembler disposes it: with itself, or when the peer broke a rule.</param>
     public MessageAssembler(Role role, ProtocolLimits? limits = null, ArrayPool<byte>? pool = null, IMessageInflater? inflater = null)
     {
-        limits ??= ProtocolLimits.Default;
-        _role = role;
-        (_maskBit, _maskSize) = role == Role.Server ? (FrameHeader.MaskBit, 4) : (0, 0);
-        _pool = pool ?? ArrayPool<byte>.Shared;
+        _terms = new AssemblyTerms(role, limits ?? ProtocolLimits.Default, pool ?? ArrayPool<byte>.Shared);
         _inflater = inflater;
-        _checkUtf8 = !limits.SkipUtf8Validation;
-        _maxMessageSize = limits.MaxMessageSize is 0 ? Array.MaxLength : Math.Min(limits.MaxMessageSize, Array.MaxLength);
-        _maxFragments = limits.MaxFragments is 0 ? int.MaxValue : limits.MaxFragments;
     }
+
+    /// <summary>Makes an assembler that is lent to one connection after the other, with <see cref="Begin"/>.</summary>
+    internal MessageAssembler(AssemblyTerms terms) => _terms = terms;
 
     /// <summary>Gets whether part of a frame or of a fragmented message has been read.</summary>
     public bool IsInsideMessage => _inFrame || _message != Opcode.Continuation;
@@ -79,35 +64,11 @@ public sealed partial class MessageAssembler : IDisposable
     /// <returns>Whether there is an event; call again with the rest of the block until there is none.</returns>
     public bool Read(Span<byte> block, out int consumed, out ReceivedEvent received)
     {
-        // Most frames are whole, final, shorter than 64 KiB and alone: they are settled here and touch no state.
-        if (!_inFrame && _message == Opcode.Continuation && block.Length >= SmallestSettled && !_ended)
+        if (!IsInsideMessage && !_ended && _terms.TryReadWhole(block, out consumed, out received))
         {
-            ref byte start = ref MemoryMarshal.GetReference(block);
-            int opcode = start - FrameHeader.FinBit;
-            int length = Unsafe.Add(ref start, 1) ^ _maskBit; // more than 127 where the mask bit is wrong
-            int size = 2 + _maskSize;
-            bool isMinimal = length <= FrameHeader.MaxControlPayload;
-            if (length == 126)
-            {
-                length = BinaryPrimitives.ReadUInt16BigEndian(block[2..]);
-                size += 2;
-                isMinimal = length > FrameHeader.MaxControlPayload;
-            }
-
-            if (opcode is (int)Opcode.Text or (int)Opcode.Binary
-                && isMinimal
-                && length + size <= block.Length
-                && length <= _maxMessageSize)
-            {
-                Span<byte> payload = block.Slice(size, length);
-                if (_maskSize > 0)
-                    Masking.Apply(payload, Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref start, size - 4)));
-                consumed = length + size;
-                received = opcode == (int)Opcode.Binary || !_checkUtf8 || Utf8Text.IsValid(payload)
-                    ? new ReceivedEvent((ReceivedEventKind)opcode, size, length)
-                    : Fail(Rule.TextMustBeUtf8);
-                return true;
-            }
+            if (received.Violation is not null)
+                Dispose();
+            return true;
         }
 
         // The control frame that the last read handed out.
@@ -139,6 +100,24 @@ public sealed partial class MessageAssembler : IDisposable
 
         received = default;
         return false;
+    }
+
+    /// <summary>Takes over for a connection of which nothing is gathered.</summary>
+    internal void Begin(AssemblyTerms terms, IMessageInflater? inflater)
+    {
+        _terms = terms;
+        _inflater = inflater;
+    }
+
+    /// <summary>Ends the time with a connection, if there is nothing left that it would have to know: what was read last is done with.</summary>
+    /// <returns>Whether another connection may be taken over.</returns>
+    internal bool TryRest()
+    {
+        if (IsInsideMessage || _ended)
+            return false;
+        Drop(ref _control);
+        _inflater = null;
+        return true;
     }
 
     /// <summary>Returns what is rented. Nothing is read afterwards.</summary>
@@ -239,7 +218,7 @@ public sealed partial class MessageAssembler : IDisposable
             return TakeMessagePayload(piece, inPlace: false, out received);
 
         Unmask(piece);
-        _control ??= _pool.Rent(FrameHeader.MaxControlPayload);
+        _control ??= _terms.Pool.Rent(FrameHeader.MaxControlPayload);
         piece.CopyTo(_control.AsSpan(_controlLength));
         _controlLength += piece.Length;
         _frameRemaining -= piece.Length;
@@ -260,7 +239,7 @@ public sealed partial class MessageAssembler : IDisposable
         if (_controlOpcode != Opcode.Close)
             return received;
 
-        if (!ClosePayload.TryRead(payload, out _, out _, out Violation? violation, !_checkUtf8))
+        if (!ClosePayload.TryRead(payload, out _, out _, out Violation? violation, !_terms.ChecksUtf8))
             return Fail(violation);
 
         _ended = true;
@@ -270,14 +249,14 @@ public sealed partial class MessageAssembler : IDisposable
 
     private bool IsValidText(ReadOnlySpan<byte> piece, bool isLast)
     {
-        if (_message != Opcode.Text || !_checkUtf8)
+        if (_message != Opcode.Text || !_terms.ChecksUtf8)
             return true;
         return _utf8.Append(piece) && (!isLast || _utf8.IsComplete);
     }
 
     private void Unmask(Span<byte> piece)
     {
-        if (_role != Role.Server)
+        if (_terms.Role != Role.Server)
             return;
         Masking.Apply(piece, _maskKey, _maskPhase);
         _maskPhase = (_maskPhase + piece.Length) & 3;
@@ -287,7 +266,7 @@ public sealed partial class MessageAssembler : IDisposable
     {
         if (array is null)
             return;
-        _pool.Return(array);
+        _terms.Pool.Return(array);
         array = null;
     }
 }

@@ -22,7 +22,7 @@ internal sealed partial class CloseHandshake
     {
         bool shutDown;
         bool isDone;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (!IsSettled || _isEnded || _isShutDown)
                 return;
@@ -69,7 +69,7 @@ internal sealed partial class CloseHandshake
     private void Finish(bool abort)
     {
         CloseResult result;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_isEnded)
                 return;
@@ -93,13 +93,17 @@ internal sealed partial class CloseHandshake
         {
             // Whatever a foreign context does: the end is told (rule C5).
             TaskCompletionSource<CloseResult>? closed;
-            lock (_sync)
+            IThreadPoolWorkItem? told;
+            lock (_connection.Sync)
             {
                 _isTold = true;
                 closed = _closed;
+                told = _connection.ToldOfEnd;
             }
 
             closed?.TrySetResult(result);
+            if (told is not null)
+                ThreadPool.UnsafeQueueUserWorkItem(told, preferLocal: false);
         }
     }
 

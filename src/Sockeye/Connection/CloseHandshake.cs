@@ -8,14 +8,13 @@ namespace Sockeye;
 /// <remarks>
 /// <para>Queued data leaves first, then Close; then the server ends TCP first and the client waits for that; what still comes is
 /// discarded until the peer ends its side, so that no reset destroys what is on its way (RFC 6455, section 7.1.1).</para>
-/// <para>Guarded by the lock of the connection. The first event to end the connection is its cause.</para>
+/// <para>A connection that is open has none. Guarded by the lock of the connection. The first event to end the connection is its cause.</para>
 /// </remarks>
 internal sealed partial class CloseHandshake
 {
     private readonly WebSocketConnection _connection;
     private readonly Transport _transport;
     private readonly WebSocketConnectionOptions _options;
-    private readonly Lock _sync;
     private readonly Role _role;
 
     // What began it.
@@ -46,13 +45,12 @@ internal sealed partial class CloseHandshake
     private CloseResult? _result;
     private TaskCompletionSource<CloseResult>? _closed;
 
-    public CloseHandshake(WebSocketConnection connection, Transport transport, Role role, WebSocketConnectionOptions options)
+    public CloseHandshake(WebSocketConnection connection)
     {
         _connection = connection;
-        _transport = transport;
-        _options = options;
-        _sync = connection.Sync;
-        _role = role;
+        _transport = connection.Transport;
+        _options = connection.Terms.Options;
+        _role = connection.Role;
     }
 
     /// <summary>Gets whether a Close frame is queued or the connection has ended: nothing more is accepted.</summary>
@@ -60,6 +58,9 @@ internal sealed partial class CloseHandshake
 
     /// <summary>Gets whether the connection has ended.</summary>
     public bool IsEnded => Volatile.Read(ref _isEnded);
+
+    /// <summary>Gets whether those have been told that the connection has ended who wait for it.</summary>
+    public bool IsTold => _isTold;
 
     /// <summary>Gets the account, once the connection has ended.</summary>
     public CloseResult? Result => Volatile.Read(ref _result);
@@ -69,7 +70,7 @@ internal sealed partial class CloseHandshake
     {
         get
         {
-            lock (_sync)
+            lock (_connection.Sync)
             {
                 if (_closed is null)
                 {
@@ -86,14 +87,14 @@ internal sealed partial class CloseHandshake
     /// <summary>Gets the account as it stands: for an exception while the end is under way.</summary>
     public CloseResult Snapshot()
     {
-        lock (_sync)
+        lock (_connection.Sync)
             return _result ?? MakeResult();
     }
 
     /// <summary>Begins the handshake from this side, unless something has begun the end already.</summary>
     public void Begin(CloseCode code, string reason, CloseCause cause, Exception? exception = null)
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             // Where sending is broken, no Close can leave: the end is under way already.
             if (_hasBegun || _isEnded || _isSendBroken)
@@ -109,7 +110,7 @@ internal sealed partial class CloseHandshake
     /// <summary>Takes the peer's Close frame, when its turn in the stream has come: it is answered behind everything accepted.</summary>
     public void OnPeerClose(CloseCode code, string reason)
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_isEnded || _receivedCode is not null)
                 return;
@@ -127,7 +128,7 @@ internal sealed partial class CloseHandshake
     /// <summary>Fails the connection for what the peer did (RFC 6455, section 7.1.7).</summary>
     public void OnViolation(Violation violation)
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_isEnded)
                 return;
@@ -142,7 +143,7 @@ internal sealed partial class CloseHandshake
     /// <summary>Fails the connection because this side could not inflate what came: what follows cannot be understood (rule Z1).</summary>
     public void OnInflatingFailed(Exception exception)
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_isEnded)
                 return;
@@ -159,7 +160,7 @@ internal sealed partial class CloseHandshake
     /// waits for its answer.</summary>
     public void OnIdle()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_isEnded || _hasBegun)
                 return;
@@ -168,7 +169,7 @@ internal sealed partial class CloseHandshake
 
         _connection.Send.Flush();
         bool isTaken;
-        lock (_sync)
+        lock (_connection.Sync)
             isTaken = _isCloseWritten;
         Finish(abort: !isTaken);
     }
@@ -176,7 +177,7 @@ internal sealed partial class CloseHandshake
     /// <summary>Notes that the transport has taken our Close frame.</summary>
     public void OnCloseWritten()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             _isCloseWritten = true;
             if (!_isEnded)
@@ -189,7 +190,7 @@ internal sealed partial class CloseHandshake
     /// <summary>Notes that the peer has ended its direction of the transport.</summary>
     public void OnTransportEnded()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_isEnded)
                 return;
@@ -212,7 +213,7 @@ internal sealed partial class CloseHandshake
     /// <summary>Notes that receiving failed: nothing more can come.</summary>
     public void OnReceiveFailed(Exception exception)
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_isEnded)
                 return;
@@ -251,7 +252,7 @@ internal sealed partial class CloseHandshake
     public void OnSendBroken()
     {
         bool end;
-        lock (_sync)
+        lock (_connection.Sync)
             end = IsPeerHeard;
         if (end)
             Finish(abort: true);
@@ -260,7 +261,7 @@ internal sealed partial class CloseHandshake
     /// <summary>Ends the connection at once.</summary>
     public void Fail(CloseCause cause, Exception? exception)
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_isEnded)
                 return;
@@ -275,7 +276,7 @@ internal sealed partial class CloseHandshake
     public void OnTimeout()
     {
         bool endStreams = false;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_isEnded)
                 return;

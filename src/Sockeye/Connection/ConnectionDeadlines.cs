@@ -1,5 +1,3 @@
-using Sockeye.Transports;
-
 namespace Sockeye;
 
 /// <summary>All deadlines of one connection, as one entry in the sweep.</summary>
@@ -9,55 +7,37 @@ internal sealed class ConnectionDeadlines : Deadline
     private const long Never = long.MaxValue;
 
     private readonly WebSocketConnection _connection;
-    private readonly Transport _transport;
-    private readonly DeadlineSweep _sweep;
-    private readonly Lock _sync;
-    private readonly long _writeStall;
-    private readonly long _pongTimeout;
     private Heartbeat _heartbeat;
-
     private long _idleAt = Never;
-    private long _stallAt = Never;
-    private long _graceAt = Never;
-    private long _closeAt = Never;
-    private long _pongAt = Never;
-    private long _deflaterAt = Never;
-    private long _deflaterPatience;
-    private long _scheduledAt = Never;
-    private long _bytesSentAtWatch;
+    private Watches? _watches;
     private bool _isEnded;
 
-    public ConnectionDeadlines(WebSocketConnection connection, Transport transport, WebSocketConnectionOptions options)
-    {
-        _connection = connection;
-        _transport = transport;
-        _sync = connection.Sync;
-        _sweep = DeadlineSweep.For(options.TimeProvider);
-        _pongTimeout = _sweep.Ticks(options.IdleTimeout);
-        _heartbeat = new Heartbeat(_pongTimeout);
-        _writeStall = _sweep.Ticks(options.WriteStallTimeout ?? options.IdleTimeout);
-    }
+    public ConnectionDeadlines(WebSocketConnection connection) => _connection = connection;
 
-    public long Now => _sweep.Now;
+    public long Now => Sweep.Now;
 
     /// <summary>Gets when bytes came last.</summary>
     public long LastReceived => _heartbeat.LastReceived;
 
     /// <summary>Gets whether a write is watched.</summary>
-    public bool WatchesWrite => Volatile.Read(ref _stallAt) != Never;
+    public bool WatchesWrite => Volatile.Read(ref _watches) is { StallAt: not Never };
 
-    public long Ticks(TimeSpan span) => _sweep.Ticks(span);
+    private DeadlineSweep Sweep => _connection.Terms.Sweep;
 
-    public TimeSpan Since(long then) => _sweep.Elapsed(then, _sweep.Now);
+    private long IdleTimeout => _connection.Terms.IdleTimeout;
+
+    private Watches Watched => _watches ??= new Watches();
+
+    public TimeSpan Since(long then) => Sweep.Elapsed(then, Now);
 
     /// <summary>Begins to watch an open connection.</summary>
     public void Start()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             long now = Now;
             _heartbeat.Received(now);
-            _heartbeat.Decide(now, isListening: true, out _idleAt);
+            _heartbeat.Decide(now, IdleTimeout, isListening: true, out _idleAt);
             Schedule();
         }
     }
@@ -65,24 +45,24 @@ internal sealed class ConnectionDeadlines : Deadline
     /// <summary>Ends all watching.</summary>
     public void End()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             _isEnded = true;
-            _sweep.Cancel(this);
+            Sweep.Cancel(this);
         }
     }
 
     /// <summary>Notes that bytes came. Only the receive loop calls it.</summary>
     public void Received()
     {
-        if (_heartbeat.IsOn)
+        if (IdleTimeout > 0)
             _heartbeat.Received(Now);
     }
 
     /// <summary>Stops the idle clock while this side does not receive (rule R4).</summary>
     public void SuspendIdle()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             _heartbeat.Suspend();
             WatchPings();
@@ -92,22 +72,23 @@ internal sealed class ConnectionDeadlines : Deadline
     /// <summary>Watches the pings that wait, while this side does not receive: their pongs may lie behind what nobody reads.</summary>
     public void WatchPings()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
-            if (_heartbeat is { IsOn: true, IsSuspended: true } && _pongAt == Never && _connection.HasPings)
-                Set(ref _pongAt, Now + _pongTimeout);
+            if (IdleTimeout > 0 && _heartbeat.IsSuspended && _connection.HasPings && Watched.PongAt == Never)
+                Set(ref Watched.PongAt, Now + IdleTimeout);
         }
     }
 
     /// <summary>Starts the idle clock again; with a ping, unless it rested but briefly.</summary>
     public void ResumeIdle()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
-            if (_isEnded || !_heartbeat.IsOn)
+            if (_isEnded || IdleTimeout == 0)
                 return;
-            _pongAt = Never;
-            _idleAt = _heartbeat.Resume(Now);
+            if (_watches is not null)
+                _watches.PongAt = Never;
+            _idleAt = _heartbeat.Resume(Now, IdleTimeout);
             Schedule();
         }
     }
@@ -115,69 +96,73 @@ internal sealed class ConnectionDeadlines : Deadline
     /// <summary>Watches that the transport takes what waits (rule S9).</summary>
     public void WatchWrite()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
-            if (_writeStall == 0 || _stallAt != Never)
+            if (_connection.Terms.WriteStallTimeout == 0 || WatchesWrite)
                 return;
-            _bytesSentAtWatch = _transport.BytesSent;
-            Set(ref _stallAt, Now + _writeStall);
+            Watched.BytesSent = _connection.Transport.BytesSent;
+            Set(ref Watched.StallAt, Now + _connection.Terms.WriteStallTimeout);
         }
     }
 
     /// <summary>Watches a compressor that may fall idle. Called under the lock.</summary>
     public void WatchDeflater(TimeSpan patience)
     {
-        if (_deflaterAt != Never || patience == TimeSpan.Zero)
+        if (patience == TimeSpan.Zero || Watched.DeflaterAt != Never)
             return;
-        _deflaterPatience = Ticks(patience);
-        Set(ref _deflaterAt, Now + _deflaterPatience);
+        Watched.DeflaterPatience = Sweep.Ticks(patience);
+        Set(ref Watched.DeflaterAt, Now + Watched.DeflaterPatience);
     }
 
     /// <summary>Sets how long what ended the input waits for the application (rule C1).</summary>
     public void SetGrace(TimeSpan grace)
     {
-        lock (_sync)
-            Set(ref _graceAt, Now + Ticks(grace));
+        lock (_connection.Sync)
+            Set(ref Watched.GraceAt, Now + Sweep.Ticks(grace));
     }
 
     /// <summary>Sets how long the close handshake may take from now (rule C3).</summary>
     public void SetCloseTimeout(TimeSpan timeout)
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             // The end of the connection is in sight: silence no longer matters.
             _idleAt = Never;
             _heartbeat.Suspend();
-            Set(ref _closeAt, Now + Ticks(timeout));
+            Set(ref Watched.CloseAt, Now + Sweep.Ticks(timeout));
         }
     }
 
     internal override void OnDue(long now)
     {
-        bool grace;
-        bool close;
+        bool grace = false;
+        bool close = false;
         HeartbeatAction action = HeartbeatAction.None;
         bool stalled = false;
-        bool pong;
-        lock (_sync)
+        bool pong = false;
+        lock (_connection.Sync)
         {
             if (_isEnded)
                 return;
-            grace = Pass(ref _graceAt, now);
-            close = Pass(ref _closeAt, now);
-            if (Pass(ref _stallAt, now))
-                stalled = CheckWrite(now);
             if (Pass(ref _idleAt, now))
-                action = _heartbeat.Decide(now, _connection.Receive.IsReceiving, out _idleAt);
-            pong = Pass(ref _pongAt, now);
-            if (Pass(ref _deflaterAt, now))
-                _deflaterAt = _connection.Send.ReleaseIdleDeflater(now, _deflaterPatience);
-            _scheduledAt = Never;
+                action = _heartbeat.Decide(now, IdleTimeout, _connection.Receive.IsReceiving, out _idleAt);
+            if (_watches is { } watches)
+            {
+                grace = Pass(ref watches.GraceAt, now);
+                close = Pass(ref watches.CloseAt, now);
+                stalled = Pass(ref watches.StallAt, now) && CheckWrite(watches, now);
+                pong = Pass(ref watches.PongAt, now);
+                if (Pass(ref watches.DeflaterAt, now))
+                    watches.DeflaterAt = _connection.Send.ReleaseIdleDeflater(now, watches.DeflaterPatience);
+                if (watches.Next == Never)
+                    _watches = null;
+            }
+
             Schedule();
         }
 
         if (pong)
-            _connection.GiveUpPings(now - _pongTimeout);
+            _connection.GiveUpPings(now - IdleTimeout);
         if (grace)
             _connection.Receive.ActOnEnd();
         if (close)
@@ -199,16 +184,16 @@ internal sealed class ConnectionDeadlines : Deadline
     }
 
     /// <summary>Tells whether nothing has been taken since the watch began, and watches on.</summary>
-    private bool CheckWrite(long now)
+    private bool CheckWrite(Watches watches, long now)
     {
         // What waits for a streamed message to be completed does not wait for the peer.
         if (!_connection.Send.IsWriting)
             return false;
-        long sent = _transport.BytesSent;
-        if (sent == _bytesSentAtWatch)
+        long sent = _connection.Transport.BytesSent;
+        if (sent == watches.BytesSent)
             return true;
-        _bytesSentAtWatch = sent;
-        _stallAt = now + _writeStall;
+        watches.BytesSent = sent;
+        watches.StallAt = now + _connection.Terms.WriteStallTimeout;
         return false;
     }
 
@@ -220,11 +205,26 @@ internal sealed class ConnectionDeadlines : Deadline
 
     private void Schedule()
     {
-        long next = Math.Min(Math.Min(_idleAt, _stallAt), Math.Min(_graceAt, _closeAt));
-        next = Math.Min(next, Math.Min(_pongAt, _deflaterAt));
-        if (next >= _scheduledAt || _isEnded)
-            return;
-        _scheduledAt = next;
-        _sweep.Schedule(this, next);
+        long next = _watches is null ? _idleAt : Math.Min(_idleAt, _watches.Next);
+        if (next < DueAt && !_isEnded)
+            Sweep.Schedule(this, next);
+    }
+
+    /// <summary>What is watched now and then: made when the first of it is set, let go when nothing is left.</summary>
+    private sealed class Watches
+    {
+        // Fields: each is passed on to be set.
+        public long StallAt = Never;
+        public long GraceAt = Never;
+        public long CloseAt = Never;
+        public long PongAt = Never;
+        public long DeflaterAt = Never;
+
+        public long DeflaterPatience { get; set; }
+
+        /// <summary>Gets or sets how many bytes had been sent when the write was looked at last.</summary>
+        public long BytesSent { get; set; }
+
+        public long Next => Math.Min(Math.Min(Math.Min(StallAt, GraceAt), Math.Min(CloseAt, PongAt)), DeflaterAt);
     }
 }

@@ -5,7 +5,8 @@ namespace Sockeye;
 /// <summary>Holds what the opening handshake agreed on.</summary>
 internal sealed class ConnectionDetails
 {
-    private RequestHead? _request;
+    // The request, or the bytes of it that PackedHead keeps.
+    private object? _request;
 
     public static ConnectionDetails None { get; } = new();
 
@@ -17,25 +18,28 @@ internal sealed class ConnectionDetails
     /// <summary>Gets the path that was asked for; null where the connection was upgraded elsewhere.</summary>
     public string? Path { get; init; }
 
-    /// <summary>Gets the request as it came, from which <see cref="Request"/> is made when somebody asks for it: parsed, it takes several
-    /// times as much memory, and most connections live on without it.</summary>
-    public ReadOnlyMemory<byte> RequestBytes { get; init; }
+    /// <summary>Sets the request as <see cref="PackedHead"/> keeps it, from which <see cref="Request"/> is made when somebody asks for it:
+    /// parsed, it takes many times as much memory, and most connections live on without it.</summary>
+    public byte[] PackedRequest
+    {
+        init => _request = value;
+    }
 
     /// <summary>Gets the request to upgrade, received or sent.</summary>
     public RequestHead? Request
     {
-        get => _request ?? Parse();
+        get => Volatile.Read(ref _request) is byte[] packed ? Parse(packed) : (RequestHead?)_request;
         init => _request = value;
     }
 
     /// <summary>Gets the headers of the response that a client received; null for a server.</summary>
     public HttpHeaders? ResponseHeaders { get; init; }
 
-    private RequestHead? Parse()
+    private RequestHead? Parse(byte[] packed)
     {
-        // It was parsed before, for the handshake: where there is one, it can be parsed. Who is first makes the object that all get.
-        return RequestHead.TryParse(RequestBytes.Span, out RequestHead? parsed, out _)
-            ? Interlocked.CompareExchange(ref _request, parsed, null) ?? parsed
-            : null;
+        // It was parsed before, for the handshake: it can be parsed. Who is first makes the object that all get.
+        _ = RequestHead.TryParse(PackedHead.Unpack(packed), out RequestHead? parsed, out _);
+        object? seen = Interlocked.CompareExchange(ref _request, parsed, packed);
+        return seen == packed ? parsed : (RequestHead?)seen;
     }
 }

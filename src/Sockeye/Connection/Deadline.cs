@@ -5,9 +5,16 @@ namespace Sockeye;
 /// <summary>A moment at which something must be looked at. Moved lazily: what happens in between only notes the time.</summary>
 internal abstract class Deadline
 {
+    private long _dueAt = long.MaxValue;
+
     internal int HeapIndex { get; set; } = -1;
 
-    internal long DueAt { get; set; }
+    /// <summary>Gets or sets when it is due; <see cref="long.MaxValue"/> while it is not scheduled. Set under the lock of the sweep.</summary>
+    internal long DueAt
+    {
+        get => Volatile.Read(ref _dueAt);
+        set => Volatile.Write(ref _dueAt, value);
+    }
 
     /// <summary>Looks at what is due. Called by the sweep, on a thread of the pool, one call at a time for each deadline.</summary>
     /// <param name="now">The timestamp of the sweep.</param>
@@ -146,6 +153,7 @@ internal sealed class DeadlineSweep
             return;
 
         deadline.HeapIndex = -1;
+        deadline.DueAt = long.MaxValue;
         Deadline last = _heap[--_count];
         _heap[_count] = null!;
         if (index == _count)

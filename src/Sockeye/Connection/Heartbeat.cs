@@ -16,18 +16,17 @@ internal enum HeartbeatAction
 /// <summary>Decides when a silent peer is asked, and when it counts as gone. It decides and never acts; time is passed in.</summary>
 /// <remarks>After half of the timeout in silence a ping, after the other half the end. Any received byte counts as life. Guarded
 /// by the lock of the connection, but for <see cref="Received"/>, which only notes the time.</remarks>
-internal struct Heartbeat(long timeout)
+internal struct Heartbeat
 {
-    private readonly long _half = timeout / 2;
+    private const long Suspended = long.MinValue;
+
     private long _lastReceived;
+
+    // Or that the clock stands still.
     private long _pingedAt;
-    private bool _isSuspended;
 
     /// <summary>Gets whether the clock stands still.</summary>
-    public readonly bool IsSuspended => _isSuspended;
-
-    /// <summary>Gets whether there is a timeout at all.</summary>
-    public readonly bool IsOn => _half > 0;
+    public readonly bool IsSuspended => _pingedAt == Suspended;
 
     /// <summary>Gets when bytes came last.</summary>
     public readonly long LastReceived => Volatile.Read(in _lastReceived);
@@ -36,31 +35,35 @@ internal struct Heartbeat(long timeout)
     public void Received(long now) => Volatile.Write(ref _lastReceived, now);
 
     /// <summary>Stops the clock while this side does not receive.</summary>
-    public void Suspend() => _isSuspended = true;
+    public void Suspend() => _pingedAt = Suspended;
 
     /// <summary>Starts the clock again. What the peer did meanwhile is not known: silence for half of the timeout is answered with a ping,
     /// and never counts as its end.</summary>
+    /// <param name="now">The time.</param>
+    /// <param name="timeout">The timeout.</param>
     /// <returns>When to decide.</returns>
-    public long Resume(long now)
+    public long Resume(long now, long timeout)
     {
-        _isSuspended = false;
+        long half = timeout / 2;
         _pingedAt = 0;
-        _lastReceived = Math.Max(_lastReceived, now - _half);
-        return _lastReceived + _half;
+        _lastReceived = Math.Max(_lastReceived, now - half);
+        return _lastReceived + half;
     }
 
     /// <summary>Decides what to do now and when to ask again.</summary>
     /// <param name="now">The time.</param>
+    /// <param name="timeout">The timeout; 0 for none.</param>
     /// <param name="isListening">Whether this side waits for bytes: where it is at work, the silence may be its own.</param>
     /// <param name="next">When to ask again; <see cref="long.MaxValue"/> for never.</param>
-    public HeartbeatAction Decide(long now, bool isListening, out long next)
+    public HeartbeatAction Decide(long now, long timeout, bool isListening, out long next)
     {
         next = long.MaxValue;
-        if (!IsOn || _isSuspended)
+        long half = timeout / 2;
+        if (half == 0 || IsSuspended)
             return HeartbeatAction.None;
 
         bool isPinged = _pingedAt > _lastReceived;
-        long due = (isPinged ? _pingedAt : _lastReceived) + _half;
+        long due = (isPinged ? _pingedAt : _lastReceived) + half;
         if (now < due)
         {
             next = due;
@@ -68,11 +71,11 @@ internal struct Heartbeat(long timeout)
         }
 
         // A tick that comes late by more than half the timeout says that this machine slept, not that the peer did.
-        if (isPinged && isListening && now - due <= _half)
+        if (isPinged && isListening && now - due <= half)
             return HeartbeatAction.Fail;
 
         _pingedAt = now;
-        next = now + _half;
+        next = now + half;
         return HeartbeatAction.Ping;
     }
 }

@@ -5,7 +5,7 @@ namespace Sockeye;
 /// <summary>The pings whose senders wait for the pong.</summary>
 /// <remarks>Guarded by the lock of the connection. A pong answers its ping and all that left before it: a peer may answer only the
 /// newest (RFC 6455, section 5.5.3). A ping that was passed by a later one is not answered with that one.</remarks>
-internal struct PingTable
+internal sealed class PingTable
 {
     private PendingPing? _first;
     private PendingPing? _last;
@@ -13,7 +13,7 @@ internal struct PingTable
     private long _writes;
 
     /// <summary>Gets whether no ping waits.</summary>
-    public readonly bool IsEmpty => _first is null;
+    public bool IsEmpty => _first is null;
 
     /// <summary>Adds a ping.</summary>
     /// <param name="payload">The payload; empty for one of our own that no other ping has.</param>

@@ -1,20 +1,15 @@
 namespace Sockeye;
 
 /// <content>The callback form (rule T4): the loop calls, and waits for an answer that is not there at once.</content>
-internal sealed partial class ReceiveLoop
+internal sealed partial class ReceiveLoop : ICompletionObserver
 {
-    private MessageCallback? _callback;
-    private Action? _onCalled;
-    private ValueTask _call;
+    private CallbackRun? _callbacks;
     private bool _isCalling;
-    private TaskCompletionSource? _called;
-    private ExecutionContext? _upgradeContext;
 
     /// <summary>Begins to receive, with every message given to a callback.</summary>
-    public void Start(MessageCallback callback)
+    public void Start(CallbackRun callbacks)
     {
-        _callback = callback;
-        _upgradeContext = ExecutionContext.Capture();
+        _callbacks = callbacks;
         _control = Observation.No;
         Start();
     }
@@ -53,11 +48,11 @@ internal sealed partial class ReceiveLoop
         bool pauses;
         // Before the state: from then on another thread may be on the loop, and what is corked is its own.
         _connection.Send.Flush();
-        lock (_sync)
+        lock (_connection.Sync)
         {
             KeepLease();
             _isCalling = true;
-            pauses = !_connection.Close.HasBegun;
+            pauses = !_connection.IsClosing;
             if (pauses)
             {
                 _connection.Deadlines.SuspendIdle();
@@ -65,16 +60,15 @@ internal sealed partial class ReceiveLoop
             }
         }
 
-        _call = call;
-        call.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onCalled ??= OnCalled);
+        (_callbacks!.Wait ??= new CompletionWait(this)).Begin(call);
         return pauses;
     }
 
-    private void OnCalled()
+    void ICompletionObserver.OnCompleted(ValueTask call)
     {
         try
         {
-            _call.GetAwaiter().GetResult();
+            call.GetAwaiter().GetResult();
         }
         catch (Exception e)
         {
@@ -83,7 +77,7 @@ internal sealed partial class ReceiveLoop
 
         EndLease();
         bool resume;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             _isCalling = false;
             resume = TryResume();
@@ -98,12 +92,12 @@ internal sealed partial class ReceiveLoop
     /// <summary>Waits until no callback runs any more. Called when the connection has ended.</summary>
     public Task WhenCalledAsync()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
-            if (!IsCallbackRunning)
+            if (_callbacks is null || !IsCallbackRunning)
                 return Task.CompletedTask;
-            _called ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            return _called.Task;
+            _callbacks!.Called ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _callbacks.Called.Task;
         }
     }
 
@@ -112,10 +106,10 @@ internal sealed partial class ReceiveLoop
 
     private void TellCalled()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (!IsCallbackRunning)
-                _called?.TrySetResult();
+                _callbacks?.Called?.TrySetResult();
         }
     }
 
@@ -131,13 +125,15 @@ internal sealed partial class ReceiveLoop
     private ValueTask Invoke()
     {
         ExecutionContext? outer = ExecutionContext.Capture();
-        if (outer is null || _upgradeContext is null || ReferenceEquals(outer, _upgradeContext))
-            return _callback!(_connection, Message);
+        CallbackRun callbacks = _callbacks!;
+        ExecutionContext? context = callbacks.Context;
+        if (outer is null || context is null || ReferenceEquals(outer, context))
+            return callbacks.Message(_connection, Message);
 
-        ExecutionContext.Restore(_upgradeContext);
+        ExecutionContext.Restore(context);
         try
         {
-            return _callback!(_connection, Message);
+            return callbacks.Message(_connection, Message);
         }
         finally
         {

@@ -1,3 +1,5 @@
+using Sockeye.Protocol;
+
 namespace Sockeye;
 
 /// <content>The end of the input: what ended it acts when its turn in the stream has come, and the loop is left.</content>
@@ -6,9 +8,9 @@ internal sealed partial class ReceiveLoop
     /// <summary>Lets what ended the input act: its time in the queue is over.</summary>
     public void ActOnEnd()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
-            if (_state != State.Stopped || !_isStopped || _hasActed)
+            if (_state != State.Stopped || _inputEnd is null || _hasActed)
                 return;
             _hasActed = true;
         }
@@ -19,7 +21,7 @@ internal sealed partial class ReceiveLoop
     /// <summary>Notes that the handler has returned: nobody will read.</summary>
     public void OnHandlerReturned()
     {
-        lock (_sync)
+        lock (_connection.Sync)
             _hasHandlerReturned = true;
         ActOnEnd();
     }
@@ -29,7 +31,7 @@ internal sealed partial class ReceiveLoop
     {
         ActOnEnd();
         bool resume;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             resume = TryResume();
         }
@@ -42,7 +44,7 @@ internal sealed partial class ReceiveLoop
     public void DrainToEnd()
     {
         bool run;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             _isDraining = true;
             run = _state is State.Stopped or State.Paused && _result is null;
@@ -58,7 +60,7 @@ internal sealed partial class ReceiveLoop
     public void OnEnded(CloseResult result)
     {
         bool cleanUp;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             _result = result;
             cleanUp = _state is State.Stopped or State.Paused;
@@ -79,15 +81,15 @@ internal sealed partial class ReceiveLoop
         bool act;
         // Before the state: from then on another thread may be on the loop, and what is corked is its own.
         _connection.Send.Flush();
-        lock (_sync)
+        lock (_connection.Sync)
         {
             act = !_hasActed
-                && ((IsAsking && !HasAhead) || _callback is not null || _isIgnoring || _hasHandlerReturned || _connection.Close.HasBegun);
+                && ((IsAsking && !HasAhead) || _callbacks is not null || _isIgnoring || _hasHandlerReturned || _connection.IsClosing);
             _hasActed |= act;
             if (!act)
             {
                 _connection.Deadlines.SuspendIdle();
-                _connection.Deadlines.SetGrace(_grace);
+                _connection.Deadlines.SetGrace(Options.CloseGrace);
                 _state = State.Stopped;
             }
         }
@@ -97,7 +99,7 @@ internal sealed partial class ReceiveLoop
             _isAtEnd = true;
             Act();
             _isAtEnd = false;
-            lock (_sync)
+            lock (_connection.Sync)
             {
                 if (_isDraining)
                     return true;
@@ -116,18 +118,21 @@ internal sealed partial class ReceiveLoop
     {
         if (_inflater?.Fault is { } fault)
             _connection.Close.OnInflatingFailed(fault);
-        else if (_violation is not null)
-            _connection.Close.OnViolation(_violation);
+        else if (_inputEnd!.Violation is { } violation)
+            _connection.Close.OnViolation(violation);
         else
-            _connection.Close.OnPeerClose(_peerCode, _peerReason);
+            _connection.Close.OnPeerClose(_inputEnd.Code, _inputEnd.Reason);
     }
+
+    /// <summary>What ended the input: a violation, or the Close frame of the peer.</summary>
+    private sealed record InputEnd(CloseCode Code, string Reason, Violation? Violation);
 
     /// <summary>Leaves the loop: for good where the connection has ended, else until it does.</summary>
     private bool Leave()
     {
         bool hasEnded;
         bool cleanUp;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             hasEnded = _result is not null;
             cleanUp = hasEnded && _state != State.Ended;
@@ -147,10 +152,11 @@ internal sealed partial class ReceiveLoop
 
     private void CleanUp()
     {
-        _assembler.Dispose();
-        lock (_sync)
+        _assembler?.Assembler.Dispose();
+        _inflater?.Dispose();
+        lock (_connection.Sync)
             KeepLease();
-        _transport.ReleaseBlock();
+        Transport.ReleaseBlock();
         _connection.Send.ReleaseCork();
         _block = [];
         _position = _end = _blockStart = 0;

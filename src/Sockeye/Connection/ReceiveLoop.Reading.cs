@@ -6,8 +6,6 @@ namespace Sockeye;
 /// <content>The reader's side: the lease, and what was read ahead.</content>
 internal sealed partial class ReceiveLoop
 {
-    private readonly bool _throwOnAbnormalClose;
-
     // The lease: what the application was given last.
     private Incoming _lease;
     private int _version;
@@ -41,7 +39,7 @@ internal sealed partial class ReceiveLoop
         Observation.Yes => true,
         Observation.No => false,
         // Kept for a reader of events that has not come yet, as long as there is room; never at the price of a pause.
-        _ => !_isIgnoring && Volatile.Read(ref _aheadCost) < _readAhead / 2,
+        _ => !_isIgnoring && Volatile.Read(ref _aheadCost) < Options.ReadAhead / 2,
     };
 
     /// <summary>Gets what is leased, if it still is.</summary>
@@ -63,7 +61,7 @@ internal sealed partial class ReceiveLoop
     /// <returns>What the caller releases once.</returns>
     public SharedMemory HoldLease(int version)
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             Leased(version);
             KeepLease();
@@ -76,7 +74,7 @@ internal sealed partial class ReceiveLoop
     public void IgnoreMessages()
     {
         bool resume;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             _isIgnoring = true;
             DropAhead();
@@ -98,20 +96,20 @@ internal sealed partial class ReceiveLoop
     {
         if (token.IsCancellationRequested)
             return ValueTask.FromCanceled<bool>(token);
-        if (_callback is not null)
+        if (_callbacks is not null)
             ThrowCallback();
         if (_isWaiting)
             ThrowSecondReader();
 
         _control = events ? Observation.Yes : Observation.No;
-        _throws = throws && _throwOnAbnormalClose;
+        _throws = throws && Options.ThrowOnAbnormalClose;
         if (t_running != this || _isDiscarded || _result is not null)
             return NextElsewhere(token);
 
         EndLease();
         if (HasAhead)
         {
-            lock (_sync)
+            lock (_connection.Sync)
             {
                 if (TakeAhead())
                     return new ValueTask<bool>(true);
@@ -150,7 +148,7 @@ internal sealed partial class ReceiveLoop
         bool act = false;
         bool isEnd = false;
         ValueTask<bool> next = new(true);
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_isWaiting)
                 ThrowSecondReader();
@@ -182,21 +180,21 @@ internal sealed partial class ReceiveLoop
     /// <returns>False where a callback is busy with it: the loop goes on when it is done.</returns>
     private bool Deliver(Incoming item)
     {
-        if (_callback is not null)
+        if (_callbacks is not null)
             return Call(item);
         // Behind messages read ahead that IgnoreMessages has just dropped, it must not be delivered: the lock tells.
         Action<object?>? continuation = HasAhead || _isIgnoring ? null : TakeContinuation(Outcome.Item);
         if (continuation is null)
         {
             item = Keep(item);
-            lock (_sync)
+            lock (_connection.Sync)
             {
                 bool isDropped = _isIgnoring && item.IsMessage;
                 // A reader may have come in the meantime.
                 continuation = isDropped ? null : TakeContinuation(Outcome.Item);
                 if (continuation is null)
                 {
-                    if (_isIgnoring || _connection.Close.HasBegun || _result is not null)
+                    if (_isIgnoring || _connection.IsClosing || _result is not null)
                     {
                         item.Hold!.Release();
                         return true;
@@ -222,8 +220,8 @@ internal sealed partial class ReceiveLoop
         if (item.Hold is not null)
             return item;
         if (item.Length >= DirectMinimum)
-            return item with { Hold = _transport.Retain() };
-        PooledArray copy = PooledArray.Copy(item.Payload, _buffers.Arrays);
+            return item with { Hold = Transport.Retain() };
+        PooledArray copy = PooledArray.Copy(item.Payload, Arrays);
         return item with { Array = copy.Array, Start = 0, Hold = copy };
     }
 
@@ -231,20 +229,20 @@ internal sealed partial class ReceiveLoop
     private void OnReaderAway()
     {
         _connection.Send.Flush();
-        lock (_sync)
+        lock (_connection.Sync)
             KeepLease();
     }
 
     /// <summary>Stops receiving once enough has been read ahead.</summary>
     private bool Pause()
     {
-        if (Volatile.Read(ref _aheadCost) < _readAhead)
+        if (Volatile.Read(ref _aheadCost) < Options.ReadAhead)
             return false;
         // Before the state: from then on another thread may be on the loop, and what is corked is its own.
         _connection.Send.Flush();
-        lock (_sync)
+        lock (_connection.Sync)
         {
-            if (_aheadCost < _readAhead || IsReaderWaiting || _connection.Close.HasBegun || _result is not null)
+            if (_aheadCost < Options.ReadAhead || IsReaderWaiting || _connection.IsClosing || _result is not null)
                 return false;
             // Before the state: whoever resumes starts the clock again.
             _connection.Deadlines.SuspendIdle();
@@ -264,7 +262,7 @@ internal sealed partial class ReceiveLoop
     }
 
     /// <summary>Goes on receiving once a reader has taken half of what may be read ahead.</summary>
-    private bool TryResumeForReader() => _aheadCost <= _readAhead / 2 && TryResume();
+    private bool TryResumeForReader() => _aheadCost <= Options.ReadAhead / 2 && TryResume();
 
     private void Lease(Incoming item)
     {
@@ -280,7 +278,7 @@ internal sealed partial class ReceiveLoop
         if (_lease.Hold is null)
             return;
         SharedMemory? hold;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             // A send on another thread may be about to hold it too.
             hold = _lease.Hold;
@@ -302,7 +300,7 @@ internal sealed partial class ReceiveLoop
     private void KeepLease()
     {
         if (_isLeased && _lease.Hold is null)
-            _lease = _lease with { Hold = _transport.Retain() };
+            _lease = _lease with { Hold = Transport.Retain() };
     }
 
     private bool TakeAhead()
@@ -334,7 +332,7 @@ internal sealed partial class ReceiveLoop
     /// <param name="endLease">Whether the lease ends too: not by an abort, which may come from anywhere while a message is in use.</param>
     public void Discard(bool endLease)
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             _isDiscarded = true;
             DropAhead();
@@ -347,7 +345,7 @@ internal sealed partial class ReceiveLoop
     private void EndReading()
     {
         Action<object?>? continuation;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (HasAhead)
                 return;
@@ -367,11 +365,9 @@ internal sealed partial class ReceiveLoop
     /// <summary>Notes that the connection has ended and that nothing is left to read.</summary>
     private void AllRead()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
-            _registration.Unregister();
-            _registration = default;
-            _registeredToken = default;
+            _cancellation?.Unregister();
         }
 
         _connection.OnAllRead();

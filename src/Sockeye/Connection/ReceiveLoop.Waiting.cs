@@ -13,11 +13,7 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     private Outcome _outcome;
     private Action<object?>? _continuation;
     private object? _continuationState;
-    private object? _scheduler;
-    private ExecutionContext? _context;
-    private CancellationToken _waitToken;
-    private CancellationToken _registeredToken;
-    private CancellationTokenRegistration _registration;
+    private WaitToken? _cancellation;
 
     private enum Outcome : byte
     {
@@ -37,7 +33,11 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     {
         _isWaiting = true;
         _outcome = Outcome.Pending;
-        _waitToken = token;
+        // That of the handler does not end the wait, the end of the connection does.
+        if (token.CanBeCanceled && token != _connection.HandlerToken)
+            (_cancellation ??= new WaitToken(this)).Token = token;
+        else if (_cancellation is not null)
+            _cancellation.Token = default;
         _token++;
         return new ValueTask<bool>(this, _token);
     }
@@ -52,71 +52,30 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     }
 
     /// <summary>Resumes the reader right here, unless it must run elsewhere.</summary>
-    private void Resume(Action<object?> continuation)
-    {
-        if (_scheduler is null && _context is null)
-            continuation(_continuationState);
-        else if (_scheduler is null)
-            new Resumption(continuation, _continuationState, _context).Run();
-        else
-            Post(_scheduler, new Resumption(continuation, _continuationState, _context));
-    }
+    private void Resume(Action<object?> continuation) => continuation(_continuationState);
 
     /// <summary>Resumes the reader on a thread of the pool: whoever found the end has other things to do.</summary>
     private void ResumeLater(Action<object?> continuation)
     {
-        var reader = new Resumption(continuation, _continuationState, _context);
-        if (_scheduler is null)
-            ThreadPool.UnsafeQueueUserWorkItem(reader, preferLocal: false);
+        if (_continuationState is Resumption { IsPosted: true })
+            continuation(_continuationState);
         else
-            Post(_scheduler, reader);
-    }
-
-    private static void Post(object scheduler, Resumption reader)
-    {
-        if (scheduler is SynchronizationContext context)
-        {
-            context.Post(static s => ((Resumption)s!).Run(), reader);
-        }
-        else
-        {
-            _ = Task.Factory.StartNew(
-                static s => ((Resumption)s!).Run(), reader, CancellationToken.None, TaskCreationOptions.DenyChildAttach, (TaskScheduler)scheduler);
-        }
+            ThreadPool.UnsafeQueueUserWorkItem(continuation, _continuationState, preferLocal: false);
     }
 
     /// <summary>Ends the wait of a reader whose token has fired. A message that comes stays for the next one (rule R5).</summary>
     private void CancelWait()
     {
         Action<object?>? continuation;
-        lock (_sync)
+        lock (_connection.Sync)
         {
-            if (!_waitToken.IsCancellationRequested)
+            if (!_cancellation!.Token.IsCancellationRequested)
                 return;
             continuation = TakeContinuation(Outcome.Canceled);
         }
 
         if (continuation is not null)
             ResumeLater(continuation);
-    }
-
-    /// <summary>Registers with the token of a wait, before the wait can end. A registration is kept while the same token comes
-    /// again.</summary>
-    /// <returns>Whether the token can end the wait: that of the handler does not, the end of the connection does.</returns>
-    private bool WatchToken(CancellationToken token)
-    {
-        if (!token.CanBeCanceled || token == _connection.HandlerToken)
-            return false;
-        if (token == _registeredToken)
-            return true;
-        lock (_sync)
-        {
-            _registration.Unregister();
-            _registeredToken = token;
-            _registration = token.UnsafeRegister(static loop => ((ReceiveLoop)loop!).CancelWait(), this);
-        }
-
-        return true;
     }
 
     ValueTaskSourceStatus IValueTaskSource<bool>.GetStatus(short token) => GetStatus(token);
@@ -154,14 +113,13 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         if (outcome == Outcome.Pending)
             throw new InvalidOperationException("The read has not completed: await it.");
         _isWaiting = false;
-        _continuationState = _scheduler = null;
-        _context = null;
+        _continuationState = null;
         switch (outcome)
         {
             case Outcome.Item:
                 return true;
             case Outcome.Canceled:
-                throw new OperationCanceledException(_waitToken);
+                throw new OperationCanceledException(_cancellation!.Token);
             default:
                 return _throws && !_result!.IsClean ? throw new WebSocketClosedException(_result) : false;
         }
@@ -170,10 +128,10 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     private void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
     {
         CheckToken(token);
-        CaptureContext(flags);
+        Resumption.Capture(flags, ref continuation, ref state);
         _continuationState = state;
-        CancellationToken cancellation = _waitToken;
-        bool isWatched = WatchToken(cancellation);
+        CancellationToken cancellation = _cancellation?.Token ?? default;
+        _cancellation?.Watch();
         if (t_running == this && !HasAhead)
         {
             // The loop looks at it as soon as this thread is back there.
@@ -196,7 +154,7 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         }
 
         // It may have fired before there was a wait to end.
-        if (isWatched && cancellation.IsCancellationRequested)
+        if (cancellation.IsCancellationRequested)
             CancelWait();
     }
 
@@ -207,7 +165,7 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
     private bool TryWait(Action<object?> continuation, out bool resume, out bool act)
     {
         resume = act = false;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (TakeAhead())
             {
@@ -228,37 +186,94 @@ internal sealed partial class ReceiveLoop : IValueTaskSource<bool>, IValueTaskSo
         }
     }
 
-    private void CaptureContext(ValueTaskSourceOnCompletedFlags flags)
-    {
-        if ((flags & ValueTaskSourceOnCompletedFlags.FlowExecutionContext) != 0)
-            _context = ExecutionContext.Capture();
-        if ((flags & ValueTaskSourceOnCompletedFlags.UseSchedulingContext) == 0)
-            return;
-        SynchronizationContext? context = SynchronizationContext.Current;
-        if (context is not null && context.GetType() != typeof(SynchronizationContext))
-            _scheduler = context;
-        else if (TaskScheduler.Current != TaskScheduler.Default)
-            _scheduler = TaskScheduler.Current;
-    }
-
     private void CheckToken(short token)
     {
         if (token != _token)
             throw new InvalidOperationException("A read was awaited twice: await the task of each read once.");
     }
 
-    /// <summary>A reader that is to be resumed in its context, or on another thread.</summary>
-    private sealed class Resumption(Action<object?> continuation, object? state, ExecutionContext? context) : IThreadPoolWorkItem
+    /// <summary>What can end a wait from outside: there once a reader has come with a token. A registration is kept while the same token
+    /// comes again.</summary>
+    private sealed class WaitToken(ReceiveLoop loop)
     {
-        public void Run()
+        private CancellationToken _registered;
+        private CancellationTokenRegistration _registration;
+
+        /// <summary>Gets or sets the token of the wait; none where it cannot be ended.</summary>
+        public CancellationToken Token { get; set; }
+
+        /// <summary>Registers with the token, before the wait can end.</summary>
+        public void Watch()
+        {
+            if (!Token.CanBeCanceled || Token == _registered)
+                return;
+            lock (loop._connection.Sync)
+            {
+                _registration.Unregister();
+                _registered = Token;
+                _registration = Token.UnsafeRegister(static loop => ((ReceiveLoop)loop!).CancelWait(), loop);
+            }
+        }
+
+        /// <summary>Lets go of the token. Called under the lock.</summary>
+        public void Unregister()
+        {
+            _registration.Unregister();
+            _registration = default;
+            _registered = default;
+        }
+    }
+
+    /// <summary>A reader that is to be resumed in its context, or where a scheduler says.</summary>
+    private sealed class Resumption(Action<object?> continuation, object? state, ExecutionContext? context, object? scheduler)
+    {
+        /// <summary>Gets whether a scheduler says where.</summary>
+        public bool IsPosted => scheduler is not null;
+
+        /// <summary>Replaces the continuation of a reader that minds where it runs.</summary>
+        public static void Capture(ValueTaskSourceOnCompletedFlags flags, ref Action<object?> continuation, ref object? state)
+        {
+            ExecutionContext? context =
+                (flags & ValueTaskSourceOnCompletedFlags.FlowExecutionContext) != 0 ? ExecutionContext.Capture() : null;
+            object? scheduler = (flags & ValueTaskSourceOnCompletedFlags.UseSchedulingContext) != 0 ? CurrentScheduler() : null;
+            if (context is null && scheduler is null)
+                return;
+            state = new Resumption(continuation, state, context, scheduler);
+            continuation = static resumption => ((Resumption)resumption!).Begin();
+        }
+
+        private static object? CurrentScheduler()
+        {
+            SynchronizationContext? context = SynchronizationContext.Current;
+            if (context is not null && context.GetType() != typeof(SynchronizationContext))
+                return context;
+            return TaskScheduler.Current == TaskScheduler.Default ? null : TaskScheduler.Current;
+        }
+
+        private void Begin()
+        {
+            if (scheduler is null)
+            {
+                Run();
+            }
+            else if (scheduler is SynchronizationContext foreign)
+            {
+                foreign.Post(static s => ((Resumption)s!).Run(), this);
+            }
+            else
+            {
+                _ = Task.Factory.StartNew(
+                    static s => ((Resumption)s!).Run(), this, CancellationToken.None, TaskCreationOptions.DenyChildAttach, (TaskScheduler)scheduler);
+            }
+        }
+
+        private void Run()
         {
             if (context is null)
                 Continue();
             else
                 ExecutionContext.Run(context, static s => ((Resumption)s!).Continue(), this);
         }
-
-        void IThreadPoolWorkItem.Execute() => Run();
 
         private void Continue() => continuation(state);
     }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Sockeye.Compression;
 using Sockeye.Protocol;
 using Sockeye.Transports;
@@ -10,13 +11,13 @@ namespace Sockeye;
 /// right there, and what it asks for next is parsed at the cursor, without a hop. Such code is "on the loop"
 /// (<see cref="IsCorking"/>). Where the reader is busy elsewhere, the loop reads ahead into a queue, within a bound
 /// (rule R4), and then pauses until the reader comes back.</para>
-/// <para><b>What guards what.</b> The block, the assembler and the cursor belong to the thread that runs the loop. The queue and
+/// <para><b>What guards what.</b> The block, the assembler (where there is one) and the cursor belong to the thread that runs the loop. The queue and
 /// <see cref="_state"/> are guarded by the lock of the connection. The waiting continuation is taken by exchange: whoever gets
 /// it resumes the reader.</para>
 /// <para><b>The end.</b> What ended the input (the peer's Close, a violation) acts in stream order (rule C1): when the reader asks
 /// for what comes after the last message, when the handler has returned, or after the grace.</para>
 /// </remarks>
-internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
+internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, IStallObserver
 {
     // How many receives in a row may complete at once before other work of the pool gets its turn.
     private const int SynchronousReceives = 16;
@@ -28,34 +29,22 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
     private static ReceiveLoop? t_running;
 
     private readonly WebSocketConnection _connection;
-    private readonly Transport _transport;
-    private readonly BufferPool _buffers;
-    private readonly MessageAssembler _assembler;
     private readonly MessageInflater? _inflater;
-    private readonly Lock _sync;
-    private readonly TimeSpan _grace;
-    private readonly bool _autoPong;
-    private readonly int _readAhead;
-    private readonly Action _onReceived;
 
     // The input: owned by the thread that runs the loop.
+    private LentAssembler? _assembler;
     private byte[] _block = [];
     private int _blockStart;
     private int _position;
     private int _end;
     private int _direct;
     private int _synchronous;
-    private bool _hasReceived;
     private bool _isAtEnd;
     private bool _isReceiving;
     private bool _isStalled;
-    private ValueTask<ReceivedBlock> _receive;
 
-    // What ended the input. Written by the loop, read by others once the state is Stopped.
-    private bool _isStopped;
-    private CloseCode _peerCode;
-    private string _peerReason = "";
-    private Violation? _violation;
+    // What ended the input; null while it goes on. Written by the loop, read by others once the state is Stopped.
+    private InputEnd? _inputEnd;
 
     // Who runs, and how it goes on: guarded by the lock.
     private State _state = State.Stopped;
@@ -65,22 +54,18 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
     private bool _hasHandlerReturned;
     private CloseResult? _result;
 
-    public ReceiveLoop(
-        WebSocketConnection connection, Transport transport, Role role, WebSocketConnectionOptions options, MessageInflater? inflater)
+    public ReceiveLoop(WebSocketConnection connection, MessageInflater? inflater)
     {
         _connection = connection;
-        _transport = transport;
-        _buffers = options.Buffers;
-        _assembler = new MessageAssembler(role, options.ProtocolLimits, options.Buffers.Arrays, inflater);
         _inflater = inflater;
-        _sync = connection.Sync;
-        _grace = options.CloseGrace;
-        _autoPong = options.AutoPong;
-        _readAhead = options.ReadAhead;
-        _throwOnAbnormalClose = options.ThrowOnAbnormalClose;
-        _onReceived = OnReceived;
-        transport.WatchStalls(this);
+        Transport.WatchStalls(this);
     }
+
+    private Transport Transport => _connection.Transport;
+
+    private WebSocketConnectionOptions Options => _connection.Terms.Options;
+
+    private ArrayPool<byte> Arrays => _connection.Buffers.Arrays;
 
     private enum State : byte
     {
@@ -113,7 +98,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
     public bool IsPaused => _state == State.Paused;
 
     /// <summary>Gets whether the input has ended and its end waits for its turn.</summary>
-    public bool IsStopped => _state == State.Stopped && _isStopped;
+    public bool IsStopped => _state == State.Stopped && _inputEnd is not null;
 
     /// <summary>Begins to receive, with nobody reading yet.</summary>
     public void Start()
@@ -159,7 +144,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
 
     private bool Claim()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_isStarted || _result is not null)
                 return false;
@@ -171,12 +156,18 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
         return true;
     }
 
-    private void Run()
+    private void Run() => Run(received: null);
+
+    /// <summary>Does what there is to do on this thread.</summary>
+    /// <param name="received">What has been received since; null where that has been seen to.</param>
+    private void Run(ValueTask<ReceivedBlock>? received)
     {
         ReceiveLoop? outer = t_running;
         t_running = this;
         try
         {
+            if (received is { } receive && !Accept(receive))
+                return;
             while (Step())
             {
                 // Each step says whether this thread goes on.
@@ -198,13 +189,6 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
     /// <returns>False where this thread leaves the loop.</returns>
     private bool Step()
     {
-        if (_hasReceived)
-        {
-            _hasReceived = false;
-            if (!Accept(_receive))
-                return false;
-        }
-
         if (_isDiscarded)
             return Leave();
 
@@ -217,13 +201,13 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
 
         if (Parse(out Incoming item))
             return Deliver(item) && !Pause();
-        return _isStopped ? Stop() : ReceiveMore();
+        return _inputEnd is null ? ReceiveMore() : Stop();
     }
 
     /// <summary>Parses up to the next thing that the application sees.</summary>
     private bool Parse(out Incoming item)
     {
-        while (!_isStopped)
+        while (_inputEnd is null)
         {
             int at = _position;
             ReceivedEvent received;
@@ -231,12 +215,12 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
             {
                 int count = _direct;
                 _direct = 0;
-                if (!_assembler.ReadDirect(count, out received))
+                if (!_assembler!.Assembler.ReadDirect(count, out received))
                     continue;
             }
             else
             {
-                bool isWhole = _assembler.Read(_block.AsSpan(at, _end - at), out int consumed, out received);
+                bool isWhole = Read(_block.AsSpan(at, _end - at), out int consumed, out received);
                 _position = at + consumed;
                 if (!isWhole)
                     break;
@@ -250,6 +234,22 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
         return false;
     }
 
+    /// <summary>Reads up to the next event: most frames need no assembler for that.</summary>
+    private bool Read(Span<byte> block, out int consumed, out ReceivedEvent received)
+    {
+        if (_assembler is null)
+        {
+            AssemblyTerms terms = _connection.Terms.Assembly;
+            if (terms.TryReadWhole(block, out consumed, out received))
+                return true;
+            if (block.IsEmpty)
+                return false;
+            _assembler = LentAssembler.Rent(terms, _inflater);
+        }
+
+        return _assembler.Assembler.Read(block, out consumed, out received);
+    }
+
     /// <summary>Acts on what the connection settles by itself, and passes on what the application sees.</summary>
     private bool Take(in ReceivedEvent received, int at, out Incoming item)
     {
@@ -260,7 +260,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
         switch (received.Kind)
         {
             case ReceivedEventKind.Text or ReceivedEventKind.Binary:
-                SharedMemory? hold = received.Gathered is null ? null : PooledArray.Wrap(array, _buffers.Arrays);
+                SharedMemory? hold = received.Gathered is null ? null : PooledArray.Wrap(array, Arrays);
                 item = new Incoming((WebSocketEventKind)received.Kind, array, start, received.Length, hold);
                 if (!_isIgnoring)
                     return true;
@@ -268,7 +268,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
                 return false;
 
             case ReceivedEventKind.Ping:
-                if (_autoPong)
+                if (Options.AutoPong)
                     _connection.Send.Answer(payload);
                 return TakeControl(WebSocketEventKind.Ping, received, array, start, out item);
 
@@ -277,13 +277,13 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
                 return TakeControl(WebSocketEventKind.Pong, received, array, start, out item);
 
             case ReceivedEventKind.Close:
-                ClosePayload.TryRead(payload, out _peerCode, out _peerReason, out _, skipUtf8Validation: true);
-                _isStopped = true;
+                ClosePayload.TryRead(payload, out CloseCode code, out string reason, out _, skipUtf8Validation: true);
+                _inputEnd = new InputEnd(code, reason, Violation: null);
                 return false;
 
             default:
-                _violation = received.Violation;
-                _isStopped = true;
+                _inputEnd = new InputEnd(default, "", received.Violation);
+                _inflater?.Dispose();
                 return false;
         }
     }
@@ -296,7 +296,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
         if (received.Gathered is not null)
         {
             // The assembler takes this array back with its next read.
-            PooledArray copy = PooledArray.Copy(item.Payload, _buffers.Arrays);
+            PooledArray copy = PooledArray.Copy(item.Payload, Arrays);
             item = new Incoming(kind, copy.Array, 0, received.Length, copy);
         }
 
@@ -309,14 +309,14 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
         if (Volatile.Read(ref _result) is not null)
             return Leave();
 
-        _transport.Advance(_position - _blockStart);
-        bool isAllConsumed = _position == _end;
+        Transport.Advance(_position - _blockStart);
         _blockStart = _position;
-        ArraySegment<byte> direct = isAllConsumed && !_isDraining ? _assembler.GetDirectBuffer(DirectMinimum) : default;
+        if (_assembler?.TryReturn() == true)
+            _assembler = null;
         ValueTask<ReceivedBlock> receive;
         try
         {
-            receive = _transport.ReceiveAsync(direct);
+            receive = Transport.ReceiveAsync(DirectMemory);
         }
         catch (Exception e)
         {
@@ -327,9 +327,8 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
         {
             _synchronous = 0;
             _isStalled = false;
-            _receive = receive;
             Volatile.Write(ref _isReceiving, true);
-            receive.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onReceived);
+            Transport.NotifyReceived(receive, this);
             return false;
         }
 
@@ -342,12 +341,15 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IStallObserver
         return false;
     }
 
-    private void OnReceived()
+    /// <summary>Gets where the rest of a large message goes: straight into its array.</summary>
+    public ArraySegment<byte> DirectMemory =>
+        _assembler is not null && IsDrained && !_isDraining ? _assembler.Assembler.GetDirectBuffer(DirectMinimum) : default;
+
+    void IReceiver.OnReceived(ValueTask<ReceivedBlock> receive)
     {
         // With a fence: who has ended the connection and finds nobody at work here must be seen by what follows.
         Interlocked.Exchange(ref _isReceiving, false);
-        _hasReceived = true;
-        Run();
+        Run(receive);
     }
 
     private bool Accept(ValueTask<ReceivedBlock> receive)

@@ -45,7 +45,7 @@ internal sealed partial class SendBuffer
         Span<byte> frame = _cork.AsSpan((int)_corked, size);
         if (_isClient)
         {
-            uint key = MaskKeys.Next(_maskSource);
+            uint key = MaskKeys.Next(MaskSource);
             int header = FrameWriter.WriteMaskedHeader(frame, Opcode.Text, isFinal: true, length, key);
             Encoding.UTF8.GetBytes(text, frame[header..]);
             Masking.Apply(frame[header..], key);
@@ -64,7 +64,7 @@ internal sealed partial class SendBuffer
     {
         if (length > _corkable || !_connection.Receive.IsCorking || Volatile.Read(ref _isClosed))
             return false;
-        byte[] cork = _cork ??= _buffers.Arrays.Rent(ChunkSize);
+        byte[] cork = _cork ??= Arrays.Rent(ChunkSize);
         int end = (int)_corked;
         return cork.Length - end >= size && Volatile.Read(ref _buffered) + end + size <= _highWater;
     }
@@ -85,7 +85,7 @@ internal sealed partial class SendBuffer
     /// <summary>Takes back the message that was published last, unless whoever closed the connection has seen it.</summary>
     private bool TryTakeBack(int size)
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_corkTaken == _corked)
                 return false;
@@ -103,7 +103,7 @@ internal sealed partial class SendBuffer
         long corked = Volatile.Read(ref _corked);
         long rest = corked - _corkTaken;
         // Once the account is made, it is not taken any more: who has corked it finds that, and takes it back.
-        if (rest == 0 || _connection.Close.Result is not null)
+        if (rest == 0 || _connection.Result is not null)
             return;
 
         int start = (int)_corkTaken;
@@ -114,8 +114,8 @@ internal sealed partial class SendBuffer
         if (_isClosed)
         {
             // Accepted in the very moment in which another thread began to close the connection.
-            _lostBytes += bytes;
-            _hasDropped = true;
+            Ending.LostBytes += bytes;
+            Ending.HasDropped = true;
         }
         else
         {
@@ -145,11 +145,11 @@ internal sealed partial class SendBuffer
     /// <summary>Puts the chunk back when the receive loop has ended.</summary>
     public void ReleaseCork()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             TakeCork();
             if (_cork is not null)
-                _buffers.Arrays.Return(_cork);
+                Arrays.Return(_cork);
             _cork = null;
             _corked = _corkTaken = 0;
         }

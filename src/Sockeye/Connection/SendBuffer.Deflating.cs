@@ -5,29 +5,25 @@ using Sockeye.Transports;
 namespace Sockeye;
 
 /// <content>Compression (RFC 7692): messages wait as they are, in their order, and are compressed when their turn comes, by the thread that
-/// writes and outside the lock. Their frames wait in <see cref="_deflated"/>, which leaves before the rest.</content>
+/// writes and outside the lock. Their frames wait in <see cref="Deflation.Framed"/>, which leaves before the rest.</content>
 internal sealed partial class SendBuffer
 {
     // How much is compressed at a time: pings and pongs pass between two pieces. Larger ones would hardly compress better.
     private const int DeflatePiece = 128 * 1024;
 
-    private readonly DeflateAgreement? _deflate;
-    private readonly MessageDeflater? _deflater;
-    private OutputQueue _deflated;
-    private OutputSegment? _deflating;
-    private long _deflatedAt;
-    private long _deflatedBytes;
+    // Null where compression was not agreed on.
+    private readonly Deflation? _deflation;
 
     /// <summary>Gets how many bytes have been compressed: progress, although nothing may have left.</summary>
-    public long DeflatedBytes => Interlocked.Read(ref _deflatedBytes);
+    public long DeflatedBytes => _deflation?.Bytes ?? 0;
 
     /// <summary>Gets whether a compressor is held.</summary>
     public bool IsHoldingDeflater
     {
         get
         {
-            lock (_sync)
-                return _deflater is { HoldsDeflater: true };
+            lock (_connection.Sync)
+                return _deflation is { Deflater.HoldsDeflater: true };
         }
     }
 
@@ -35,15 +31,16 @@ internal sealed partial class SendBuffer
     /// <returns>When to look again; <see cref="long.MaxValue"/> for not before the next compressed message. Called under the lock.</returns>
     public long ReleaseIdleDeflater(long now, long patience)
     {
-        if (_deflating is not null)
+        Deflation deflation = _deflation!;
+        if (deflation.Current is not null)
             return now + patience;
-        if (now - _deflatedAt < patience)
-            return _deflatedAt + patience;
-        _deflater!.Release();
+        if (now - deflation.UsedAt < patience)
+            return deflation.UsedAt + patience;
+        deflation.Deflater.Release();
         return long.MaxValue;
     }
 
-    private bool Deflates(int length, SendOptions options) => _deflate is not null && _deflate.Compresses(length, options);
+    private bool Deflates(int length, SendOptions options) => _deflation is not null && _deflation.Agreement.Compresses(length, options);
 
     /// <summary>Accepts a small message that is compressed; completes at once below the high-water mark, else when it is compressed. Until
     /// then the token withdraws it (rule S3).</summary>
@@ -51,7 +48,7 @@ internal sealed partial class SendBuffer
     {
         ValueTask sent = default;
         Wake wake;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             TakeCork();
             if (_isClosed)
@@ -79,18 +76,19 @@ internal sealed partial class SendBuffer
     /// write. Called under the lock.</summary>
     private bool BeginDeflating()
     {
-        if (_deflater is null || (_deflated.Tail is { } framed && framed.End - framed.Start >= ChunkSize / 2))
+        if (_deflation is null || (_deflation.Framed.Tail is { } framed && framed.End - framed.Start >= ChunkSize / 2))
             return false;
         OutputSegment? next = _queue.Head is { Kind: OutputKind.Stream } stream ? stream.Inner.Head : _queue.Head;
         if (next is not { Kind: OutputKind.Deflate })
             return false;
         next.IsCommitted = true;
-        _deflating = next;
+        _deflation.Current = next;
         return true;
     }
 
     private void Deflate(OutputSegment segment)
     {
+        Deflation deflation = _deflation!;
         var output = default(OutputArray);
         int length = 0;
         Exception? fault = null;
@@ -106,13 +104,13 @@ internal sealed partial class SendBuffer
             }
 
             SendWaiter? settled;
-            lock (_sync)
+            lock (_connection.Sync)
             {
-                _deflating = null;
+                deflation.Current = null;
                 if (_isEnded)
                 {
-                    _deflater!.Dispose();
-                    Release(segment, _endedWith);
+                    deflation.Deflater.Dispose();
+                    Release(segment, _connection.Result);
                 }
                 else if (fault is null)
                 {
@@ -121,7 +119,7 @@ internal sealed partial class SendBuffer
                 else
                 {
                     // What the peer's window holds is not known any more, and this message cannot be sent (rule Z1).
-                    _deflater!.Release();
+                    deflation.Deflater.Release();
                     _connection.Close.NoteCompressionFailed(fault);
                     Drop(_queue.TakeAll());
                 }
@@ -145,16 +143,16 @@ internal sealed partial class SendBuffer
     private int DeflateNext(OutputSegment segment, ref OutputArray output)
     {
         ReadOnlySpan<byte> rest = segment.Payload.Span[segment.Sent..];
-        output = new OutputArray(_buffers.Arrays, Math.Max(256, Math.Min(rest.Length, DeflatePiece) / 2));
+        output = new OutputArray(Arrays, Math.Max(256, Math.Min(rest.Length, DeflatePiece) / 2));
         int done = 0;
         do
         {
             ReadOnlySpan<byte> piece = rest.Slice(done, Math.Min(rest.Length - done, DeflatePiece));
             done += piece.Length;
-            _deflater!.Compress(piece, ref output, endsMessage: done == rest.Length && segment.EndsMessage);
-            Interlocked.Add(ref _deflatedBytes, piece.Length);
+            _deflation!.Deflater.Compress(piece, ref output, endsMessage: done == rest.Length && segment.EndsMessage);
+            _deflation.Count(piece.Length);
         }
-        while (done < rest.Length && _fragmentSize == int.MaxValue && !Volatile.Read(ref _isEnded));
+        while (done < rest.Length && FragmentSize == int.MaxValue && !Volatile.Read(ref _isEnded));
 
         return done;
     }
@@ -164,14 +162,15 @@ internal sealed partial class SendBuffer
     {
         bool isLast = segment.Sent + length == segment.Payload.Length;
         Opcode opcode = segment.Sent == 0 ? segment.Opcode : Opcode.Continuation;
-        AppendFragments(ref _deflated, opcode, compressed, isLast && segment.EndsMessage, isDeflated: true);
+        Deflation deflation = _deflation!;
+        AppendFragments(ref deflation.Framed, opcode, compressed, isLast && segment.EndsMessage, isDeflated: true);
         long counted = isLast ? WaitingBytes(segment) : length;
         Volatile.Write(ref _buffered, _buffered - counted);
         segment.Sent += length;
-        if (_deflater!.HoldsDeflater)
+        if (deflation.Deflater.HoldsDeflater)
         {
-            _deflatedAt = _connection.Deadlines.Now;
-            _connection.Deadlines.WatchDeflater(_deflate!.Options.IdleRelease);
+            deflation.UsedAt = _connection.Deadlines.Now;
+            _connection.Deadlines.WatchDeflater(deflation.Agreement.Options.IdleRelease);
         }
 
         OutputSegment? stream = _queue.Head is { Kind: OutputKind.Stream } open ? open : null;
@@ -179,7 +178,7 @@ internal sealed partial class SendBuffer
             MakeRoom(stream, counted);
         if (!isLast)
             return;
-        _deflated.Tail!.Messages += segment.Messages;
+        deflation.Framed.Tail!.Messages += segment.Messages;
         if (stream is not null)
             stream.Inner.RemoveHead();
         else

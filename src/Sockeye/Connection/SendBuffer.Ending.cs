@@ -1,8 +1,22 @@
+using Sockeye.Protocol;
+
 namespace Sockeye;
 
 /// <content>The end of sending: what has not left is counted, put back, and whoever waits for it is told.</content>
 internal sealed partial class SendBuffer
 {
+    private OutputEnd? _ending;
+
+    private OutputEnd Ending => _ending ??= new OutputEnd();
+
+    private int CloseFrameSize => _ending?.CloseFrameSize ?? 0;
+
+    private long LostBytes => _ending?.LostBytes ?? 0;
+
+    private bool HasDropped => _ending is { HasDropped: true };
+
+    private bool IsCloseWritten => _ending is { IsCloseWritten: true };
+
     /// <summary>Accepts nothing more. Called under the lock, before what is unsent is counted for good: what is accepted later would
     /// be in no account.</summary>
     public void Refuse()
@@ -19,18 +33,17 @@ internal sealed partial class SendBuffer
     public void End(CloseResult result)
     {
         SendWaiter? settled;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_isEnded)
                 return;
             _isEnded = _isClosed = true;
-            _endedWith = result;
             _room.Settle(ref _settled, result);
-            Discard(_deflated.TakeAll(), result);
+            Discard(_deflation?.Framed.TakeAll(), result);
             Discard(_queue.TakeAll(), result);
-            ReturnLane();
-            if (_deflating is null)
-                _deflater?.Dispose();
+            _lane?.Return(Arrays);
+            if (_deflation is { Current: null })
+                _deflation.Deflater.Dispose();
             settled = _settled.TakeAll();
         }
 
@@ -42,21 +55,21 @@ internal sealed partial class SendBuffer
     {
         TakeCork();
         // The transport may have taken a part of the write that is under way.
-        long taken = Math.Clamp(_transport.BytesSent - _bytesSentBefore, 0, _inFlightBytes);
+        long taken = Math.Clamp(_connection.Transport.BytesSent - _bytesSentBefore, 0, _inFlightBytes);
         int messages = taken > 0 && taken == _inFlightBytes ? _inFlightMessages : 0;
-        return (_unsentMessages - messages, Math.Max(0, _buffered + _lostBytes - taken - (_isCloseWritten ? 0 : _closeFrameSize)));
+        return (_unsentMessages - messages, Math.Max(0, _buffered + LostBytes - taken - (IsCloseWritten ? 0 : CloseFrameSize)));
     }
 
     private void Broke(Exception exception)
     {
         SendWaiter? settled;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             (_, long unsent) = CountUnsent();
             _isClosed = true;
             _isBroken = true;
             Landed();
-            Volatile.Write(ref _buffered, unsent - _lostBytes + (_isCloseWritten ? 0 : _closeFrameSize));
+            Volatile.Write(ref _buffered, unsent - LostBytes + (IsCloseWritten ? 0 : CloseFrameSize));
             _writing = false;
             _connection.Close.NoteSendBroken(exception);
             settled = _settled.TakeAll();
@@ -81,7 +94,7 @@ internal sealed partial class SendBuffer
             }
 
             // What the transport reads, or is being compressed, is released when it has been let go.
-            if (segment != _inFlight && segment != _deflating)
+            if (segment != _inFlight && segment != _deflation?.Current)
                 Release(segment, result);
             segment = next;
         }
@@ -91,21 +104,28 @@ internal sealed partial class SendBuffer
     private void Release(OutputSegment segment, CloseResult? result)
     {
         if (segment.Array is not null && !segment.IsShared)
-            _buffers.Arrays.Return(segment.Array);
+            Arrays.Return(segment.Array);
         segment.Hold?.Release();
         if (segment.Waiter is not null)
             _settled.Settle(segment.Waiter, result is null ? null : new WebSocketClosedException(result));
         segment.Return();
     }
 
-    private void ReturnLane()
+    /// <summary>What is kept of the end of sending: there once it has begun, or output has been lost.</summary>
+    private sealed class OutputEnd
     {
-        if (_lane is not null)
-            _buffers.Arrays.Return(_lane);
-        if (_pong is not null)
-            _buffers.Arrays.Return(_pong);
-        _lane = _pong = null;
-        _laneLength = 0;
-        _pongLength = -1;
+        public CloseCode CloseCode { get; set; }
+
+        public string CloseReason { get; set; } = "";
+
+        /// <summary>Gets or sets how large the Close frame is that was queued; 0 where none was.</summary>
+        public int CloseFrameSize { get; set; }
+
+        public bool IsCloseWritten { get; set; }
+
+        /// <summary>Gets or sets how many bytes were accepted and dropped.</summary>
+        public long LostBytes { get; set; }
+
+        public bool HasDropped { get; set; }
     }
 }

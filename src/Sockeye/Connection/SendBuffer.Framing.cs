@@ -15,10 +15,10 @@ internal sealed partial class SendBuffer
     private void AppendFragments(
         ref OutputQueue queue, Opcode opcode, ReadOnlySpan<byte> payload, bool endsMessage, bool isDeflated = false)
     {
-        while (payload.Length > _fragmentSize)
+        while (payload.Length > FragmentSize)
         {
-            AppendFrame(ref queue, opcode, payload[.._fragmentSize], isFinal: false, isDeflated);
-            payload = payload[_fragmentSize..];
+            AppendFrame(ref queue, opcode, payload[..FragmentSize], isFinal: false, isDeflated);
+            payload = payload[FragmentSize..];
             opcode = Opcode.Continuation;
         }
 
@@ -39,23 +39,26 @@ internal sealed partial class SendBuffer
             AppendFrame(opcode, payload, isFinal: true);
     }
 
+    private ControlLane Lane => _lane ??= new ControlLane();
+
     private void AppendToLane(Opcode opcode, ReadOnlySpan<byte> payload)
     {
         const int Size = FrameHeader.MaxSize + FrameHeader.MaxControlPayload;
-        if (_lane is null)
+        ControlLane lane = Lane;
+        if (lane.Frames is null)
         {
-            _lane = _buffers.Arrays.Rent(Size);
+            lane.Frames = Arrays.Rent(Size);
         }
-        else if (_lane.Length - _laneLength < Size)
+        else if (lane.Frames.Length - lane.Length < Size)
         {
-            byte[] larger = _buffers.Arrays.Rent(Math.Max(_lane.Length * 2, _laneLength + Size));
-            _lane.AsSpan(0, _laneLength).CopyTo(larger);
-            _buffers.Arrays.Return(_lane);
-            _lane = larger;
+            byte[] larger = Arrays.Rent(Math.Max(lane.Frames.Length * 2, lane.Length + Size));
+            lane.Frames.AsSpan(0, lane.Length).CopyTo(larger);
+            Arrays.Return(lane.Frames);
+            lane.Frames = larger;
         }
 
-        int length = WriteFrame(_lane.AsSpan(_laneLength), opcode, payload);
-        _laneLength += length;
+        int length = WriteFrame(lane.Frames.AsSpan(lane.Length), opcode, payload);
+        lane.Length += length;
         Volatile.Write(ref _buffered, _buffered + length);
     }
 
@@ -63,7 +66,7 @@ internal sealed partial class SendBuffer
     {
         if (_isClient)
         {
-            uint key = MaskKeys.Next(_maskSource);
+            uint key = MaskKeys.Next(MaskSource);
             int size = FrameWriter.WriteMaskedHeader(destination, opcode, isFinal: true, payload.Length, key);
             Masking.Apply(payload, destination[size..], key);
             return size + payload.Length;
@@ -94,7 +97,7 @@ internal sealed partial class SendBuffer
     private Span<byte> AppendHeader(ref OutputQueue queue, Opcode opcode, bool isFinal, int length, bool rsv1, out uint key)
     {
         // First of all: a source of keys that throws leaves the output as it was.
-        key = _isClient ? MaskKeys.Next(_maskSource) : 0;
+        key = _isClient ? MaskKeys.Next(MaskSource) : 0;
         int size = FrameWriter.GetHeaderSize(length, _isClient) + length;
         OutputSegment chunk = ChunkFor(ref queue, size);
         Span<byte> frame = chunk.Array.AsSpan(chunk.End, size);
@@ -114,7 +117,7 @@ internal sealed partial class SendBuffer
         // Many connections may have something to send at the same time, most of them little: who fills one gets a large one, and so does
         // a message that was compressed while others wait for it.
         int usual = queue.Tail is null && _queue.Head == _queue.Tail ? FirstChunkSize : ChunkSize;
-        chunk.Array = _buffers.Arrays.Rent(Math.Max(usual, size));
+        chunk.Array = Arrays.Rent(Math.Max(usual, size));
         queue.Append(chunk);
         return chunk;
     }
@@ -137,10 +140,10 @@ internal sealed partial class SendBuffer
     /// <summary>Tells how many bytes a message takes on the wire.</summary>
     private long FramedSize(int length)
     {
-        int whole = length > _fragmentSize ? (length - 1) / _fragmentSize : 0;
-        int last = length - (whole * _fragmentSize);
+        int whole = length > FragmentSize ? (length - 1) / FragmentSize : 0;
+        int last = length - (whole * FragmentSize);
         return length
-            + ((long)whole * FrameWriter.GetHeaderSize(_fragmentSize, _isClient))
+            + ((long)whole * FrameWriter.GetHeaderSize(FragmentSize, _isClient))
             + FrameWriter.GetHeaderSize(last, _isClient);
     }
 }

@@ -14,11 +14,11 @@ internal sealed partial class SendBuffer
         if (token.IsCancellationRequested)
             return ValueTask.FromCanceled(token);
 
-        ReadOnlyMemory<byte> frame = deflates ? message.CompressedFrame(_deflate!) : message.Frame;
+        ReadOnlyMemory<byte> frame = deflates ? message.CompressedFrame(_deflation!.Agreement) : message.Frame;
         System.Runtime.InteropServices.MemoryMarshal.TryGetArray(frame, out ArraySegment<byte> memory);
         SendWaiter? waiter;
         Wake wake;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             TakeCork();
             if (_isClosed)
@@ -33,11 +33,11 @@ internal sealed partial class SendBuffer
     }
 
     /// <summary>Gets whether the frame that was prepared is the one that this connection would send.</summary>
-    public bool CanShare(PreparedMessage message) => !_isClient && message.Payload.Length <= _fragmentSize;
+    public bool CanShare(PreparedMessage message) => !_isClient && message.Payload.Length <= FragmentSize;
 
     /// <summary>Gets whether the compressed form of a prepared message is for this connection, and on which terms.</summary>
     public Compression.DeflateAgreement? CompressesShared(PreparedMessage message) =>
-        Deflates(message.Payload.Length, message.Options) ? _deflate : null;
+        Deflates(message.Payload.Length, message.Options) ? _deflation!.Agreement : null;
 
     /// <summary>Accepts a frame that many connections share; refuses it where this one is slow.</summary>
     /// <param name="frames">The memory, of which a reference is added where it is needed.</param>
@@ -49,7 +49,7 @@ internal sealed partial class SendBuffer
         int length = frames.End - start;
         Wake wake;
         isFlushOwed = false;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             TakeCork();
             if (_isClosed)

@@ -9,7 +9,7 @@ internal sealed partial class SendBuffer
     /// <summary>Takes a place in the output for a message that comes in pieces.</summary>
     public OutputSegment OpenStream()
     {
-        lock (_sync)
+        lock (_connection.Sync)
         {
             TakeCork();
             if (_isClosed)
@@ -30,7 +30,7 @@ internal sealed partial class SendBuffer
     public ValueTask AppendFragment(OutputSegment stream, Opcode opcode, ReadOnlyMemory<byte> payload, bool isFinal, SendOptions options)
     {
         SendWaiter? waiter;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             if (_isEnded || _isBroken || stream.IsEnded)
                 return Refused();
@@ -47,7 +47,7 @@ internal sealed partial class SendBuffer
             }
             else if (stream.IsDeflated)
             {
-                PooledArray copy = PooledArray.Copy(payload.Span, _buffers.Arrays);
+                PooledArray copy = PooledArray.Copy(payload.Span, Arrays);
                 AppendPayload(ref stream.Inner, kind, opcode, copy.Array.AsMemory(0, payload.Length), isFinal).Hold = copy;
                 waiter = null;
             }
@@ -76,7 +76,7 @@ internal sealed partial class SendBuffer
     public void EndStream(OutputSegment stream)
     {
         SendWaiter? settled;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             Abandon(stream);
             settled = _settled.TakeAll();
@@ -90,7 +90,7 @@ internal sealed partial class SendBuffer
     public void EndStreams()
     {
         SendWaiter? settled;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             for (OutputSegment? segment = _queue.Head; segment is not null; segment = segment.Next)
             {
@@ -125,11 +125,11 @@ internal sealed partial class SendBuffer
         for (OutputSegment? segment = rest; segment is not null; segment = segment.Next)
             dropped += WaitingBytes(segment);
         Discard(rest, _connection.Close.Snapshot());
-        _hasDropped |= dropped > _closeFrameSize;
+        Ending.HasDropped |= dropped > CloseFrameSize;
         Volatile.Write(ref _buffered, _buffered - dropped);
-        _lostBytes += dropped - _closeFrameSize;
-        if (_closeFrameSize > 0)
-            AppendClose(_closeCode, _closeReason);
+        Ending.LostBytes += dropped - CloseFrameSize;
+        if (CloseFrameSize > 0)
+            AppendClose(Ending.CloseCode, Ending.CloseReason);
         _room.Settle(ref _settled);
     }
 
@@ -147,7 +147,7 @@ internal sealed partial class SendBuffer
     private void MakeRoom(OutputSegment stream, long taken)
     {
         stream.Pending -= taken;
-        if (stream.Pending <= _lowWater)
+        if (stream.Pending <= _connection.Terms.LowWaterMark)
             stream.Room.Settle(ref _settled);
     }
 

@@ -14,9 +14,9 @@ internal sealed partial class SendBuffer
     // work by what others send meanwhile.
     private const int WritesInARow = 16;
 
-    private bool HasControl => _laneLength > 0 || _pongLength >= 0;
+    private bool HasControl => _lane is { HasOutput: true };
 
-    private bool HasOutput => _queue.Head is not null || _deflated.Head is not null || HasControl;
+    private bool HasOutput => _queue.Head is not null || _deflation is { Framed.Head: not null } || HasControl;
 
     /// <summary>Gets whether the transport is at work on a write. Called under the lock.</summary>
     public bool IsWriting => _inFlightBytes > 0;
@@ -67,12 +67,11 @@ internal sealed partial class SendBuffer
             {
                 if (!TakeNext(turn, out ReadOnlyMemory<byte> first, out ReadOnlyMemory<byte> second))
                     return;
-                ValueTask write = _transport.SendAsync(first, second);
+                ValueTask write = _connection.Transport.SendAsync(first, second);
                 if (!write.IsCompleted)
                 {
-                    _write = write;
                     _connection.Deadlines.WatchWrite();
-                    write.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(_onWritten ??= OnWritten);
+                    (_wait ??= new CompletionWait(this)).Begin(write);
                     return;
                 }
 
@@ -97,11 +96,12 @@ internal sealed partial class SendBuffer
         }
     }
 
-    private void OnWritten()
+    /// <summary>Goes on when the transport has taken a write for which it needed time.</summary>
+    void ICompletionObserver.OnCompleted(ValueTask write)
     {
         try
         {
-            _write.GetAwaiter().GetResult();
+            write.GetAwaiter().GetResult();
         }
         catch (Exception e)
         {
@@ -125,7 +125,7 @@ internal sealed partial class SendBuffer
             bool fireWritable = false;
             OutputSegment? deflating;
             SendWaiter? settled;
-            lock (_sync)
+            lock (_connection.Sync)
             {
                 if (turn == Turn.Written)
                     fireWritable = Account();
@@ -136,12 +136,13 @@ internal sealed partial class SendBuffer
                 if (!_isBroken && !_isEnded)
                 {
                     isTaken = TryTakeLocked(out first, out second);
-                    closeWritten = !isTaken && _closeFrameSize > 0 && !HasOutput && !_isCloseWritten;
-                    _isCloseWritten |= closeWritten;
+                    closeWritten = !isTaken && _ending is { CloseFrameSize: > 0, IsCloseWritten: false } && !HasOutput;
+                    if (closeWritten)
+                        Ending.IsCloseWritten = true;
                 }
 
                 // Read here alone: once it is not this thread that writes, it is another one's.
-                deflating = _deflating;
+                deflating = _deflation?.Current;
                 if (isTaken)
                     Leave(first.Length + second.Length);
                 else if (deflating is null)
@@ -196,13 +197,13 @@ internal sealed partial class SendBuffer
     private void Leave(int bytes)
     {
         _inFlightBytes = bytes;
-        _bytesSentBefore = _transport.BytesSent;
+        _bytesSentBefore = _connection.Transport.BytesSent;
     }
 
     /// <summary>Finds the segment whose turn it is, and drops what needs no bytes.</summary>
     private OutputSegment? Current()
     {
-        if (_deflated.Head is { } deflated)
+        if (_deflation?.Framed.Head is { } deflated)
             return deflated;
         while (_queue.Head is { } head)
         {
@@ -213,7 +214,7 @@ internal sealed partial class SendBuffer
                     head.IsCommitted = true;
                     return null;
                 case OutputKind.Marker:
-                    _settled.Settle(head.Waiter!, _hasDropped ? _connection.ClosedException() : null);
+                    _settled.Settle(head.Waiter!, HasDropped ? _connection.ClosedException() : null);
                     break;
                 case OutputKind.Stream when head.Inner.Head is { } inner:
                     return inner;
@@ -234,27 +235,28 @@ internal sealed partial class SendBuffer
 
     private ReadOnlyMemory<byte> TakeLane()
     {
-        if (_pongLength >= 0)
+        ControlLane lane = Lane;
+        if (lane.PongLength >= 0)
         {
-            AppendToLane(Opcode.Pong, _pong.AsSpan(0, _pongLength));
-            _buffers.Arrays.Return(_pong!);
-            _pong = null;
-            _pongLength = -1;
+            AppendToLane(Opcode.Pong, lane.Pong.AsSpan(0, lane.PongLength));
+            Arrays.Return(lane.Pong!);
+            lane.Pong = null;
+            lane.PongLength = -1;
         }
 
-        _connection.OnPingsLeave(_lanePings);
-        _lanePings = null;
-        _laneInFlight = _lane;
-        ReadOnlyMemory<byte> frames = _lane.AsMemory(0, _laneLength);
-        _lane = null;
-        _laneLength = 0;
+        _connection.OnPingsLeave(lane.Pings);
+        lane.Pings = null;
+        lane.InFlight = lane.Frames;
+        ReadOnlyMemory<byte> frames = lane.Frames.AsMemory(0, lane.Length);
+        lane.Frames = null;
+        lane.Length = 0;
         return frames;
     }
 
     private (ReadOnlyMemory<byte> First, ReadOnlyMemory<byte> Second) TakeFrames(OutputSegment segment)
     {
         if (segment.EndsContext)
-            _deflater!.Release();
+            _deflation!.Deflater.Release();
         _inFlightMessages = segment.Messages;
         segment.Messages = 0;
         _connection.OnPingsLeave(segment.Pings);
@@ -268,7 +270,7 @@ internal sealed partial class SendBuffer
     private (ReadOnlyMemory<byte> First, ReadOnlyMemory<byte> Second) TakePayload(OutputSegment segment)
     {
         segment.IsCommitted = true;
-        segment.Array ??= _buffers.Arrays.Rent(_isClient ? MaskedPieceSize : FrameHeader.MaxSize);
+        segment.Array ??= Arrays.Rent(_isClient ? MaskedPieceSize : FrameHeader.MaxSize);
         int header = segment.FrameRemaining == 0 ? BeginFrame(segment) : 0;
         int length = segment.FrameRemaining;
         ReadOnlyMemory<byte> first = segment.Array.AsMemory(0, header);
@@ -300,13 +302,13 @@ internal sealed partial class SendBuffer
     private int BeginFrame(OutputSegment segment)
     {
         int left = segment.Payload.Length - segment.Sent;
-        segment.FrameRemaining = Math.Min(left, _fragmentSize);
+        segment.FrameRemaining = Math.Min(left, FragmentSize);
         Opcode opcode = segment.Sent == 0 ? segment.Opcode : Opcode.Continuation;
         bool isFinal = segment.EndsMessage && segment.FrameRemaining == left;
         if (!_isClient)
             return FrameWriter.WriteHeader(segment.Array, opcode, isFinal, segment.FrameRemaining);
 
-        segment.MaskKey = MaskKeys.Next(_maskSource);
+        segment.MaskKey = MaskKeys.Next(MaskSource);
         segment.MaskPhase = 0;
         return FrameWriter.WriteMaskedHeader(segment.Array, opcode, isFinal, segment.FrameRemaining, segment.MaskKey);
     }
@@ -318,7 +320,7 @@ internal sealed partial class SendBuffer
         bool fireWritable;
         bool goesOn;
         SendWaiter? settled;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             fireWritable = Account();
             goesOn = !_isEnded;
@@ -338,7 +340,7 @@ internal sealed partial class SendBuffer
     {
         _unsentMessages -= _inFlightMessages;
         Volatile.Write(ref _buffered, _buffered - _inFlightBytes);
-        if (!_isEnded && _inFlight is not null && _inFlight != _deflated.Head && _queue.Head is { Kind: OutputKind.Stream } stream)
+        if (!_isEnded && _inFlight is not null && _inFlight != _deflation?.Framed.Head && _queue.Head is { Kind: OutputKind.Stream } stream)
             MakeRoom(stream, _inFlightBytes);
         Landed();
         return !_isEnded && MakeRoom();
@@ -348,12 +350,7 @@ internal sealed partial class SendBuffer
     private void Landed()
     {
         _inFlightBytes = _inFlightMessages = 0;
-        if (_laneInFlight is not null)
-        {
-            _buffers.Arrays.Return(_laneInFlight);
-            _laneInFlight = null;
-        }
-
+        _lane?.Landed(Arrays);
         if (_inFlight is not { } segment)
             return;
 
@@ -361,7 +358,7 @@ internal sealed partial class SendBuffer
         if (_isEnded)
         {
             // End has emptied the queue and left this one to us.
-            Release(segment, _endedWith);
+            Release(segment, _connection.Result);
             return;
         }
 
@@ -369,9 +366,9 @@ internal sealed partial class SendBuffer
         if (!isDone || _isBroken)
             return;
 
-        if (_deflated.Head == segment)
+        if (_deflation is not null && _deflation.Framed.Head == segment)
         {
-            _deflated.RemoveHead();
+            _deflation.Framed.RemoveHead();
             Release(segment, result: null);
             return;
         }
@@ -388,7 +385,7 @@ internal sealed partial class SendBuffer
     /// <returns>Whether <see cref="WebSocketConnection.Writable"/> is owed.</returns>
     private bool MakeRoom()
     {
-        if (_buffered > _lowWater)
+        if (_buffered > _connection.Terms.LowWaterMark)
             return false;
         _room.Settle(ref _settled);
         bool owed = _isWritableOwed;

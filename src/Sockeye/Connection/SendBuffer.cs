@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using Sockeye.Compression;
 using Sockeye.Protocol;
@@ -12,7 +13,7 @@ namespace Sockeye;
 /// <para>All state is guarded by the lock of the connection, which is never held while the transport writes. One thread at a time
 /// writes: whoever set <see cref="_writing"/>. Frames that come meanwhile gather and leave with its next write.</para>
 /// </remarks>
-internal sealed partial class SendBuffer : IThreadPoolWorkItem
+internal sealed partial class SendBuffer : IThreadPoolWorkItem, ICompletionObserver
 {
     /// <summary>The largest payload that is copied as it is framed (rule S2).</summary>
     public const int CopyLimit = 16 * 1024;
@@ -22,39 +23,20 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     private const int MaskedPieceSize = 128 * 1024;
 
     private readonly WebSocketConnection _connection;
-    private readonly Transport _transport;
-    private readonly BufferPool _buffers;
-    private readonly MaskSource? _maskSource;
-    private readonly Lock _sync;
     private readonly bool _isClient;
-    private readonly int _fragmentSize;
     private readonly int _highWater;
-    private readonly int _lowWater;
-    private readonly int _maxBuffered;
-    private Action? _onWritten;
 
     // The output.
     private OutputQueue _queue;
     private int _openStreams;
     private long _buffered;
     private int _unsentMessages;
-    private long _lostBytes;
-    private CloseCode _closeCode;
-    private string _closeReason = "";
-    private int _closeFrameSize;
     private bool _isClosed;
-    private bool _hasDropped;
-    private bool _isCloseWritten;
     private bool _isBroken;
     private bool _isEnded;
-    private CloseResult? _endedWith;
 
-    // The control lane: frames that pass, and the newest ping to answer.
-    private byte[]? _lane;
-    private int _laneLength;
-    private PendingPing? _lanePings;
-    private byte[]? _pong;
-    private int _pongLength = -1;
+    // What passes it: there once something has.
+    private ControlLane? _lane;
 
     // Those who wait.
     private SendWaiterList _room;
@@ -66,28 +48,18 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     private bool _flushQueued;
     private bool _isHandedOver;
     private OutputSegment? _inFlight;
-    private byte[]? _laneInFlight;
     private int _inFlightBytes;
     private int _inFlightMessages;
     private long _bytesSentBefore;
-    private ValueTask _write;
+    private CompletionWait? _wait;
 
-    public SendBuffer(
-        WebSocketConnection connection, Transport transport, Role role, WebSocketConnectionOptions options, DeflateAgreement? deflate)
+    public SendBuffer(WebSocketConnection connection, DeflateAgreement? deflate)
     {
         _connection = connection;
-        _transport = transport;
-        _buffers = options.Buffers;
-        _maskSource = options.MaskSource;
-        _sync = connection.Sync;
-        _isClient = role == Role.Client;
-        _fragmentSize = options.FragmentSize == 0 ? int.MaxValue : options.FragmentSize;
-        _highWater = options.HighWaterMark;
-        _lowWater = Math.Min(options.LowWaterMark, options.HighWaterMark);
-        _maxBuffered = options.MaxBufferedBytes;
-        _corkable = Math.Min(CopyLimit, _fragmentSize);
-        _deflate = deflate;
-        _deflater = deflate?.CreateDeflater();
+        _isClient = connection.Role == Role.Client;
+        _highWater = connection.Terms.Options.HighWaterMark;
+        _corkable = Math.Min(CopyLimit, FragmentSize);
+        _deflation = deflate is null ? null : new Deflation(deflate);
     }
 
     /// <summary>Gets how many accepted bytes have not been taken by the transport.</summary>
@@ -95,7 +67,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     {
         get
         {
-            lock (_sync)
+            lock (_connection.Sync)
             {
                 TakeCork();
                 return _buffered;
@@ -112,11 +84,17 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     /// <summary>Gets whether more waits than the high-water mark allows.</summary>
     public bool IsAboveHighWater => Volatile.Read(ref _buffered) > _highWater;
 
+    private ArrayPool<byte> Arrays => _connection.Buffers.Arrays;
+
+    private MaskSource? MaskSource => _connection.Terms.Options.MaskSource;
+
+    private int FragmentSize => _connection.Terms.FragmentSize;
+
     public bool HasOpenStreams
     {
         get
         {
-            lock (_sync)
+            lock (_connection.Sync)
                 return _openStreams > 0;
         }
     }
@@ -148,14 +126,14 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     public ValueTask SendSmall(Opcode opcode, ReadOnlySpan<byte> payload, SendOptions options, CancellationToken token)
     {
         if (Deflates(payload.Length, options))
-            return SendDeflated(opcode, PooledArray.Copy(payload, _buffers.Arrays), payload.Length, token);
+            return SendDeflated(opcode, PooledArray.Copy(payload, Arrays), payload.Length, token);
 
         if (TryCork(opcode, payload))
             return default;
 
         SendWaiter? waiter;
         Wake wake;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             TakeCork();
             if (_isClosed)
@@ -177,11 +155,11 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
 
         int length = Encoding.UTF8.GetByteCount(text);
         bool deflates = Deflates(length, options);
-        if (length > CopyLimit || length > _fragmentSize || deflates)
+        if (length > CopyLimit || length > FragmentSize || deflates)
         {
-            byte[] encoded = _buffers.Arrays.Rent(Math.Max(1, length));
+            byte[] encoded = Arrays.Rent(Math.Max(1, length));
             Encoding.UTF8.GetBytes(text, encoded);
-            PooledArray hold = PooledArray.Wrap(encoded, _buffers.Arrays);
+            PooledArray hold = PooledArray.Wrap(encoded, Arrays);
             return deflates && length <= CopyLimit
                 ? SendDeflated(Opcode.Text, hold, length, token)
                 : SendAsync(Opcode.Text, encoded.AsMemory(0, length), hold, options, token);
@@ -192,7 +170,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
 
         SendWaiter? waiter;
         Wake wake;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             TakeCork();
             if (_isClosed)
@@ -219,7 +197,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
             return SendResult.Accepted;
         if (payload.Length > CopyLimit || deflates)
         {
-            lock (_sync)
+            lock (_connection.Sync)
             {
                 TakeCork();
                 if (Refuses(payload.Length, out SendResult refusal))
@@ -227,12 +205,12 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
             }
 
             // Outside the lock: copying megabytes takes its time.
-            copy = PooledArray.Copy(payload, _buffers.Arrays);
+            copy = PooledArray.Copy(payload, Arrays);
         }
 
         SendResult result;
         Wake wake;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             TakeCork();
             if (Refuses(payload.Length, out result))
@@ -263,7 +241,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     {
         SendWaiter? waiter;
         Wake wake;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             TakeCork();
             if (_isClosed)
@@ -281,7 +259,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     public bool TrySendControl(Opcode opcode, ReadOnlySpan<byte> payload)
     {
         Wake wake;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             TakeCork();
             if (_isClosed)
@@ -298,16 +276,16 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     public void Answer(ReadOnlySpan<byte> payload)
     {
         Wake wake;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             TakeCork();
             if (_isClosed)
                 return;
             if (_buffered >= _highWater)
             {
-                _pong ??= _buffers.Arrays.Rent(FrameHeader.MaxControlPayload);
-                payload.CopyTo(_pong);
-                _pongLength = payload.Length;
+                Lane.Pong ??= Arrays.Rent(FrameHeader.MaxControlPayload);
+                payload.CopyTo(Lane.Pong);
+                Lane.PongLength = payload.Length;
             }
             else
             {
@@ -326,7 +304,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     public void TrySendPing(PendingPing ping, bool inOrder)
     {
         Wake wake;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             TakeCork();
             if (_isClosed)
@@ -334,8 +312,8 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
             if (!inOrder && IsLaneNeeded)
             {
                 AppendToLane(Opcode.Ping, ping.Payload);
-                ping.NextLeaving = _lanePings;
-                _lanePings = ping;
+                ping.NextLeaving = Lane.Pings;
+                Lane.Pings = ping;
             }
             else
             {
@@ -358,14 +336,14 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
             return ValueTask.FromCanceled(token);
 
         SendWaiter waiter;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             TakeCork();
-            if (_connection.Close.IsEnded)
+            if (_connection.HasEnded)
                 return _unsentMessages == 0 ? default : Refused();
-            if (_hasDropped)
+            if (HasDropped)
                 return Refused();
-            if (_buffered == 0 && _pongLength < 0)
+            if (_buffered == 0 && _lane is not { PongLength: >= 0 })
                 return default;
             OutputSegment marker = OutputSegment.Rent(OutputKind.Marker);
             waiter = marker.Waiter = SendWaiter.Rent();
@@ -384,9 +362,9 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
         Span<byte> payload = stackalloc byte[FrameHeader.MaxControlPayload];
         int length = ClosePayload.Write(payload, code, reason);
         AppendFrame(Opcode.Close, payload[..length], isFinal: true);
-        _closeFrameSize = FrameWriter.GetHeaderSize(length, _isClient) + length;
-        _closeCode = code;
-        _closeReason = reason;
+        Ending.CloseFrameSize = FrameWriter.GetHeaderSize(length, _isClient) + length;
+        Ending.CloseCode = code;
+        Ending.CloseReason = reason;
         _isClosed = true;
     }
 
@@ -397,7 +375,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     {
         bool deflates = Deflates(payload.Length, options);
         ValueTask sent;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             TakeCork();
             if (_isClosed)
@@ -427,7 +405,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
 
     private bool Refuses(int length, out SendResult refusal)
     {
-        bool isFull = _buffered + FramedSize(length) > _maxBuffered;
+        bool isFull = _buffered + FramedSize(length) > _connection.Terms.Options.MaxBufferedBytes;
         refusal = _isClosed ? SendResult.Closed : isFull ? SendResult.Full : SendResult.Accepted;
         return _isClosed || isFull;
     }
@@ -437,7 +415,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem
     {
         bool fireWritable;
         SendWaiter? settled;
-        lock (_sync)
+        lock (_connection.Sync)
         {
             OutputSegment? segment = _queue.Head;
             while (segment is not null && segment.Waiter != waiter)

@@ -104,10 +104,9 @@ internal sealed class SendWaiter : IValueTaskSource, IThreadPoolWorkItem, ISpare
     }
 }
 
-/// <summary>Senders that wait, first come first.</summary>
+/// <summary>Senders that wait, first come first: a ring, of which the last one is known.</summary>
 internal struct SendWaiterList
 {
-    private SendWaiter? _first;
     private SendWaiter? _last;
 
     public SendWaiter Add() => Append(SendWaiter.Rent());
@@ -136,9 +135,12 @@ internal struct SendWaiterList
     /// <returns>The first one, linked to the others; null where there are none.</returns>
     public SendWaiter? TakeAll()
     {
-        SendWaiter? all = _first;
-        _first = _last = null;
-        return all;
+        if (_last is not { } last)
+            return null;
+        SendWaiter? first = last.Next;
+        last.Next = null;
+        _last = null;
+        return first;
     }
 
     /// <summary>Tells those who were taken out. Never called under a lock.</summary>
@@ -156,10 +158,8 @@ internal struct SendWaiterList
 
     private SendWaiter Append(SendWaiter waiter)
     {
-        waiter.Next = null;
-        if (_last is null)
-            _first = waiter;
-        else
+        waiter.Next = _last is null ? waiter : _last.Next;
+        if (_last is not null)
             _last.Next = waiter;
         return _last = waiter;
     }

@@ -9,64 +9,49 @@ public sealed partial class WebSocketConnection
     /// <summary>Begins to receive, for code that reads when it likes.</summary>
     internal void Start() => Receive.Start();
 
-    /// <summary>Runs a handler; completes when the connection has ended and the handler has returned. Never throws.</summary>
+    // What runs it: a HandlerRun, or what is told of the end.
+    private object? _run;
+
+    internal CancellationToken HandlerToken => _run is HandlerRun handler ? handler.Token : default;
+
+    /// <summary>Runs a handler.</summary>
     /// <param name="handler">The handler.</param>
-    /// <param name="owner">Who is told of the end as well; null for nobody.</param>
-    internal async Task RunAsync(Func<WebSocketConnection, CancellationToken, Task> handler, IConnectionOwner? owner = null)
+    /// <param name="owner">Who is told when the connection has ended and the handler has returned.</param>
+    internal void Run(Func<WebSocketConnection, CancellationToken, Task> handler, IConnectionOwner owner)
     {
-        _handlerCancellation = new CancellationTokenSource();
-        CancellationToken token = _handlerCancellation.Token;
-        try
-        {
-            await Receive.Start(handler, token).ConfigureAwait(false);
-        }
-        catch (Exception e)
-        {
-            OnHandlerEnded(e);
-        }
-
-        Receive.OnHandlerReturned();
-        Close.Begin(CloseCode.Normal, "", CloseCause.Local);
-        await Closed.ConfigureAwait(false);
-        Receive.Discard(endLease: true);
-        owner?.OnEnded();
+        var run = new HandlerRun(this, owner);
+        _run = run;
+        run.Start(handler);
     }
 
-    /// <summary>Runs callbacks; completes when the connection has ended. Never throws.</summary>
+    /// <summary>Runs callbacks.</summary>
     /// <param name="handler">The callbacks.</param>
-    /// <param name="owner">Who is told of the end as well; null for nobody.</param>
-    internal async Task RunAsync(WebSocketHandler handler, IConnectionOwner? owner = null)
+    /// <param name="owner">Who is told when the connection has ended and no callback runs any more.</param>
+    internal void Run(WebSocketHandler handler, IConnectionOwner owner) => new CallbackRun(this, handler, owner).Start();
+
+    /// <summary>Runs something on the pool when the connection has ended: at once where it has.</summary>
+    internal void WhenEnded(IThreadPoolWorkItem told)
     {
-        try
+        lock (Sync)
         {
-            handler.Opened?.Invoke(this);
-            Receive.Start(handler.Message);
-        }
-        catch (Exception e)
-        {
-            OnHandlerFailed(e);
-            Receive.Start();
+            if (_close is not { IsTold: true })
+            {
+                _run = told;
+                return;
+            }
         }
 
-        CloseResult result = await Closed.ConfigureAwait(false);
-        await Receive.WhenCalledAsync().ConfigureAwait(false);
-        try
-        {
-            handler.Closed?.Invoke(this, result);
-        }
-        catch (Exception e)
-        {
-            _logger.HandlerFailed(e);
-        }
-
-        owner?.OnEnded();
+        ThreadPool.UnsafeQueueUserWorkItem(told, preferLocal: false);
     }
+
+    /// <summary>Gets what is to be told of the end. Called under the lock.</summary>
+    internal IThreadPoolWorkItem? ToldOfEnd => _run as IThreadPoolWorkItem;
 
     /// <summary>Tells apart an exception that came of the connection's own end from one of the application.</summary>
     internal void OnHandlerEnded(Exception exception)
     {
         if (IsOwnEnd(exception))
-            _logger.HandlerEnded(exception);
+            Terms.Logger.HandlerEnded(exception);
         else
             OnHandlerFailed(exception);
     }
@@ -74,21 +59,21 @@ public sealed partial class WebSocketConnection
     /// <summary>Closes with 1011 for an exception of the application: no detail on the wire, one line in the log (rule C4).</summary>
     internal void OnHandlerFailed(Exception exception)
     {
-        _logger.HandlerFailed(exception);
+        Terms.Logger.HandlerFailed(exception);
         Close.Begin(CloseCode.InternalError, "", CloseCause.HandlerFailed, exception);
     }
 
     /// <summary>Notes that the application has read all there was: a handler that still works for a connection that broke is told.</summary>
     internal void OnAllRead()
     {
-        if (Close.Result is { IsClean: false } || Receive.IsIgnoring)
+        if (Result is { IsClean: false } || Receive.IsIgnoring)
             CancelHandler();
     }
 
     private void CancelHandler()
     {
         // Callbacks of the application run elsewhere, never on the stack of who found the end.
-        if (_handlerCancellation is { IsCancellationRequested: false })
+        if (_run is HandlerRun { IsCancellationRequested: false })
             ThreadPool.UnsafeQueueUserWorkItem(static socket => socket.CancelHandlerHere(), this, preferLocal: false);
     }
 
@@ -96,18 +81,18 @@ public sealed partial class WebSocketConnection
     {
         try
         {
-            _handlerCancellation!.Cancel();
+            ((HandlerRun)_run!).Cancel();
         }
         catch (AggregateException e)
         {
-            _logger.HandlerFailed(e);
+            Terms.Logger.HandlerFailed(e);
         }
     }
 
     /// <summary>Tells whether a handler ended because its connection did.</summary>
     private bool IsOwnEnd(Exception exception) => exception switch
     {
-        WebSocketClosedException closed => ReferenceEquals(closed.Result, Close.Result) || !IsOpen,
+        WebSocketClosedException closed => ReferenceEquals(closed.Result, Result) || !IsOpen,
         // Its token may have come back in another that was linked to it.
         OperationCanceledException => HandlerToken.IsCancellationRequested,
         _ => false,
@@ -118,5 +103,5 @@ public sealed partial class WebSocketConnection
 internal interface IConnectionOwner
 {
     /// <summary>Is told that both have ended. It must not throw.</summary>
-    void OnEnded();
+    void OnEnded(WebSocketConnection connection);
 }

@@ -1,5 +1,4 @@
 using System.Net;
-using Microsoft.Extensions.Logging;
 using Sockeye.Diagnostics;
 using Sockeye.Protocol;
 using Sockeye.Transports;
@@ -20,24 +19,18 @@ namespace Sockeye;
 /// </remarks>
 public sealed partial class WebSocketConnection : IAsyncDisposable
 {
-    private readonly Transport _transport;
-    private readonly ILogger _logger;
-    private readonly WebSocketConnectionOptions _options;
-    private PingTable _pings;
-    private CancellationTokenSource? _handlerCancellation;
+    private CloseHandshake? _close;
+    private PingTable? _pings;
 
     internal WebSocketConnection(
         Transport transport, Role role, WebSocketConnectionOptions options, ConnectionDetails details, ReadOnlySpan<byte> received)
     {
-        _transport = transport;
-        _options = options;
-        _logger = options.Logger;
-        Role = role;
+        Transport = transport;
+        Terms = ConnectionTerms.Of(options, role);
         Details = details;
-        Deadlines = new ConnectionDeadlines(this, transport, options);
-        Close = new CloseHandshake(this, transport, role, options);
-        Send = new SendBuffer(this, transport, role, options, details.Deflate);
-        Receive = new ReceiveLoop(this, transport, role, options, details.Deflate?.CreateInflater());
+        Deadlines = new ConnectionDeadlines(this);
+        Send = new SendBuffer(this, details.Deflate);
+        Receive = new ReceiveLoop(this, details.Deflate?.CreateInflater());
         transport.Unread(received);
     }
 
@@ -46,7 +39,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     public event Action<WebSocketConnection>? Writable;
 
     /// <summary>Gets the side that this connection is.</summary>
-    public Role Role { get; }
+    public Role Role => Terms.Role;
 
     /// <summary>Gets the subprotocol that was agreed on; null where none was.</summary>
     public string? Subprotocol => Details.Subprotocol;
@@ -62,13 +55,13 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
 
     /// <summary>Gets the address of this side; null where the transport has none, and on an event loop once the connection has ended, if
     /// its server listens on every address.</summary>
-    public EndPoint? LocalEndPoint => _transport.LocalEndPoint;
+    public EndPoint? LocalEndPoint => Transport.LocalEndPoint;
 
     /// <summary>Gets the address of the peer; null where the transport has none.</summary>
-    public EndPoint? RemoteEndPoint => _transport.RemoteEndPoint;
+    public EndPoint? RemoteEndPoint => Transport.RemoteEndPoint;
 
     /// <summary>Gets whether the connection runs over TLS that this process terminates.</summary>
-    public bool IsSecure => _transport.IsSecure;
+    public bool IsSecure => Transport.IsSecure;
 
     /// <summary>Gets whether messages may be sent: no Close is queued and the connection has not ended.</summary>
     public bool IsOpen => Send.IsOpen;
@@ -79,21 +72,35 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <summary>Gets how many accepted bytes, framing included, wait to be taken by the operating system.</summary>
     public long BufferedBytes => Send.BufferedBytes;
 
-    internal Lock Sync { get; } = new();
+    /// <summary>Gets what the state of the connection is locked by: an object that is there in any case and that nobody else knows.</summary>
+    internal object Sync => Send;
 
-    internal BufferPool Buffers => _options.Buffers;
+    internal ConnectionTerms Terms { get; }
+
+    internal Transport Transport { get; }
+
+    internal BufferPool Buffers => Terms.Buffers;
 
     internal ConnectionDetails Details { get; }
 
     internal ConnectionDeadlines Deadlines { get; }
 
-    internal CloseHandshake Close { get; }
+    /// <summary>Gets the end of the connection, which is made as soon as anything is done about it.</summary>
+    internal CloseHandshake Close =>
+        Volatile.Read(ref _close) ?? Interlocked.CompareExchange(ref _close, new CloseHandshake(this), null) ?? _close;
+
+    /// <summary>Gets whether a Close frame is queued or the connection has ended: nothing more is accepted.</summary>
+    internal bool IsClosing => Volatile.Read(ref _close) is { HasBegun: true };
+
+    /// <summary>Gets whether the connection has ended.</summary>
+    internal bool HasEnded => Volatile.Read(ref _close) is { IsEnded: true };
+
+    /// <summary>Gets the account, once the connection has ended.</summary>
+    internal CloseResult? Result => Volatile.Read(ref _close)?.Result;
 
     internal SendBuffer Send { get; }
 
     internal ReceiveLoop Receive { get; }
-
-    internal CancellationToken HandlerToken => _handlerCancellation?.Token ?? default;
 
     /// <summary>Waits for the next message.</summary>
     /// <param name="cancellationToken">Ends the wait; a message that comes later stays for the next call.</param>
@@ -238,7 +245,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         ReadOnlySpan<byte> bytes = System.Runtime.InteropServices.MemoryMarshal.AsBytes(values);
         if (bytes.Length <= SendBuffer.CopyLimit)
             return Send.SendSmall(Opcode.Binary, bytes, options, cancellationToken);
-        PooledArray copy = PooledArray.Copy(bytes, _options.Buffers.Arrays);
+        PooledArray copy = PooledArray.Copy(bytes, Buffers.Arrays);
         return Send.SendAsync(Opcode.Binary, copy.Array.AsMemory(0, bytes.Length), copy, options, cancellationToken);
     }
 
@@ -368,13 +375,13 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     }
 
     /// <summary>Notes that pings are leaving. Called under the lock.</summary>
-    internal void OnPingsLeave(PendingPing? leaving) => _pings.Leave(leaving);
+    internal void OnPingsLeave(PendingPing? leaving) => _pings?.Leave(leaving);
 
     internal void OnPong(ReadOnlySpan<byte> payload)
     {
         PendingPing? answered;
         lock (Sync)
-            answered = _pings.Answer(payload);
+            answered = _pings?.Answer(payload);
         for (; answered is not null; answered = answered.Next)
             answered.Pong.TrySetResult(Deadlines.Since(answered.SentAt));
     }
@@ -385,14 +392,14 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         Receive.OnEnded(result);
         PendingPing? unanswered;
         lock (Sync)
-            unanswered = _pings.TakeAll();
+            unanswered = _pings?.TakeAll();
         if (unanswered is not null)
             FailPings(unanswered, new WebSocketClosedException(result));
-        _logger.Closed(result.Code, result.Cause, result.IsClean);
+        Terms.Logger.Closed(result.Code, result.Cause, result.IsClean);
     }
 
     /// <summary>Gets whether pings wait for their pongs. Called under the lock.</summary>
-    internal bool HasPings => !_pings.IsEmpty;
+    internal bool HasPings => _pings is { IsEmpty: false };
 
     /// <summary>Fails the pings that were sent until a moment: this side does not receive, and may wait for them itself.</summary>
     internal void GiveUpPings(long sentUntil)
@@ -400,12 +407,12 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         PendingPing? overdue;
         lock (Sync)
         {
-            overdue = _pings.TakeSentUntil(sentUntil);
+            overdue = _pings?.TakeSentUntil(sentUntil);
             Deadlines.WatchPings();
         }
 
         FailPings(overdue, new TimeoutException(
-            $"No pong was seen for {_options.IdleTimeout}, because nothing is received: messages wait and nobody reads them, or a "
+            $"No pong was seen for {Terms.Options.IdleTimeout}, because nothing is received: messages wait and nobody reads them, or a "
             + "MessageCallback is incomplete. Read them, or do not await a ping inside the callback."));
     }
 
@@ -418,7 +425,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         }
     }
 
-    internal void LogTransportDisposeFailed(Exception exception) => _logger.TransportDisposeFailed(exception);
+    internal void LogTransportDisposeFailed(Exception exception) => Terms.Logger.TransportDisposeFailed(exception);
 
     private Task<TimeSpan> PingAsync(ReadOnlySpan<byte> payload, bool inOrder, CancellationToken cancellationToken)
     {
@@ -428,9 +435,9 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         PendingPing ping;
         lock (Sync)
         {
-            if (Close.HasBegun)
+            if (IsClosing)
                 return Task.FromException<TimeSpan>(ClosedException()).Observed();
-            ping = _pings.Add(payload, Deadlines.Now);
+            ping = (_pings ??= new PingTable()).Add(payload, Deadlines.Now);
             Deadlines.WatchPings();
         }
 
@@ -448,7 +455,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         catch (OperationCanceledException)
         {
             lock (Sync)
-                _pings.Remove(ping);
+                _pings!.Remove(ping);
             throw;
         }
     }
@@ -459,7 +466,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
             return Opcode.Binary;
         if (kind != WebSocketMessageKind.Text)
             throw new ArgumentException($"A message is Text or Binary; {kind} cannot be sent.", nameof(kind));
-        if (!_options.SkipUtf8Validation && !Utf8Text.IsValid(payload))
+        if (!Terms.Options.SkipUtf8Validation && !Utf8Text.IsValid(payload))
             throw new ArgumentException("The payload is not valid UTF-8, which a text message must be: send it as Binary.", nameof(payload));
         return Opcode.Text;
     }

@@ -7,10 +7,10 @@ using Sockeye.Transports;
 
 namespace Sockeye;
 
-/// <summary>Leads one accepted socket through TLS and the request to its upgrade, and waits for its end.</summary>
+/// <summary>Leads one accepted socket through TLS and the request to its upgrade. Nothing of it stays when the connection is open.</summary>
 /// <remarks>Its work is one flow. The deadline, a stopping server and its abort come from other threads; what they need is
 /// written once and read with a barrier.</remarks>
-internal sealed class ServerConnection : IThreadPoolWorkItem, IConnectionOwner
+internal sealed class ServerConnection : IThreadPoolWorkItem
 {
     private readonly ServerCore _server;
     private readonly ConnectedSocket _socket;
@@ -19,7 +19,6 @@ internal sealed class ServerConnection : IThreadPoolWorkItem, IConnectionOwner
     private UpgradeRequest? _request;
     private WebSocketConnection? _connection;
     private volatile bool _timedOut;
-    private bool _isCounted;
 
     public ServerConnection(ServerCore server, ConnectedSocket socket)
     {
@@ -42,28 +41,28 @@ internal sealed class ServerConnection : IThreadPoolWorkItem, IConnectionOwner
     public void Stop()
     {
         if (Connection is { } connection)
-            _ = connection.CloseForAsync(CloseCode.GoingAway, "Server shutting down", CloseCause.ServerShutdown);
+            Stop(connection);
         else if (Volatile.Read(ref _request) is { } request)
             request.Expire();
         else
             Abort();
     }
 
+    /// <summary>Closes an open connection in good manners.</summary>
+    public static void Stop(WebSocketConnection connection) =>
+        connection.Close.Begin(CloseCode.GoingAway, "Server shutting down", CloseCause.ServerShutdown);
+
+    /// <summary>Ends an open connection at once.</summary>
+    public static void Abort(WebSocketConnection connection) => connection.AbortFor(CloseCause.ServerShutdown);
+
     public void Abort()
     {
         if (Connection is { } connection)
-            connection.AbortFor(CloseCause.ServerShutdown);
+            Abort(connection);
         else if (Volatile.Read(ref _transport) is { } transport)
             transport.Abort();
         else
             _socket.Reset();
-    }
-
-    /// <summary>Counts the connection as open no more; its handler may still run.</summary>
-    public void MarkClosed()
-    {
-        if (Interlocked.Exchange(ref _isCounted, false))
-            _server.Connections.MarkClosed();
     }
 
     /// <summary>Ends a connection that was never run.</summary>
@@ -94,7 +93,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem, IConnectionOwner
     {
         try
         {
-            // What the handshake needed, this task included, is free for collection while the connection lives.
+            // What the handshake needed, this object and this task included, is free for collection while the connection lives.
             if (await HandshakeAsync().ConfigureAwait(false))
                 return;
         }
@@ -109,15 +108,10 @@ internal sealed class ServerConnection : IThreadPoolWorkItem, IConnectionOwner
                 await Refusals.CloseAsync(_transport).ConfigureAwait(false);
         }
 
-        OnEnded();
-    }
-
-    /// <summary>Forgets the connection: it and its handler have ended, or it did not come about.</summary>
-    public void OnEnded()
-    {
         EndDeadline();
-        MarkClosed();
         _server.Connections.Remove(this);
+        if (_connection is not null)
+            _server.Connections.OnEnded(_connection);
     }
 
     /// <summary>Leads to an open connection.</summary>
@@ -144,9 +138,9 @@ internal sealed class ServerConnection : IThreadPoolWorkItem, IConnectionOwner
 
         HandOver(connection);
         if (endpoint is null)
-            _ = connection.Closed.ContinueWith(static (_, owner) => ((ServerConnection)owner!).OnEnded(), this, TaskScheduler.Default);
+            connection.WhenEnded(new EndNotice(connection, _server.Connections));
         else
-            endpoint.Run(connection, this);
+            endpoint.Run(connection, _server.Connections);
         return true;
     }
 
@@ -178,7 +172,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem, IConnectionOwner
         using var reader = new HeadReader(_transport!, _server.Options.Limits, _server.Options.Connection.Buffers);
         HandshakeFault? fault = await reader.ReadAsync().ConfigureAwait(false);
         if (fault is null && RequestHead.TryParse(reader.Head, out RequestHead? head, out fault))
-            return new UpgradeRequest(_transport!, head, reader.Beyond.ToArray(), _server.UpgradeSettings, reader.Head.ToArray());
+            return new UpgradeRequest(_transport!, head, reader.Beyond.ToArray(), _server.UpgradeSettings, PackedHead.Pack(reader.Head));
 
         HandshakeRefusal refusal = HandshakeRefusal.Of(fault!);
         HandshakeLog.Refused(Logger, RemoteEndPoint, refusal.StatusCode, fault!.Message);
@@ -234,11 +228,15 @@ internal sealed class ServerConnection : IThreadPoolWorkItem, IConnectionOwner
         EndDeadline();
         Volatile.Write(ref _connection, connection);
         Volatile.Write(ref _request, null);
-        bool stays = _server.Connections.MarkOpen();
-        Volatile.Write(ref _isCounted, true);
-        if (!stays)
-            Stop(); // its handler runs and finds that the connection is closing
+        if (!_server.Connections.TryOpen(this, connection))
+            Stop(connection); // its handler runs and finds that the connection is closing
     }
 
     private void EndDeadline() => Interlocked.Exchange(ref _deadline, null)?.Dispose();
+
+    /// <summary>Tells of the end of a connection that the application runs itself.</summary>
+    private sealed class EndNotice(WebSocketConnection connection, IConnectionOwner owner) : IThreadPoolWorkItem
+    {
+        void IThreadPoolWorkItem.Execute() => owner.OnEnded(connection);
+    }
 }

@@ -22,7 +22,7 @@ public sealed class UpgradeRequest
     private readonly UpgradeSettings _settings;
     private readonly UpgradeOffer? _offer;
     private readonly ReadOnlyMemory<byte> _received;
-    private readonly ReadOnlyMemory<byte> _bytes;
+    private readonly byte[]? _packed;
     private readonly TaskCompletionSource<WebSocketConnection?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _state;
 
@@ -31,11 +31,11 @@ public sealed class UpgradeRequest
     /// <param name="head">The head of the request.</param>
     /// <param name="received">What came behind it.</param>
     /// <param name="settings">What it inherits.</param>
-    /// <param name="bytes">The head as it came; empty where it is not known.</param>
+    /// <param name="packed">The head as <see cref="PackedHead"/> keeps it; null where the connection keeps the object.</param>
     internal UpgradeRequest(
-        Transport transport, RequestHead head, ReadOnlyMemory<byte> received, UpgradeSettings settings, ReadOnlyMemory<byte> bytes = default)
+        Transport transport, RequestHead head, ReadOnlyMemory<byte> received, UpgradeSettings settings, byte[]? packed = null)
     {
-        _bytes = bytes;
+        _packed = packed;
         _transport = transport;
         _settings = settings;
         _received = received;
@@ -186,15 +186,7 @@ public sealed class UpgradeRequest
                 _transport,
                 Role.Server,
                 settings,
-                new ConnectionDetails
-                {
-                    Subprotocol = subprotocol,
-                    Deflate = deflate,
-                    // The same string for all where it is the one that was mapped.
-                    Path = Path == mappedPath ? mappedPath : Path,
-                    Request = _bytes.IsEmpty ? Head : null,
-                    RequestBytes = _bytes,
-                },
+                MakeDetails(subprotocol, deflate, mappedPath),
                 _received.Span);
         }
         catch (Exception)
@@ -202,6 +194,15 @@ public sealed class UpgradeRequest
             await CloseAsync().ConfigureAwait(false);
             throw;
         }
+    }
+
+    private ConnectionDetails MakeDetails(string? subprotocol, DeflateAgreement? deflate, string? mappedPath)
+    {
+        // The same string for all where it is the one that was mapped.
+        string path = Path == mappedPath ? mappedPath : Path;
+        return _packed is null
+            ? new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = path, Request = Head }
+            : new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = path, PackedRequest = _packed };
     }
 
     /// <summary>Answers 503 where the application has not decided.</summary>

@@ -56,7 +56,7 @@ public sealed class WebSocketServer : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(handler);
         _core.Map(
-            path, new Endpoint(path, (connection, owner) => _ = connection.RunAsync(handler, owner), options ?? WebSocketAcceptOptions.Default));
+            path, new Endpoint(path, (connection, owner) => connection.Run(handler, owner), options ?? WebSocketAcceptOptions.Default));
     }
 
     /// <summary>Runs callbacks for each connection at a path: no task per message.</summary>
@@ -69,7 +69,7 @@ public sealed class WebSocketServer : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(handler);
         _core.Map(
-            path, new Endpoint(path, (connection, owner) => _ = connection.RunAsync(handler, owner), options ?? WebSocketAcceptOptions.Default));
+            path, new Endpoint(path, (connection, owner) => connection.Run(handler, owner), options ?? WebSocketAcceptOptions.Default));
     }
 
     /// <summary>Sends a message to every open connection. Never waits: a connection at which more than
@@ -272,18 +272,20 @@ public sealed class WebSocketServer : IAsyncDisposable
 
     private async Task AbortAllAsync()
     {
-        ServerConnection[] left = _core.Connections.All();
-        if (left.Length == 0)
+        (ServerConnection[] opening, WebSocketConnection[] open) = _core.Connections.All();
+        if (opening.Length + open.Length == 0)
             return;
 
-        HandshakeLog.StopAborted(_core.Logger, left.Length);
-        foreach (ServerConnection connection in left)
+        HandshakeLog.StopAborted(_core.Logger, opening.Length + open.Length);
+        foreach (ServerConnection connection in opening)
             connection.Abort();
-        foreach (ServerConnection connection in left)
+        foreach (WebSocketConnection connection in open)
+            ServerConnection.Abort(connection);
+        // A handshake may have come to its end meanwhile.
+        foreach (WebSocketConnection connection in open.Concat(opening.Select(one => one.Connection).OfType<WebSocketConnection>()))
         {
-            if (connection.Connection is { } open)
-                await open.Closed.ConfigureAwait(false);
-            connection.MarkClosed();
+            await connection.Closed.ConfigureAwait(false);
+            _core.Connections.Abandon(connection);
         }
     }
 }

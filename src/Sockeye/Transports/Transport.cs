@@ -10,6 +10,8 @@ namespace Sockeye.Transports;
 /// </remarks>
 internal abstract class Transport : IAsyncDisposable
 {
+    private ReceiveWait? _wait;
+
     /// <summary>Gets the address of this side, where there is one.</summary>
     public virtual EndPoint? LocalEndPoint => null;
 
@@ -31,6 +33,13 @@ internal abstract class Transport : IAsyncDisposable
     /// <returns>What was received; valid until the next call, unless retained.</returns>
     /// <exception cref="IOException">The connection broke.</exception>
     public abstract ValueTask<ReceivedBlock> ReceiveAsync(ArraySegment<byte> direct);
+
+    /// <summary>Tells somebody when a receive is over that had not completed at once: instead of awaiting it, and without an allocation
+    /// for each.</summary>
+    /// <param name="receive">The receive.</param>
+    /// <param name="receiver">Who is told, the same one each time.</param>
+    public virtual void NotifyReceived(ValueTask<ReceivedBlock> receive, IReceiver receiver) =>
+        (_wait ??= new ReceiveWait(receiver)).Begin(receive);
 
     /// <summary>Says how many bytes of the current block have been used. The transport keeps the rest and presents it again.</summary>
     /// <param name="consumed">The number of bytes, from the start of the block.</param>

@@ -3,7 +3,7 @@ namespace Sockeye.Tests.Connection;
 /// <summary>Which pings a pong answers (RFC 6455, section 5.5.3), at what price.</summary>
 public sealed class PingTableTests
 {
-    private PingTable _table;
+    private readonly PingTable _table = new();
 
     [Fact]
     public void Pong_answers_its_ping_and_what_left_before_it()

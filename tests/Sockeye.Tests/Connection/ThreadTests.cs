@@ -276,7 +276,7 @@ public sealed class ThreadTests
         System.Runtime.CompilerServices.ConfiguredValueTaskAwaitable.ConfiguredValueTaskAwaiter awaiter = task.ConfigureAwait(false).GetAwaiter();
         awaiter.UnsafeOnCompleted(() =>
         {
-            bool isApart = !socket.Sync.IsHeldByCurrentThread && !socket.Receive.IsCorking && !t_isInCall;
+            bool isApart = !Monitor.IsEntered(socket.Sync) && !socket.Receive.IsCorking && !t_isInCall;
             try
             {
                 awaiter.GetResult();
@@ -322,7 +322,7 @@ public sealed class ThreadTests
     }
 
     /// <summary>A synchronization context that runs what is posted at once, as some do, and notices a lock that is held.</summary>
-    private sealed class LockWatch(Lock watched) : SynchronizationContext
+    private sealed class LockWatch(object watched) : SynchronizationContext
     {
         private int _posts;
         private int _postsUnderLock;
@@ -342,7 +342,7 @@ public sealed class ThreadTests
 
         public override void Post(SendOrPostCallback d, object? state)
         {
-            if (watched.IsHeldByCurrentThread)
+            if (Monitor.IsEntered(watched))
                 Interlocked.Increment(ref _postsUnderLock);
             d(state);
             Interlocked.Increment(ref _posts);

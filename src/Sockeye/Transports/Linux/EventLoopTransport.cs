@@ -13,7 +13,6 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
     private ReceiveBuffer _buffer;
 
     // The receive: belongs to who receives, and to the loop while it waits.
-    private ArraySegment<byte> _direct;
     private bool _likelyMore;
 
     // Until the handshake is over, no more is received than can be put back.
@@ -22,11 +21,7 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
     // The first one waits in any case: from then on the loop of this very socket runs what is received, and knows whom it runs.
     private int _receives = ReceivesInARow;
     private short _receiveToken;
-    private bool _isReceived;
-    private ReceivedBlock _block;
-    private Exception? _receiveFault;
-    private Action<object?>? _received;
-    private object? _receivedState;
+    private IReceiver? _receiver;
 
     // The send: likewise. What waits for room is there once the first one has had to.
     private PendingSend? _pending;
@@ -62,9 +57,15 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
                 return new ValueTask<ReceivedBlock>(block);
         }
 
-        _direct = direct;
-        _isReceived = false;
+        _receiver = null;
         return new ValueTask<ReceivedBlock>(this, ++_receiveToken);
+    }
+
+    public override void NotifyReceived(ValueTask<ReceivedBlock> receive, IReceiver receiver)
+    {
+        _receives = 0;
+        _receiver = receiver;
+        _socket.AwaitReadable(again: _likelyMore || _socket.IsWorthReceiving);
     }
 
     public override void Advance(int consumed) => _buffer.Advance(consumed);
@@ -120,25 +121,24 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
     void IReadiness.OnReadable()
     {
         _receives = 0;
+        IReceiver receiver = _receiver!;
+        ValueTask<ReceivedBlock> receive;
         try
         {
-            if (!TryReceive(_direct, out _block))
+            if (!TryReceive(receiver.DirectMemory, out ReceivedBlock block))
             {
                 _socket.AwaitReadable(again: false);
                 return;
             }
+
+            receive = new ValueTask<ReceivedBlock>(block);
         }
         catch (Exception e)
         {
-            _receiveFault = e;
+            receive = ValueTask.FromException<ReceivedBlock>(e);
         }
 
-        _isReceived = true;
-        Action<object?> received = _received!;
-        object? state = _receivedState;
-        _received = null;
-        _receivedState = null;
-        received(state);
+        receiver.OnReceived(receive);
     }
 
     void IReadiness.OnWritable()
@@ -162,36 +162,16 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
         pending.End(fault: null);
     }
 
-    ReceivedBlock IValueTaskSource<ReceivedBlock>.GetResult(short token)
-    {
-        CheckReceive(token);
-        if (_receiveFault is { } fault)
-        {
-            _receiveFault = null;
-            throw fault;
-        }
+    ReceivedBlock IValueTaskSource<ReceivedBlock>.GetResult(short token) => Awaited(token)!.Result;
 
-        ReceivedBlock block = _block;
-        _block = default;
-        return block;
-    }
-
-    ValueTaskSourceStatus IValueTaskSource<ReceivedBlock>.GetStatus(short token)
-    {
-        CheckReceive(token);
-        if (_receiveFault is not null)
-            return ValueTaskSourceStatus.Faulted;
-        return _isReceived ? ValueTaskSourceStatus.Succeeded : ValueTaskSourceStatus.Pending;
-    }
+    ValueTaskSourceStatus IValueTaskSource<ReceivedBlock>.GetStatus(short token) =>
+        Awaited(token) is { } receive ? receive.Status : ValueTaskSourceStatus.Pending;
 
     void IValueTaskSource<ReceivedBlock>.OnCompleted(
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
     {
         CheckReceive(token);
-        _receives = 0;
-        _received = continuation;
-        _receivedState = state;
-        _socket.AwaitReadable(again: _likelyMore || _socket.IsWorthReceiving);
+        NotifyReceived(default, new AwaitedReceive(continuation, state));
     }
 
     /// <summary>Receives what is there: first what completes a large message, straight into its memory, and with the same call what
@@ -242,10 +222,40 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
         return true;
     }
 
+    private AwaitedReceive? Awaited(short token)
+    {
+        CheckReceive(token);
+        return (AwaitedReceive?)_receiver;
+    }
+
     private void CheckReceive(short token)
     {
         if (token != _receiveToken)
             throw new InvalidOperationException("A receive was awaited twice.");
+    }
+
+    /// <summary>A receive that somebody awaits: during the handshake, where one receive mostly brings it all.</summary>
+    private sealed class AwaitedReceive(Action<object?> continuation, object? state) : IReceiver
+    {
+        private ValueTask<ReceivedBlock>? _receive;
+
+        // A head is not a large message.
+        public ArraySegment<byte> DirectMemory => default;
+
+        public ReceivedBlock Result => _receive!.Value.Result;
+
+        public ValueTaskSourceStatus Status => _receive switch
+        {
+            null => ValueTaskSourceStatus.Pending,
+            { IsFaulted: true } => ValueTaskSourceStatus.Faulted,
+            _ => ValueTaskSourceStatus.Succeeded,
+        };
+
+        public void OnReceived(ValueTask<ReceivedBlock> receive)
+        {
+            _receive = receive;
+            continuation(state);
+        }
     }
 
     /// <summary>A send of which the kernel has not taken all.</summary>
