@@ -80,7 +80,7 @@ if [[ $mode == --figures ]]; then
     finish
 fi
 
-for project in Sockeye.Protocol.Tests Sockeye.Tests Sockeye.Conformance.Tests Sockeye.Interop.Tests; do
+for project in Sockeye.Protocol.Tests Sockeye.Tests Sockeye.AspNetCore.Tests Sockeye.Conformance.Tests Sockeye.Interop.Tests; do
     run "$project" -trait- Category=Figures -trait- Category=Full
 done
 
@@ -102,6 +102,7 @@ echo "== Debug builds"
 if dotnet build Sockeye.slnx -c Debug -v quiet; then
     configuration=debug run Sockeye.Protocol.Tests -trait- Category=Figures
     configuration=debug run Sockeye.Tests -trait- Category=Figures
+    configuration=debug run Sockeye.AspNetCore.Tests
 else
     failed=$((failed + 1))
 fi

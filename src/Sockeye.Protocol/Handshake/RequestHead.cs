@@ -25,7 +25,7 @@ public sealed class RequestHead
         ArgumentNullException.ThrowIfNull(headers);
         if (!HeaderTokens.IsToken(method))
             throw new ArgumentException($"'{PeerText.Escape(method)}' is no method: it must be a token such as GET.", nameof(method));
-        if (string.IsNullOrEmpty(target) || target.AsSpan().ContainsAnyExcept(TargetCharacters))
+        if (!IsTarget(target))
         {
             throw new ArgumentException(
                 $"'{PeerText.Escape(target)}' is no target: use printable ASCII without spaces and '#', and percent-encode the rest.",
@@ -144,6 +144,10 @@ public sealed class RequestHead
 
     /// <summary>Writes the head as it stands on the wire, the empty line at its end included.</summary>
     public byte[] ToBytes() => HeadWriter.Write($"{Method} {Target} HTTP/1.{MinorVersion}", Headers);
+
+    /// <summary>Tells whether a text can stand as the target in a request line.</summary>
+    internal static bool IsTarget([NotNullWhen(true)] string? target) =>
+        !string.IsNullOrEmpty(target) && !target.AsSpan().ContainsAnyExcept(TargetCharacters);
 
     internal static bool TryParseVersion(ReadOnlySpan<byte> text, out int minorVersion)
     {

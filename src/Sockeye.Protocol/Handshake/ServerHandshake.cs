@@ -18,11 +18,20 @@ public static class ServerHandshake
     public static bool TryEvaluate(
         RequestHead request,
         [NotNullWhen(true)] out UpgradeOffer? offer,
+        [NotNullWhen(false)] out HandshakeFault? fault) => TryEvaluate(request, isExtendedConnect: false, out offer, out fault);
+
+    /// <summary>Judges a request of HTTP/1.1, or one of HTTP/2 or later: an extended CONNECT, whose <c>:protocol</c> is what asks for
+    /// the upgrade, and which has no key (RFC 8441, section 5).</summary>
+    internal static bool TryEvaluate(
+        RequestHead request,
+        bool isExtendedConnect,
+        [NotNullWhen(true)] out UpgradeOffer? offer,
         [NotNullWhen(false)] out HandshakeFault? fault)
     {
         ArgumentNullException.ThrowIfNull(request);
         offer = null;
-        fault = CheckRequest(request) ?? CheckUpgrade(request);
+        fault = CheckRequest(request, isExtendedConnect ? "CONNECT" : "GET")
+            ?? (isExtendedConnect ? CheckVersion(request.Headers) : CheckUpgrade(request));
         if (fault is not null)
             return false;
 
@@ -40,19 +49,19 @@ public static class ServerHandshake
         }
 
         int version = ProtocolVersions.Parse(headers[HandshakeHeaders.Version])[0];
-        offer = new UpgradeOffer(headers[HandshakeHeaders.Key]!, version, subprotocols, extensions);
+        offer = new UpgradeOffer(isExtendedConnect ? "" : headers[HandshakeHeaders.Key]!, version, subprotocols, extensions);
         return true;
     }
 
-    /// <summary>Checks what any request must keep, and that it is a GET of a path.</summary>
-    private static HandshakeFault? CheckRequest(RequestHead request)
+    /// <summary>Checks what any request must keep, its method, and that its target is a path.</summary>
+    private static HandshakeFault? CheckRequest(RequestHead request, string method)
     {
         // HTTP/1.0 knows requests without Host.
         IReadOnlyList<string> hosts = request.Headers.GetValues(HandshakeHeaders.Host);
         Authority host = default;
         if ((hosts.Count != 1 || !Authority.TryParse(hosts[0], out host)) && (request.MinorVersion > 0 || hosts.Count > 0))
             return HandshakeFault.Of(HandshakeRule.HostMustBeValid, hosts.Count == 1 ? hosts[0] : null);
-        if (request.Method != "GET")
+        if (request.Method != method)
             return HandshakeFault.Of(HandshakeRule.MethodMustBeGet, request.Method);
         if (request.Path.Length == 0)
             return HandshakeFault.Of(HandshakeRule.TargetMustBePath, request.Target);
@@ -78,13 +87,18 @@ public static class ServerHandshake
         if (headers.Contains(HandshakeHeaders.TransferEncoding) || (headers[HandshakeHeaders.ContentLength] ?? "0") != "0")
             return HandshakeFault.Of(HandshakeRule.UpgradeMustHaveNoBody);
 
-        IReadOnlyList<string> versions = headers.GetValues(HandshakeHeaders.Version);
-        if (versions.Count != 1)
-            return HandshakeFault.Of(HandshakeRule.VersionMustBePresent);
-        if (versions[0] is not ("13" or "8"))
-            return HandshakeFault.Of(HandshakeRule.VersionMustBeKnown, versions[0]);
+        if (CheckVersion(headers) is { } fault)
+            return fault;
         if (!HandshakeKey.IsValid(headers[HandshakeHeaders.Key]))
             return HandshakeFault.Of(HandshakeRule.KeyMustBeValid, headers[HandshakeHeaders.Key]);
         return null;
+    }
+
+    private static HandshakeFault? CheckVersion(HttpHeaders headers)
+    {
+        IReadOnlyList<string> versions = headers.GetValues(HandshakeHeaders.Version);
+        if (versions.Count != 1)
+            return HandshakeFault.Of(HandshakeRule.VersionMustBePresent);
+        return versions[0] is "13" or "8" ? null : HandshakeFault.Of(HandshakeRule.VersionMustBeKnown, versions[0]);
     }
 }

@@ -12,7 +12,8 @@ public sealed class UpgradeOffer
         Extensions = extensions;
     }
 
-    /// <summary>Gets the key, the value of <c>Sec-WebSocket-Key</c>.</summary>
+    /// <summary>Gets the key, the value of <c>Sec-WebSocket-Key</c>; empty where the request is an extended CONNECT of HTTP/2
+    /// (RFC 8441), which has none.</summary>
     public string Key { get; }
 
     /// <summary>Gets the version of the WebSocket protocol: 13 or 8.</summary>
@@ -24,7 +25,8 @@ public sealed class UpgradeOffer
     /// <summary>Gets the extensions on offer, in the client's order of preference.</summary>
     public IReadOnlyList<ExtensionOffer> Extensions { get; }
 
-    /// <summary>Makes the response that accepts the offer: 101 Switching Protocols (RFC 6455, section 4.2.2).</summary>
+    /// <summary>Makes the response that accepts the offer: 101 Switching Protocols (RFC 6455, section 4.2.2), or 200 to an extended
+    /// CONNECT (RFC 8441, section 5).</summary>
     /// <param name="subprotocol">The subprotocol that is selected, one of <see cref="Subprotocols"/>; null for none.</param>
     /// <param name="extensions">The extensions that are accepted, of those in <see cref="Extensions"/>; null for none.</param>
     /// <param name="headers">Headers to add; null for none.</param>
@@ -34,9 +36,14 @@ public sealed class UpgradeOffer
         string? subprotocol = null, IReadOnlyList<ExtensionOffer>? extensions = null, HttpHeaders? headers = null)
     {
         var response = new HttpHeaders();
-        response.AddChecked(HandshakeHeaders.Upgrade, "websocket");
-        response.AddChecked(HandshakeHeaders.Connection, "Upgrade");
-        response.AddChecked(HandshakeHeaders.Accept, HandshakeKey.ComputeAccept(Key));
+        bool isUpgrade = Key.Length > 0;
+        if (isUpgrade)
+        {
+            response.AddChecked(HandshakeHeaders.Upgrade, "websocket");
+            response.AddChecked(HandshakeHeaders.Connection, "Upgrade");
+            response.AddChecked(HandshakeHeaders.Accept, HandshakeKey.ComputeAccept(Key));
+        }
+
         if (subprotocol is not null)
         {
             if (!Subprotocol.Contains(Subprotocols, subprotocol))
@@ -63,7 +70,7 @@ public sealed class UpgradeOffer
                 response.AddChecked(name, value);
         }
 
-        return new ResponseHead(101, response);
+        return new ResponseHead(isUpgrade ? 101 : 200, response);
     }
 
     /// <summary>Finds an extension whose name is not among the offers.</summary>

@@ -32,15 +32,21 @@ public sealed class UpgradeRequest
     /// <param name="received">What came behind it.</param>
     /// <param name="settings">What it inherits.</param>
     /// <param name="packed">The head as <see cref="PackedHead"/> keeps it; null where the connection keeps the object.</param>
+    /// <param name="isExtendedConnect">Whether it came by HTTP/2 or later.</param>
     internal UpgradeRequest(
-        Transport transport, RequestHead head, ReadOnlyMemory<byte> received, UpgradeSettings settings, byte[]? packed = null)
+        Transport transport,
+        RequestHead head,
+        ReadOnlyMemory<byte> received,
+        UpgradeSettings settings,
+        byte[]? packed = null,
+        bool isExtendedConnect = false)
     {
         _packed = packed;
         _transport = transport;
         _settings = settings;
         _received = received;
         Head = head;
-        ServerHandshake.TryEvaluate(head, out _offer, out HandshakeFault? fault);
+        ServerHandshake.TryEvaluate(head, isExtendedConnect, out _offer, out HandshakeFault? fault);
         Fault = fault;
     }
 
@@ -51,7 +57,7 @@ public sealed class UpgradeRequest
     /// <see cref="WebSocketUpgrade"/> read have a fault here: accepting one refuses it with the status that belongs to the fault.</summary>
     public HandshakeFault? Fault { get; }
 
-    /// <summary>Gets the method; <c>GET</c> where the request can be accepted.</summary>
+    /// <summary>Gets the method; <c>GET</c> where the request can be accepted, <c>CONNECT</c> where it came by HTTP/2.</summary>
     public string Method => Head.Method;
 
     /// <summary>Gets the target as it was sent, such as <c>/chat?room=1</c>.</summary>
@@ -165,16 +171,14 @@ public sealed class UpgradeRequest
         WebSocketAcceptOptions options, string? mappedPath = null, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if ((Fault ?? CheckVersion(options) ?? CheckOrigin(options)) is { } fault)
+        if (FindFault(options) is { } fault)
         {
             Decide(Rejected);
             await SendAsync(HandshakeRefusal.Of(fault, options.ProtocolVersions), fault.Message).ConfigureAwait(false);
             throw new WebSocketHandshakeException(HandshakeFailure.Refused, fault);
         }
 
-        string? subprotocol = options.Select(this);
-        DeflateAgreement? deflate = DeflateAgreement.Accept(_offer!.Extensions, options.PerMessageDeflate, out ExtensionOffer? extension);
-        ResponseHead response = _offer.Accept(subprotocol, extension is null ? null : [extension], options.Headers);
+        ResponseHead response = Agree(options, out string? subprotocol, out DeflateAgreement? deflate);
         Decide(Accepting);
         try
         {
@@ -203,6 +207,17 @@ public sealed class UpgradeRequest
         return _packed is null
             ? new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = path, Request = Head }
             : new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = path, PackedRequest = _packed };
+    }
+
+    /// <summary>Finds why a request cannot be accepted with some options; null where it can.</summary>
+    internal HandshakeFault? FindFault(WebSocketAcceptOptions options) => Fault ?? CheckVersion(options) ?? CheckOrigin(options);
+
+    /// <summary>Selects what both sides agree on, of a request without a fault, and makes the response that says so.</summary>
+    internal ResponseHead Agree(WebSocketAcceptOptions options, out string? subprotocol, out DeflateAgreement? deflate)
+    {
+        subprotocol = options.Select(this);
+        deflate = DeflateAgreement.Accept(_offer!.Extensions, options.PerMessageDeflate, out ExtensionOffer? extension);
+        return _offer.Accept(subprotocol, extension is null ? null : [extension], options.Headers);
     }
 
     /// <summary>Answers 503 where the application has not decided.</summary>
@@ -268,7 +283,7 @@ public sealed class UpgradeRequest
 
     private HandshakeFault? CheckOrigin(WebSocketAcceptOptions options)
     {
-        OriginPolicy? policy = options.Origins ?? (_settings.IsOriginChecked ? null : OriginPolicy.SameOrigin);
+        OriginPolicy? policy = options.Origins ?? (_settings.IsOriginChecked ? null : _settings.Origins);
         return policy?.Check(Head, IsSecure ? true : null, _settings.TrustForwarded);
     }
 
@@ -325,6 +340,9 @@ internal sealed record UpgradeSettings(WebSocketConnectionOptions Connection, IL
 {
     /// <summary>Gets whether the origin has been checked before the application sees the request.</summary>
     public bool IsOriginChecked { get; init; }
+
+    /// <summary>Gets which origins are allowed where that has not been checked and the options do not tell.</summary>
+    public OriginPolicy Origins { get; init; } = OriginPolicy.SameOrigin;
 
     public bool TrustForwarded { get; init; }
 

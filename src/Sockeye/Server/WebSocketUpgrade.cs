@@ -5,11 +5,11 @@ using Sockeye.Transports;
 
 namespace Sockeye;
 
-/// <summary>Upgrades any stream to a WebSocket connection, as its server: reads the request from it, or takes one that somebody
-/// else has read.</summary>
-/// <remarks>Whatever these methods return owns the stream and disposes it in the end; where they throw, they have disposed it.
-/// Nothing else may read from or write to it meanwhile.</remarks>
-public static class WebSocketUpgrade
+/// <summary>Upgrades any stream, or pair of pipes, to a WebSocket connection, as its server: reads the request from it, or takes one
+/// that somebody else has read.</summary>
+/// <remarks>Whatever these methods return owns the stream and disposes it in the end, or completes the pipes; where they throw, they
+/// have done so. Nothing else may read from or write to it meanwhile.</remarks>
+public static partial class WebSocketUpgrade
 {
     /// <summary>What a transport takes back, and what one receive of its brings.</summary>
     private const int MaxBytesAfterHead = ReceiveSlab.Region;
@@ -29,8 +29,9 @@ public static class WebSocketUpgrade
     public static async Task<WebSocketConnection> AcceptAsync(
         Stream stream, WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default)
     {
+        WebSocketConnectionOptions connection = options?.Connection ?? WebSocketConnectionOptions.Default;
         UpgradeRequest request = await ReadAsync(
-            stream, HandshakeLimits.Default, DefaultTimeout, options?.Connection, cancellationToken).ConfigureAwait(false);
+            Wrap(stream, connection), HandshakeLimits.Default, DefaultTimeout, connection, cancellationToken).ConfigureAwait(false);
         return await request.AcceptAsync(options, cancellationToken).ConfigureAwait(false);
     }
 
@@ -69,7 +70,12 @@ public static class WebSocketUpgrade
         HandshakeLimits? limits = null,
         TimeSpan? timeout = null,
         CancellationToken cancellationToken = default) =>
-        ReadAsync(stream, limits ?? HandshakeLimits.Default, timeout ?? DefaultTimeout, null, cancellationToken);
+        ReadAsync(
+            Wrap(stream, WebSocketConnectionOptions.Default),
+            limits ?? HandshakeLimits.Default,
+            timeout ?? DefaultTimeout,
+            WebSocketConnectionOptions.Default,
+            cancellationToken);
 
     /// <summary>Takes a request that somebody else has read from a stream, to be inspected and then accepted or rejected.</summary>
     /// <param name="stream">The stream, read up to the end of the head or beyond it.</param>
@@ -90,12 +96,22 @@ public static class WebSocketUpgrade
         }
     }
 
+    private static StreamTransport Wrap(Stream stream, WebSocketConnectionOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        return new StreamTransport(stream, options.Buffers);
+    }
+
     private static UpgradeRequest Make(
         Stream stream, RequestHead request, ReadOnlyMemory<byte> bytesAfterHead, WebSocketConnectionOptions? options)
     {
-        ArgumentNullException.ThrowIfNull(stream);
         options ??= WebSocketConnectionOptions.Default;
-        var transport = new StreamTransport(stream, options.Buffers);
+        return Make(Wrap(stream, options), request, bytesAfterHead, options);
+    }
+
+    private static UpgradeRequest Make(
+        Transport transport, RequestHead request, ReadOnlyMemory<byte> bytesAfterHead, WebSocketConnectionOptions options)
+    {
         try
         {
             ArgumentNullException.ThrowIfNull(request);
@@ -110,15 +126,12 @@ public static class WebSocketUpgrade
     }
 
     private static async Task<UpgradeRequest> ReadAsync(
-        Stream stream,
+        Transport transport,
         HandshakeLimits limits,
         TimeSpan timeout,
-        WebSocketConnectionOptions? options,
+        WebSocketConnectionOptions options,
         CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(stream);
-        options ??= WebSocketConnectionOptions.Default;
-        var transport = new StreamTransport(stream, options.Buffers);
         try
         {
             using var deadline = new HandshakeDeadline(timeout, options.TimeProvider, cancellationToken);

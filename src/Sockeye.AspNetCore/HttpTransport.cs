@@ -1,0 +1,147 @@
+using System.IO.Pipelines;
+using System.Net;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Sockeye.Protocol;
+using Sockeye.Transports;
+
+namespace Sockeye;
+
+/// <summary>Carries bytes over what a server of HTTP hands out for an upgrade, for as long as the request lasts.</summary>
+/// <remarks>Of Kestrel's HTTP/1.1 it takes the pipes of the connection itself, below HTTP: the upgrade is over, so nobody else reads
+/// or writes there. Of all else it takes the stream that the server gives. Server and request are used while the request lasts and
+/// not beyond: they may serve another one then.</remarks>
+internal sealed class HttpTransport : Transport
+{
+    private readonly Lock _sync = new();
+    private readonly BufferPool _buffers;
+    private readonly bool _isTls;
+    private Transport? _inner;
+    private IHttpRequestLifetimeFeature? _request;
+    private IHttpResponseBodyFeature? _response;
+    private bool _isRequestOver;
+
+    /// <summary>Takes the request; nothing is sent yet.</summary>
+    public HttpTransport(HttpContext context, BufferPool buffers)
+    {
+        _buffers = buffers;
+        ConnectionInfo connection = context.Connection;
+        LocalEndPoint = EndPointOf(connection.LocalIpAddress, connection.LocalPort);
+        RemoteEndPoint = EndPointOf(connection.RemoteIpAddress, connection.RemotePort);
+        IsSecure = context.Request.IsHttps;
+        _isTls = context.Features.Get<ITlsHandshakeFeature>() is not null || context.Features.Get<ITlsConnectionFeature>() is not null;
+    }
+
+    public override EndPoint? LocalEndPoint { get; }
+
+    public override EndPoint? RemoteEndPoint { get; }
+
+    /// <summary>Gets whether the client came by TLS, which may end at a proxy that the application trusts.</summary>
+    public override bool IsSecure { get; }
+
+    public override bool CanShutdown => _response is not null || (_inner is PipeTransport && !_isTls);
+
+    public override long BytesSent => Inner.BytesSent;
+
+    private Transport Inner => _inner
+        ?? throw new InvalidOperationException("This request is decided by the server of HTTP that it came to: it is not accepted or rejected here.");
+
+    /// <summary>Sends the response that accepts the request, and takes over what carries the bytes from then on.</summary>
+    /// <exception cref="InvalidOperationException">The server cannot upgrade the request, or has upgraded too many.</exception>
+    public async Task OpenAsync(HttpContext context, ResponseHead response, IHttpExtendedConnectFeature? connect)
+    {
+        IHttpUpgradeFeature? upgrade = context.Features.Get<IHttpUpgradeFeature>();
+        if (connect is null && upgrade is not { IsUpgradableRequest: true })
+        {
+            throw new InvalidOperationException(
+                "The server of HTTP does not upgrade this request (IHttpUpgradeFeature): use Kestrel, IIS or HTTP.sys, and upgrade once.");
+        }
+
+        foreach ((string name, string value) in response.Headers)
+            context.Response.Headers.Append(name, value);
+        context.Features.Get<Microsoft.AspNetCore.Http.Timeouts.IHttpRequestTimeoutFeature>()?.DisableTimeout();
+        _request = context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
+        if (connect is not null)
+        {
+            // The limits of bodies are not for a stream that has no end.
+            if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+                size.MaxRequestBodySize = null;
+            context.Response.StatusCode = response.StatusCode;
+            _inner = new StreamTransport(await connect.AcceptAsync().ConfigureAwait(false), _buffers);
+            _response = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
+        }
+        else
+        {
+            // Before the upgrade: Kestrel forgets it afterwards.
+            IDuplexPipe? pipe = context.Features.Get<IConnectionTransportFeature>()?.Transport;
+            Stream stream = await upgrade!.UpgradeAsync().ConfigureAwait(false);
+            // A stream that is not Kestrel's own was put there by somebody who wants to see what passes.
+            bool isKestrels = stream.GetType().Assembly == typeof(KestrelServer).Assembly;
+            _inner = pipe is not null && isKestrels
+                ? new PipeTransport(pipe, _buffers, isOwned: false)
+                : new StreamTransport(stream, _buffers);
+        }
+    }
+
+    /// <summary>Forgets the request, which has ended.</summary>
+    public void EndRequest()
+    {
+        lock (_sync)
+            _isRequestOver = true;
+    }
+
+    public override ValueTask<ReceivedBlock> ReceiveAsync(ArraySegment<byte> direct) => Inner.ReceiveAsync(direct);
+
+    public override void Advance(int consumed) => Inner.Advance(consumed);
+
+    public override void Unread(ReadOnlySpan<byte> bytes) => Inner.Unread(bytes);
+
+    public override SharedMemory Retain() => Inner.Retain();
+
+    public override void ReleaseBlock() => Inner.ReleaseBlock();
+
+    public override ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second) => Inner.SendAsync(first, second);
+
+    public override ValueTask ShutdownAsync()
+    {
+        lock (_sync)
+        {
+            if (_isRequestOver || !CanShutdown)
+                return default;
+            return _response is null ? Inner.ShutdownAsync() : new ValueTask(_response.CompleteAsync());
+        }
+    }
+
+    public override void Abort()
+    {
+        lock (_sync)
+        {
+            if (!_isRequestOver)
+                Quietly(_request);
+        }
+
+        _inner?.Abort();
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        lock (_sync)
+            return _isRequestOver ? default : Inner.DisposeAsync();
+    }
+
+    private static void Quietly(IHttpRequestLifetimeFeature? request)
+    {
+        try
+        {
+            request?.Abort();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // An abort has nobody to tell that a server does not like it.
+        }
+    }
+
+    private static IPEndPoint? EndPointOf(IPAddress? address, int port) => address is null ? null : new IPEndPoint(address, port);
+}

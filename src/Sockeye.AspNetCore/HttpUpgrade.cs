@@ -1,0 +1,77 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Sockeye.Compression;
+using Sockeye.Diagnostics;
+using Sockeye.Protocol;
+
+namespace Sockeye;
+
+/// <summary>Accepts or refuses the request of an <see cref="HttpContext"/>, by the rules of the standalone server.</summary>
+internal static class HttpUpgrade
+{
+    /// <summary>Judges the request and answers it.</summary>
+    /// <returns>The connection, not started; null where the request was refused, and answered.</returns>
+    public static async Task<WebSocketConnection?> AcceptAsync(HttpContext context, WebSocketAcceptOptions? options)
+    {
+        WebSocketHost host = WebSocketHost.Of(context.RequestServices);
+        options ??= host.Accept;
+        UpgradeSettings settings = host.Settings;
+        WebSocketConnectionOptions connectionOptions = host.OptionsOf(options);
+        IHttpExtendedConnectFeature? connect = context.Features.Get<IHttpExtendedConnectFeature>();
+        if (connect is { IsExtendedConnect: false })
+            connect = null;
+
+        var transport = new HttpTransport(context, connectionOptions.Buffers);
+        var request = new UpgradeRequest(
+            transport, HttpRequestHead.Of(context), default, settings, isExtendedConnect: connect is not null);
+        if (FindRefusal(request, connect, options) is { } refusal)
+            return await RefuseAsync(refusal).ConfigureAwait(false);
+
+        ResponseHead response = request.Agree(options, out string? subprotocol, out DeflateAgreement? deflate);
+        try
+        {
+            await transport.OpenAsync(context, response, connect).ConfigureAwait(false);
+        }
+        catch (InvalidOperationException) when (IsUpgradable(context) && !context.Response.HasStarted)
+        {
+            // As many have been upgraded as Kestrel's limits allow.
+            foreach ((string name, _) in response.Headers)
+                context.Response.Headers.Remove(name);
+            HttpHeaders headers = new() { { "Retry-After", "1" } };
+            return await RefuseAsync(
+                new HandshakeRefusal(503, headers, "The server has too many connections that were upgraded. Try again.\n")).ConfigureAwait(false);
+        }
+
+        HandshakeLog.Opened(settings.Logger, transport.RemoteEndPoint, PeerText.Escape(request.Path), subprotocol);
+        var details = new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = request.Path, Request = request.Head };
+        var connection = new WebSocketConnection(transport, Role.Server, connectionOptions, details, []);
+        context.Response.OnCompleted(() =>
+        {
+            transport.EndRequest();
+            if (!connection.Close.IsEnded)
+                connection.Abort();
+            return Task.CompletedTask;
+        });
+        host.Add(connection);
+        return connection;
+
+        async Task<WebSocketConnection?> RefuseAsync(HandshakeRefusal refusal)
+        {
+            HandshakeLog.Refused(
+                settings.Logger, transport.RemoteEndPoint, refusal.StatusCode, refusal.Fault?.Message ?? refusal.Body.TrimEnd());
+            await HttpRefusal.WriteAsync(context, refusal).ConfigureAwait(false);
+            return null;
+        }
+    }
+
+    private static HandshakeRefusal? FindRefusal(UpgradeRequest request, IHttpExtendedConnectFeature? connect, WebSocketAcceptOptions options)
+    {
+        // RFC 9220, section 3
+        if (connect is not null && !string.Equals(connect.Protocol, "websocket", StringComparison.OrdinalIgnoreCase))
+            return new HandshakeRefusal(501, body: $"This end point speaks websocket, not {PeerText.Escape(connect.Protocol)}.\n");
+        return request.FindFault(options) is { } fault ? HandshakeRefusal.Of(fault, options.ProtocolVersions) : null;
+    }
+
+    private static bool IsUpgradable(HttpContext context) =>
+        context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
+}

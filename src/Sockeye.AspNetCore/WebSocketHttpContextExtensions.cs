@@ -1,0 +1,28 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Sockeye;
+
+/// <summary>Upgrades requests from within controllers and middleware.</summary>
+public static class WebSocketHttpContextExtensions
+{
+    /// <summary>Accepts a request to upgrade, of HTTP/1.1 or as an extended CONNECT of HTTP/2 (RFC 8441), and opens the connection,
+    /// which receives from now on.</summary>
+    /// <param name="context">The request. Nothing of its response may have been sent.</param>
+    /// <param name="options">How to accept it; those of the application (<see cref="WebSocketHostOptions.Accept"/>) where null.</param>
+    /// <param name="cancellationToken">Where it is cancelled already, nothing is answered.</param>
+    /// <returns>The connection; null where the request was refused, for the reasons and with the answers of
+    /// <see cref="WebSocketServer"/>. Then the answer has been written, and there is nothing to do but to return.</returns>
+    /// <remarks>The connection lives as long as the request: dispose it, or await <see cref="WebSocketConnection.Closed"/>, before the
+    /// request ends. One that is still open then is aborted.</remarks>
+    /// <exception cref="InvalidOperationException">The server of HTTP offers no upgrade, or the response has begun.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static async Task<WebSocketConnection?> UpgradeWebSocketAsync(
+        this HttpContext context, WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        cancellationToken.ThrowIfCancellationRequested();
+        WebSocketConnection? connection = await HttpUpgrade.AcceptAsync(context, options).ConfigureAwait(false);
+        connection?.Start();
+        return connection;
+    }
+}

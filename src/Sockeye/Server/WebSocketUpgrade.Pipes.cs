@@ -1,0 +1,48 @@
+using System.IO.Pipelines;
+using Sockeye.Protocol;
+using Sockeye.Transports;
+
+namespace Sockeye;
+
+/// <content>The same over a pair of pipes.</content>
+public static partial class WebSocketUpgrade
+{
+    /// <summary>Reads a request to upgrade from a pair of pipes and accepts it, as
+    /// <see cref="AcceptAsync(Stream, WebSocketAcceptOptions, CancellationToken)"/> does from a stream.</summary>
+    /// <param name="pipe">The pipes, such as those of a connection that Kestrel accepted.</param>
+    /// <param name="options">How to accept it; <see cref="WebSocketAcceptOptions.Default"/> where null.</param>
+    /// <param name="cancellationToken">Breaks off the handshake and completes the pipes.</param>
+    /// <returns>The connection, which receives from now on.</returns>
+    /// <exception cref="WebSocketHandshakeException">The request was refused (<see cref="HandshakeFailure.Refused"/>), did not
+    /// come within 10 s, or ended halfway.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static async Task<WebSocketConnection> AcceptAsync(
+        IDuplexPipe pipe, WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        WebSocketConnectionOptions connection = options?.Connection ?? WebSocketConnectionOptions.Default;
+        UpgradeRequest request = await ReadAsync(
+            Wrap(pipe, connection), HandshakeLimits.Default, DefaultTimeout, connection, cancellationToken).ConfigureAwait(false);
+        return await request.AcceptAsync(options, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Accepts a request to upgrade that somebody else has read from a pair of pipes.</summary>
+    /// <param name="pipe">The pipes, of which the head of the request and nothing beyond it has been consumed.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="options">How to accept it; <see cref="WebSocketAcceptOptions.Default"/> where null.</param>
+    /// <param name="cancellationToken">Breaks off the handshake and completes the pipes.</param>
+    /// <returns>The connection, which receives from now on.</returns>
+    /// <exception cref="WebSocketHandshakeException">The request was refused.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static Task<WebSocketConnection> AcceptAsync(
+        IDuplexPipe pipe, RequestHead request, WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        WebSocketConnectionOptions connection = options?.Connection ?? WebSocketConnectionOptions.Default;
+        return Make(Wrap(pipe, connection), request, default, connection).AcceptAsync(options, cancellationToken);
+    }
+
+    private static PipeTransport Wrap(IDuplexPipe pipe, WebSocketConnectionOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(pipe);
+        return new PipeTransport(pipe, options.Buffers);
+    }
+}

@@ -1,0 +1,228 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+
+namespace Sockeye.Transports;
+
+/// <summary>Carries bytes over a pair of pipes: what a server of HTTP keeps its connections in, or any other <see cref="IDuplexPipe"/>.</summary>
+/// <remarks>
+/// <para>What arrives is copied into a slab, as a socket would write it there: the pieces of a pipe are small, their memory is not
+/// ours to write into, and it goes back before a lease on it would end. A large message is copied straight to where it is gathered.</para>
+/// <para>Not every pipe bears to be completed while it is read or written. So who ends the transport completes what is not in use,
+/// and who uses it completes it after that.</para>
+/// </remarks>
+internal class PipeTransport : Transport
+{
+    private const int InUse = 1;
+    private const int Ended = 2;
+
+    // What one write takes at most, so that a slow peer is seen to make progress.
+    private const int Slice = 64 * 1024;
+
+    private readonly PipeReader _input;
+    private readonly PipeWriter _output;
+    private readonly bool _isOwned;
+    private ReceiveBuffer _buffer;
+    private long _bytesSent;
+    private int _reading;
+    private int _writing;
+    private int _ended;
+    private Exception? _reset;
+
+    /// <summary>Wraps a pair of pipes.</summary>
+    /// <param name="pipe">The pipes.</param>
+    /// <param name="buffers">Where memory is rented.</param>
+    /// <param name="isOwned">Whether the end of the transport completes them; else somebody else does so afterwards.</param>
+    public PipeTransport(IDuplexPipe pipe, BufferPool buffers, bool isOwned = true)
+        : this(pipe.Input, pipe.Output, buffers, isOwned)
+    {
+    }
+
+    protected PipeTransport(PipeReader input, PipeWriter output, BufferPool buffers, bool isOwned = true)
+    {
+        _input = input;
+        _output = output;
+        _isOwned = isOwned;
+        _buffer = new ReceiveBuffer(buffers);
+    }
+
+    public override long BytesSent => Volatile.Read(ref _bytesSent);
+
+    private bool HasEnded => Volatile.Read(ref _ended) != 0;
+
+    public override ValueTask<ReceivedBlock> ReceiveAsync(ArraySegment<byte> direct)
+    {
+        if (_buffer.HasUnread)
+        {
+            _buffer.Prepare();
+            return new ValueTask<ReceivedBlock>(new ReceivedBlock(_buffer.Block, 0, IsEnd: false));
+        }
+
+        _buffer.Rest();
+        return ReadAsync(direct);
+    }
+
+    public override void Advance(int consumed) => _buffer.Advance(consumed);
+
+    public override void Unread(ReadOnlySpan<byte> bytes) => _buffer.Unread(bytes);
+
+    public override SharedMemory Retain() => _buffer.Retain();
+
+    public override void ReleaseBlock() => _buffer.Release();
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public override async ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
+    {
+        bool mayWrite = (Interlocked.Or(ref _writing, InUse) & Ended) == 0;
+        try
+        {
+            if (!mayWrite)
+                throw new IOException("The connection was closed.");
+
+            int ahead = 0;
+            if (second.Length > 0 && first.Length < Slice)
+            {
+                // A header leaves with the beginning of its payload.
+                _output.Write(first.Span);
+                ahead = first.Length;
+                first = default;
+            }
+
+            await WriteAsync(first, 0).ConfigureAwait(false);
+            await WriteAsync(second, ahead).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not (IOException or OutOfMemoryException))
+        {
+            throw new IOException(e.Message, e);
+        }
+        finally
+        {
+            if ((Interlocked.And(ref _writing, ~InUse) & Ended) != 0)
+                CompleteOutput();
+        }
+    }
+
+    public override async ValueTask ShutdownAsync()
+    {
+        try
+        {
+            await _output.CompleteAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not (IOException or OutOfMemoryException))
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
+
+    public override void Abort() => End(new IOException("The connection was reset."));
+
+    public override ValueTask DisposeAsync()
+    {
+        End(reset: null);
+        return default;
+    }
+
+    /// <summary>Ends both directions, once.</summary>
+    /// <param name="reset">What the other side is to see; null for an ordinary end.</param>
+    /// <returns>Whether this call has ended them.</returns>
+    protected bool End(Exception? reset)
+    {
+        if (Interlocked.Exchange(ref _ended, 1) != 0)
+            return false;
+        _reset = reset;
+        _output.CancelPendingFlush();
+        if ((Interlocked.Or(ref _writing, Ended) & InUse) == 0)
+            CompleteOutput();
+        _input.CancelPendingRead();
+        if ((Interlocked.Or(ref _reading, Ended) & InUse) == 0)
+            CompleteInput();
+        return true;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<ReceivedBlock> ReadAsync(ArraySegment<byte> direct)
+    {
+        bool mayRead = (Interlocked.Or(ref _reading, InUse) & Ended) == 0;
+        try
+        {
+            if (!mayRead)
+                throw new IOException("The connection was closed.");
+            while (true)
+            {
+                ReadResult result = await _input.ReadAsync(CancellationToken.None).ConfigureAwait(false);
+                if (!result.IsCanceled && !HasEnded)
+                    return Take(result, direct);
+                _input.AdvanceTo(result.Buffer.Start);
+                if (HasEnded)
+                    throw new IOException("The connection was closed.");
+
+                // Somebody else has cancelled the read: Kestrel does, to have no more requests read while it stops.
+            }
+        }
+        catch (Exception e) when (e is not (IOException or OutOfMemoryException))
+        {
+            throw new IOException(e.Message, e);
+        }
+        finally
+        {
+            if ((Interlocked.And(ref _reading, ~InUse) & Ended) != 0)
+                CompleteInput();
+        }
+    }
+
+    private ReceivedBlock Take(ReadResult result, ArraySegment<byte> direct)
+    {
+        bool straight = direct.Count > 0 && _buffer.IsEmpty;
+        ArraySegment<byte> room = straight ? direct : _buffer.Prepare();
+        ReadOnlySequence<byte> taken = result.Buffer.Slice(0, Math.Min(result.Buffer.Length, room.Count));
+        int received = (int)taken.Length;
+        taken.CopyTo(room);
+        _input.AdvanceTo(taken.End);
+        if (straight)
+            return new ReceivedBlock(default, received, received == 0);
+        _buffer.Commit(received);
+        return new ReceivedBlock(_buffer.Block, 0, received == 0);
+    }
+
+    /// <summary>Writes in slices.</summary>
+    /// <param name="bytes">What to write.</param>
+    /// <param name="ahead">How many bytes wait in the pipe and leave with the first slice.</param>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, int ahead)
+    {
+        for (int length; bytes.Length > 0; bytes = bytes[length..])
+        {
+            length = Math.Min(bytes.Length, Slice);
+            FlushResult result = await _output.WriteAsync(bytes[..length], CancellationToken.None).ConfigureAwait(false);
+            if (result.IsCompleted || HasEnded)
+                throw new IOException("The peer closed the connection.");
+            Interlocked.Add(ref _bytesSent, ahead + length);
+            ahead = 0;
+        }
+    }
+
+    private void CompleteOutput()
+    {
+        if (_isOwned)
+            Quietly(static (transport, reset) => transport._output.Complete(reset));
+    }
+
+    private void CompleteInput()
+    {
+        if (_isOwned)
+            Quietly(static (transport, reset) => transport._input.Complete(reset));
+    }
+
+    /// <summary>An end has nobody to tell that a pipe of somebody else's does not like to be completed.</summary>
+    private void Quietly(Action<PipeTransport, Exception?> complete)
+    {
+        try
+        {
+            complete(this, _reset);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // As the summary says.
+        }
+    }
+}

@@ -1,0 +1,157 @@
+using System.Net.WebSockets;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Sockeye.Testing;
+
+namespace Sockeye.AspNetCore.Tests;
+
+/// <summary>The examples of docs/aspnetcore.md: each stands here between two marks, and is run.</summary>
+public sealed partial class DocumentedExamplesTests
+{
+    [Fact]
+    public void Page_shows_the_examples_of_these_tests()
+    {
+        string page = File.ReadAllText(Path.Combine(Checkout.Root, "docs", "aspnetcore.md"));
+        string source = File.ReadAllText(
+            Path.Combine(Checkout.Root, "tests", "Sockeye.AspNetCore.Tests", nameof(DocumentedExamplesTests) + ".cs"));
+
+        string[] shown = [.. CodeBlock.Matches(page).Select(match => match.Groups["code"].Value)];
+        string[] run = [.. Example.Matches(source).Select(match => Unindented(match.Groups["code"].Value))];
+
+        Assert.Equal(run, shown);
+        Assert.Equal(5, shown.Length);
+    }
+
+    [Fact]
+    public async Task An_end_point()
+    {
+        await using WebHost host = await WebHost.StartAsync(
+            app =>
+            {
+                // <example>
+                app.MapWebSocket("/chat/{room}", async (WebSocketConnection socket, string room, Greeter greeter, CancellationToken cancel) =>
+                {
+                    await socket.SendTextAsync(greeter.Greet(room), cancel);
+                    await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+                        await socket.SendAsync(message, cancel);
+                }).AddEndpointFilter(async (context, next) =>
+                    context.GetArgument<string>(1) == "cellar" ? TypedResults.NotFound() : await next(context));
+                // </example>
+            },
+            services => services.AddSingleton<Greeter>());
+        using ClientWebSocket client = await host.ConnectAsync("/chat/kitchen");
+        Assert.Equal("Welcome to the kitchen.", await client.ReceiveTextAsync());
+        await client.SendTextAsync("echo");
+        Assert.Equal("echo", await client.ReceiveTextAsync());
+        var e = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => host.OpenAsync("/chat/cellar"));
+        Assert.Equal(404, e.StatusCode);
+    }
+
+    [Fact]
+    public async Task Without_reflection()
+    {
+        await using WebHost host = await WebHost.StartAsync(app =>
+        {
+            // <example>
+            app.MapWebSocket("/echo", async (socket, cancel) =>
+            {
+                await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+                    await socket.SendAsync(message, cancel);
+            });
+            // </example>
+        });
+        using ClientWebSocket client = await host.ConnectAsync("/echo");
+        await client.SendTextAsync("echo");
+        Assert.Equal("echo", await client.ReceiveTextAsync());
+    }
+
+    [Theory]
+    [InlineData(Road.Http11)]
+    [InlineData(Road.Http2)]
+    public async Task A_result(Road road)
+    {
+        await using WebHost host = await WebHost.StartAsync(
+            app =>
+            {
+                // <example>
+                app.MapMethods("/rooms/{room}", ["GET", "CONNECT"], (string room) => room == "cellar"
+                    ? Results.NotFound()
+                    : new WebSocketResult(async (socket, cancel) => await socket.SendTextAsync($"in {room}", cancel)));
+                // </example>
+            },
+            road: road);
+        using ClientWebSocket client = await host.ConnectAsync("/rooms/kitchen");
+        Assert.Equal("in kitchen", await client.ReceiveTextAsync());
+        await Assert.ThrowsAsync<WebSocketException>(() => host.ConnectAsync("/rooms/cellar"));
+    }
+
+    [Fact]
+    public async Task Controllers_and_middleware()
+    {
+        await using WebHost host = await WebHost.StartAsync(app =>
+        {
+            // <example>
+            app.Map("/raw", async (HttpContext context) =>
+            {
+                await using WebSocketConnection? socket = await context.UpgradeWebSocketAsync();
+                if (socket is not null)
+                    await socket.SendTextAsync("hello");
+            });
+            // </example>
+        });
+        using ClientWebSocket client = await host.ConnectAsync("/raw");
+        Assert.Equal("hello", await client.ReceiveTextAsync());
+        await client.CloseAsync();
+        Assert.Equal(WebSocketState.Closed, client.State);
+    }
+
+    [Fact]
+    public async Task Options()
+    {
+        await using WebHost host = await WebHost.StartAsync(
+            app => app.MapWebSocket("/", WebHost.EchoAsync), services => Configure(new Builder(services)));
+        await using WebSocketConnection socket = await host.OpenAsync("/", new() { Origin = "https://example.com" });
+        Assert.NotNull(socket.PerMessageDeflate);
+        var e = await Assert.ThrowsAsync<WebSocketHandshakeException>(
+            () => host.OpenAsync("/", new() { Origin = "https://elsewhere.example" }));
+        Assert.Equal(403, e.StatusCode);
+
+        static void Configure(Builder builder)
+        {
+            // <example>
+            builder.Services.AddSockeye(services => new WebSocketHostOptions
+            {
+                Accept = new WebSocketAcceptOptions
+                {
+                    AllowedOrigins = [services.GetRequiredService<IConfiguration>()["Page"] ?? "https://example.com"],
+                    PerMessageDeflate = new PerMessageDeflateOptions(),
+                },
+                ShutdownTimeout = TimeSpan.FromSeconds(10),
+            });
+            // </example>
+        }
+    }
+
+    [GeneratedRegex("```csharp\n(?<code>.*?)```", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
+    private static partial Regex CodeBlock { get; }
+
+    [GeneratedRegex(" // <example>\n(?<code>.*?) *// </example>", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
+    private static partial Regex Example { get; }
+
+    private static string Unindented(string code)
+    {
+        string[] lines = code.Split('\n');
+        int indent = lines[0].Length - lines[0].TrimStart().Length;
+        return string.Join('\n', lines.Select(line => line.Length > indent ? line[indent..] : ""));
+    }
+
+    private sealed record Builder(IServiceCollection Services);
+
+    private sealed class Greeter
+    {
+        public string Greet(string room) => $"Welcome to the {room}.";
+    }
+}
