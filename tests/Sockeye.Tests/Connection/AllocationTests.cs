@@ -26,6 +26,9 @@ public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>
     // had it last: now and then it makes it anew, since the wait has ended on another one.
     private const int RecordSize = 16 * 1024;
 
+    // Of pipes likewise, for each piece that they move.
+    private const int PieceSize = 64 * 1024;
+
     // What is made once (a thread that joins the pool, a slab where two were never needed before, code that is compiled anew) is not
     // made for each message: the best of so many measurements counts.
     private const int Attempts = 12;
@@ -82,12 +85,12 @@ public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>
 
     [Theory]
     [MemberData(nameof(InMemory))]
-    public async Task Echo_over_the_in_memory_transport_allocates_nothing_per_message(string scenario, Role role, bool isCallback)
+    public async Task Echo_over_the_in_memory_transport_allocates_nothing_per_message_or_piece(string scenario, Role role, bool isCallback)
     {
         (EchoShape shape, int counted) = Scenarios[scenario];
         (InMemoryTransport own, InMemoryTransport peer) = InMemoryTransport.CreatePair(BufferPool.Shared, BufferPool.Shared);
         var socket = new WebSocketConnection(own, role, WebSocketConnectionOptions.Default, ConnectionDetails.None, []);
-        double limit = Limit(counted);
+        double limit = Limit(counted) * (1 + (shape.Size / PieceSize));
         var count = new AllocationCount(counted, limit);
         Task driving = Task.Run(DriveAsync);
         Task echoing = isCallback ? socket.RunAsync(count.Callback) : socket.RunAsync((connection, _) => count.EchoAsync(connection));
