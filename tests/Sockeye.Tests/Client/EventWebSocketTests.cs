@@ -20,7 +20,6 @@ public sealed class EventWebSocketTests
     {
         await using ServerTest test = await ServerTest.EchoAsync(accept: new() { Subprotocols = ["v1"] });
         var ws = new EventWebSocket(test.Uri + "/a?b", ["v2", "v1"]);
-        Assert.Equal((EventWebSocketState.Connecting, "", ""), (ws.ReadyState, ws.Protocol, ws.Extensions));
         var log = new Log(ws);
         ws.Opened += (_, _) => ws.Send("SAMPLE DATA");
         ws.Message += (_, e) =>
@@ -41,6 +40,7 @@ public sealed class EventWebSocketTests
     {
         using var server = new RawServer();
         var ws = new EventWebSocket(server.Uri, Plain);
+        Assert.Equal((EventWebSocketState.Connecting, "", ""), (ws.ReadyState, ws.Protocol, ws.Extensions));
         await server.AnswerAsync(Open + "\r\n" + Frames("one", "two") + Ping("p"));
         await Settle.UntilAsync(() => ws.ReadyState == EventWebSocketState.Open);
         await server.SendAsync(Frames("three") + Close(4000, "bye"));
@@ -119,7 +119,8 @@ public sealed class EventWebSocketTests
             ws.Upgrade += (_, _) => ws.Close();
         else
             ws.Close();
-        Assert.Equal(inUpgrade ? EventWebSocketState.Connecting : EventWebSocketState.Closing, ws.ReadyState);
+        EventWebSocketState[] next = inUpgrade ? [EventWebSocketState.Connecting] : [EventWebSocketState.Closing, EventWebSocketState.Closed];
+        Assert.Contains(ws.ReadyState, next);
         if (inUpgrade)
             await server.AnswerAsync(Open + "\r\n");
         List<string> lines = await new Log(ws).ToEndAsync();
