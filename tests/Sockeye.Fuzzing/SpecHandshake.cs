@@ -32,7 +32,9 @@ public static partial class SpecHandshake
             faults.Add(431);
         // A line break may be cut in two at the end of what has come.
         bool isCut = !isWhole && head.Length < MaxHead && head.EndsWith('\r');
-        if (BareBreak().IsMatch(isCut ? head[..^1] : head) || Control().IsMatch(head))
+        if (isCut)
+            head = head[..^1];
+        if (BareBreak().IsMatch(head) || Control().IsMatch(head))
             faults.Add(400);
         string[] lines = head.Split("\r\n");
         if (lines[0].Length > MaxLine)

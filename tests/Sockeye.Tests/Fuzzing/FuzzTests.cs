@@ -42,6 +42,12 @@ public sealed class FuzzTests
         Assert.Equal([0, 101, 400, 405, 414, 426, 431], answers.Keys.Order());
     }
 
+    // Heads that are cut within the line break behind the last line that fits.
+    [Theory]
+    [InlineData(1110253113)]
+    [InlineData(627826552)]
+    public void Request_that_once_disagreed_agrees_with_the_model(long seed) => Assert.Empty(HandshakeFuzzer.Run(seed, requests: 1).Differences);
+
     [Theory]
     [MemberData(nameof(FixedSeeds))]
     public async Task Sessions_of_a_fixed_seed_agree_with_the_model(long seed)
