@@ -109,7 +109,7 @@ internal sealed partial class CloseHandshake
 
     private async Task DisposeTransport()
     {
-        // TLS says good-bye also where the peer ended first; but nobody waits long for a peer that takes nothing.
+        // TLS says farewell also where the peer ended first, if it can; but nobody waits long for a peer that takes nothing.
         if (!_isTransportShutDown)
             await Quietly(_transport.ShutdownAsync).ConfigureAwait(false);
         await Quietly(_transport.DisposeAsync).ConfigureAwait(false);

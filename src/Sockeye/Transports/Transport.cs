@@ -70,7 +70,8 @@ internal abstract class Transport : IAsyncDisposable
     {
     }
 
-    /// <summary>Says that nothing more will be sent: TLS close_notify, then TCP FIN. Receiving goes on.</summary>
+    /// <summary>Says that nothing more will be sent: TLS close_notify, unless a receive or a send is under way, then TCP FIN. Receiving
+    /// goes on.</summary>
     public abstract ValueTask ShutdownAsync();
 
     /// <summary>Ends the connection at once, with RST where there is such a thing; a pending receive or send fails. Never throws, not
