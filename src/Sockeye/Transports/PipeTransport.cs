@@ -11,7 +11,7 @@ namespace Sockeye.Transports;
 /// <para>Not every pipe bears to be completed while it is read or written. So who ends the transport completes what is not in use,
 /// and who uses it completes it after that.</para>
 /// </remarks>
-internal class PipeTransport : Transport
+internal class PipeTransport : BufferedTransport
 {
     private const int InUse = 1;
     private const int Ended = 2;
@@ -22,8 +22,6 @@ internal class PipeTransport : Transport
     private readonly PipeReader _input;
     private readonly PipeWriter _output;
     private readonly bool _isOwned;
-    private ReceiveBuffer _buffer;
-    private long _bytesSent;
     private int _reading;
     private int _writing;
     private int _ended;
@@ -39,36 +37,14 @@ internal class PipeTransport : Transport
     }
 
     protected PipeTransport(PipeReader input, PipeWriter output, BufferPool buffers, bool isOwned = true)
+        : base(buffers)
     {
         _input = input;
         _output = output;
         _isOwned = isOwned;
-        _buffer = new ReceiveBuffer(buffers);
     }
-
-    public override long BytesSent => Volatile.Read(ref _bytesSent);
 
     private bool HasEnded => Volatile.Read(ref _ended) != 0;
-
-    public override ValueTask<ReceivedBlock> ReceiveAsync(ArraySegment<byte> direct)
-    {
-        if (_buffer.HasUnread)
-        {
-            _buffer.Prepare();
-            return new ValueTask<ReceivedBlock>(new ReceivedBlock(_buffer.Block, 0, IsEnd: false));
-        }
-
-        _buffer.Rest();
-        return ReadAsync(direct);
-    }
-
-    public override void Advance(int consumed) => _buffer.Advance(consumed);
-
-    public override void Unread(ReadOnlySpan<byte> bytes) => _buffer.Unread(bytes);
-
-    public override SharedMemory Retain() => _buffer.Retain();
-
-    public override void ReleaseBlock() => _buffer.Release();
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public override async ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
@@ -140,7 +116,7 @@ internal class PipeTransport : Transport
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<ReceivedBlock> ReadAsync(ArraySegment<byte> direct)
+    protected override async ValueTask<ReceivedBlock> ReceiveMoreAsync(ArraySegment<byte> direct)
     {
         bool mayRead = (Interlocked.Or(ref _reading, InUse) & Ended) == 0;
         try
@@ -172,16 +148,12 @@ internal class PipeTransport : Transport
 
     private ReceivedBlock Take(ReadResult result, ArraySegment<byte> direct)
     {
-        bool straight = direct.Count > 0 && _buffer.IsEmpty;
-        ArraySegment<byte> room = straight ? direct : _buffer.Prepare();
+        ArraySegment<byte> room = RoomFor(direct, out bool isDirect);
         ReadOnlySequence<byte> taken = result.Buffer.Slice(0, Math.Min(result.Buffer.Length, room.Count));
         int received = (int)taken.Length;
         taken.CopyTo(room);
         _input.AdvanceTo(taken.End);
-        if (straight)
-            return new ReceivedBlock(default, received, received == 0);
-        _buffer.Commit(received);
-        return new ReceivedBlock(_buffer.Block, 0, received == 0);
+        return Received(received, isDirect);
     }
 
     /// <summary>Writes in slices.</summary>
@@ -196,7 +168,7 @@ internal class PipeTransport : Transport
             FlushResult result = await _output.WriteAsync(bytes[..length], CancellationToken.None).ConfigureAwait(false);
             if (result.IsCompleted || HasEnded)
                 throw new IOException("The peer closed the connection.");
-            Interlocked.Add(ref _bytesSent, ahead + length);
+            Sent(ahead + length);
             ahead = 0;
         }
     }

@@ -5,20 +5,18 @@ namespace Sockeye.Transports;
 
 /// <summary>Carries bytes over a connected socket, on every platform.</summary>
 /// <remarks>It waits with a receive of zero bytes, so that an idle connection owns no buffer, and then receives without blocking.</remarks>
-internal sealed class SocketTransport : Transport
+internal sealed class SocketTransport : BufferedTransport
 {
     private readonly Socket _socket;
-    private ReceiveBuffer _buffer;
     private bool _likelyMore;
-    private long _bytesSent;
     private int _ended;
 
     public SocketTransport(Socket socket, BufferPool buffers)
+        : base(buffers)
     {
         _socket = socket;
         _socket.NoDelay = socket.ProtocolType == ProtocolType.Tcp || socket.NoDelay;
         _socket.Blocking = false;
-        _buffer = new ReceiveBuffer(buffers);
         LocalEndPoint = socket.LocalEndPoint;
         RemoteEndPoint = socket.RemoteEndPoint;
     }
@@ -27,17 +25,8 @@ internal sealed class SocketTransport : Transport
 
     public override EndPoint? RemoteEndPoint { get; }
 
-    public override long BytesSent => Volatile.Read(ref _bytesSent);
-
-    public override ValueTask<ReceivedBlock> ReceiveAsync(ArraySegment<byte> direct)
+    protected override ValueTask<ReceivedBlock> ReceiveMoreAsync(ArraySegment<byte> direct)
     {
-        if (_buffer.HasUnread)
-        {
-            _buffer.Prepare();
-            return new ValueTask<ReceivedBlock>(new ReceivedBlock(_buffer.Block, 0, IsEnd: false));
-        }
-
-        _buffer.Rest();
         if (_likelyMore && TryReceive(direct, out ReceivedBlock block))
             return new ValueTask<ReceivedBlock>(block);
 
@@ -52,14 +41,6 @@ internal sealed class SocketTransport : Transport
 
         return WaitAsync(readable, direct);
     }
-
-    public override void Advance(int consumed) => _buffer.Advance(consumed);
-
-    public override void Unread(ReadOnlySpan<byte> bytes) => _buffer.Unread(bytes);
-
-    public override SharedMemory Retain() => _buffer.Retain();
-
-    public override void ReleaseBlock() => _buffer.Release();
 
     public override ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
     {
@@ -132,14 +113,13 @@ internal sealed class SocketTransport : Transport
     /// <summary>Receives what is there, without waiting.</summary>
     private bool TryReceive(ArraySegment<byte> direct, out ReceivedBlock block)
     {
-        bool straight = direct.Count > 0 && _buffer.IsEmpty;
-        ArraySegment<byte> room = straight ? direct : _buffer.Prepare();
+        ArraySegment<byte> room = RoomFor(direct, out bool isDirect);
         int received = _socket.Receive(room, SocketFlags.None, out SocketError error);
         if (error != SocketError.Success)
         {
             _likelyMore = false;
-            if (!straight)
-                _buffer.Rest();
+            if (!isDirect)
+                Buffer.Rest();
             block = default;
             if (error is SocketError.WouldBlock or SocketError.IOPending or SocketError.Interrupted)
                 return false;
@@ -147,14 +127,7 @@ internal sealed class SocketTransport : Transport
         }
 
         _likelyMore = received == room.Count;
-        if (straight)
-        {
-            block = new ReceivedBlock(default, received, received == 0);
-            return true;
-        }
-
-        _buffer.Commit(received);
-        block = new ReceivedBlock(_buffer.Block, 0, received == 0);
+        block = Received(received, isDirect);
         return true;
     }
 
@@ -167,7 +140,7 @@ internal sealed class SocketTransport : Transport
                 return false;
             if (error != SocketError.Success)
                 throw new IOException(new SocketException((int)error).Message, new SocketException((int)error));
-            Interlocked.Add(ref _bytesSent, sent);
+            Sent(sent);
             bytes = bytes[sent..];
         }
 
@@ -186,7 +159,7 @@ internal sealed class SocketTransport : Transport
                 ReadOnlyMemory<byte> next = first.Length > 0 ? first : second;
                 next = next[..Math.Min(next.Length, Slice)];
                 int sent = await _socket.SendAsync(next, SocketFlags.None).ConfigureAwait(false);
-                Interlocked.Add(ref _bytesSent, sent);
+                Sent(sent);
                 if (first.Length > 0)
                     first = first[sent..];
                 else

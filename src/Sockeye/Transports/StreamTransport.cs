@@ -9,7 +9,7 @@ namespace Sockeye.Transports;
 /// <remarks>No token is ever passed into the stream: cancelling a read breaks an <see cref="SslStream"/>. It waits with a read of
 /// zero bytes, which streams of the framework complete when there is data; for a stream that returns at once from such a read,
 /// the wait happens in the read itself.</remarks>
-internal sealed class StreamTransport : Transport
+internal sealed class StreamTransport : BufferedTransport
 {
     // A TLS record: header and payload of a large frame leave in as few of them as possible.
     private const int Gather = 16 * 1024;
@@ -20,9 +20,7 @@ internal sealed class StreamTransport : Transport
     private readonly Stream _stream;
     private readonly ConnectedSocket? _socket;
     private readonly BufferPool _buffers;
-    private ReceiveBuffer _buffer;
     private TlsFarewell _farewell;
-    private long _bytesSent;
     private int _ended;
 
     /// <summary>Wraps a stream, which belongs to the transport from here on.</summary>
@@ -30,12 +28,12 @@ internal sealed class StreamTransport : Transport
     /// <param name="buffers">Where memory is rented.</param>
     /// <param name="socket">The socket below the stream, if it is known: it can be shut down and reset.</param>
     public StreamTransport(Stream stream, BufferPool buffers, ConnectedSocket? socket = null)
+        : base(buffers)
     {
         _stream = stream;
         _farewell = new TlsFarewell(stream as SslStream);
         _socket = socket ?? (stream is NetworkStream network ? new RuntimeSocket(network.Socket) : null);
         _buffers = buffers;
-        _buffer = new ReceiveBuffer(buffers);
         LocalEndPoint = _socket?.LocalEndPoint;
         RemoteEndPoint = _socket?.RemoteEndPoint;
     }
@@ -47,28 +45,6 @@ internal sealed class StreamTransport : Transport
     public override bool IsSecure => _stream is SslStream;
 
     public override bool CanShutdown => _socket is not null || _stream is SslStream;
-
-    public override long BytesSent => Volatile.Read(ref _bytesSent);
-
-    public override ValueTask<ReceivedBlock> ReceiveAsync(ArraySegment<byte> direct)
-    {
-        if (_buffer.HasUnread)
-        {
-            _buffer.Prepare();
-            return new ValueTask<ReceivedBlock>(new ReceivedBlock(_buffer.Block, 0, IsEnd: false));
-        }
-
-        _buffer.Rest();
-        return ReadAsync(direct);
-    }
-
-    public override void Advance(int consumed) => _buffer.Advance(consumed);
-
-    public override void Unread(ReadOnlySpan<byte> bytes) => _buffer.Unread(bytes);
-
-    public override SharedMemory Retain() => _buffer.Retain();
-
-    public override void ReleaseBlock() => _buffer.Release();
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public override async ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
@@ -152,7 +128,7 @@ internal sealed class StreamTransport : Transport
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<ReceivedBlock> ReadAsync(ArraySegment<byte> direct)
+    protected override async ValueTask<ReceivedBlock> ReceiveMoreAsync(ArraySegment<byte> direct)
     {
         _farewell.BeginRead();
         try
@@ -163,15 +139,8 @@ internal sealed class StreamTransport : Transport
             }
             while (IsEarly());
 
-            if (direct.Count > 0 && _buffer.IsEmpty)
-            {
-                int straight = await _stream.ReadAsync(direct.AsMemory(), CancellationToken.None).ConfigureAwait(false);
-                return new ReceivedBlock(default, straight, straight == 0);
-            }
-
-            int received = await _stream.ReadAsync(_buffer.Prepare().AsMemory(), CancellationToken.None).ConfigureAwait(false);
-            _buffer.Commit(received);
-            return new ReceivedBlock(_buffer.Block, 0, received == 0);
+            Memory<byte> room = RoomFor(direct, out bool isDirect);
+            return Received(await _stream.ReadAsync(room, CancellationToken.None).ConfigureAwait(false), isDirect);
         }
         catch (Exception e) when (IsBroken(e))
         {
@@ -202,7 +171,7 @@ internal sealed class StreamTransport : Transport
                 _farewell.EndWrite();
             }
 
-            Interlocked.Add(ref _bytesSent, length);
+            Sent(length);
         }
     }
 

@@ -4,13 +4,12 @@ using System.Threading.Tasks.Sources;
 namespace Sockeye.Transports.Linux;
 
 /// <summary>Carries bytes over a socket of an event loop: what comes is received, parsed and answered on the thread that leads it.</summary>
-internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSource<ReceivedBlock>
+internal sealed class EventLoopTransport : BufferedTransport, IReadiness, IValueTaskSource<ReceivedBlock>
 {
     // How many receives one connection makes before the others have their turn.
     private const int ReceivesInARow = 8;
 
     private readonly EventLoopSocket _socket;
-    private ReceiveBuffer _buffer;
 
     // The receive: belongs to who receives, and to the loop while it waits.
     private bool _likelyMore;
@@ -25,12 +24,11 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
 
     // The send: likewise. What waits for room is there once the first one has had to.
     private PendingSend? _pending;
-    private long _bytesSent;
 
     public EventLoopTransport(EventLoopSocket socket, BufferPool buffers)
+        : base(buffers)
     {
         _socket = socket;
-        _buffer = new ReceiveBuffer(buffers);
         socket.User = this;
     }
 
@@ -38,17 +36,8 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
 
     public override EndPoint? RemoteEndPoint => _socket.RemoteEndPoint;
 
-    public override long BytesSent => Volatile.Read(ref _bytesSent);
-
-    public override ValueTask<ReceivedBlock> ReceiveAsync(ArraySegment<byte> direct)
+    protected override ValueTask<ReceivedBlock> ReceiveMoreAsync(ArraySegment<byte> direct)
     {
-        if (_buffer.HasUnread)
-        {
-            _buffer.Prepare();
-            return new ValueTask<ReceivedBlock>(new ReceivedBlock(_buffer.Block, 0, IsEnd: false));
-        }
-
-        _buffer.Rest();
         // Elsewhere nobody would see that what comes of it holds the thread: the loop is to receive.
         if ((_likelyMore || _socket.IsWorthReceiving) && _receives < ReceivesInARow && EventLoop.IsLedHere)
         {
@@ -68,17 +57,11 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
         _socket.AwaitReadable(again: _likelyMore || _socket.IsWorthReceiving);
     }
 
-    public override void Advance(int consumed) => _buffer.Advance(consumed);
-
     public override void Unread(ReadOnlySpan<byte> bytes)
     {
         _isOpen = true;
-        _buffer.Unread(bytes);
+        base.Unread(bytes);
     }
-
-    public override SharedMemory Retain() => _buffer.Retain();
-
-    public override void ReleaseBlock() => _buffer.Release();
 
     public override ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
     {
@@ -179,8 +162,8 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
     private bool TryReceive(ArraySegment<byte> direct, out ReceivedBlock block)
     {
         block = default;
-        bool isStraight = direct.Count > 0 && _buffer.IsEmpty;
-        ArraySegment<byte> room = _buffer.Prepare(_isOpen ? int.MaxValue : ReceiveSlab.Region);
+        bool isStraight = direct.Count > 0 && Buffer.IsEmpty;
+        ArraySegment<byte> room = Buffer.Prepare(_isOpen ? int.MaxValue : ReceiveSlab.Region);
         int received;
         try
         {
@@ -188,7 +171,7 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
         }
         catch (IOException)
         {
-            _buffer.Rest();
+            Buffer.Rest();
             throw;
         }
 
@@ -197,12 +180,12 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
         if (received < 0)
         {
             _likelyMore = false;
-            _buffer.Rest();
+            Buffer.Rest();
             return false;
         }
 
-        _buffer.Commit(received - straight);
-        block = new ReceivedBlock(_buffer.Block, straight, received == 0);
+        Buffer.Commit(received - straight);
+        block = new ReceivedBlock(Buffer.Block, straight, received == 0);
         return true;
     }
 
@@ -213,7 +196,7 @@ internal sealed class EventLoopTransport : Transport, IReadiness, IValueTaskSour
             int sent = first.Length > 0 ? _socket.Send(first.Span, second.Span) : _socket.Send(second.Span);
             if (sent < 0)
                 return false;
-            Volatile.Write(ref _bytesSent, _bytesSent + sent);
+            Sent(sent);
             int ofFirst = Math.Min(sent, first.Length);
             first = first[ofFirst..];
             second = second[(sent - ofFirst)..];
