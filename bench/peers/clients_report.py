@@ -68,6 +68,10 @@ class ClientReport(report.Report):
         return not row.is_client_the_limit
 
     @staticmethod
+    def may_compare(mine, other):
+        return mine is not other and mine.server == other.server
+
+    @staticmethod
     def name_of(measurement):
         return measurement["pair"]
 

@@ -159,9 +159,13 @@ class Report:
     def is_other_the_limit(row):
         return row.is_client_the_limit
 
+    @staticmethod
+    def may_compare(mine, other):
+        return mine is not other
+
     def matrix(self, scenario, measured):
         def cell(mine, other):
-            if mine is other:
+            if not self.may_compare(mine, other):
                 return ABSENT
             ratio = figures.ratio(self.rows[scenario.letter, mine.name], self.rows[scenario.letter, other.name])
             return f"{ratio:.2f} (lost)" if ratio < 1 and mine.is_ours and not other.is_ours else f"{ratio:.2f}"
