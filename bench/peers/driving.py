@@ -11,7 +11,7 @@ from servers import CERTIFICATES
 ENVIRONMENT = {**os.environ, "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS": "1"}
 
 
-def drive(client, client_cores, server, arguments, seconds):
+def drive(client, client_cores, server, arguments, seconds, environment=ENVIRONMENT):
     """What the load generator measured, or why it did not. The cores are those of a list as taskset has it."""
     patience = 120 + seconds
     command = [
@@ -19,7 +19,7 @@ def drive(client, client_cores, server, arguments, seconds):
         *arguments, "--seconds", f"{seconds:g}", "--pid", str(server.pid), "--json"]
     watch = Watch({int(core) for core in f"{server.cores},{client_cores}".split(",")}, server.pid)
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=patience, env=ENVIRONMENT)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=patience, env=environment)
     except subprocess.TimeoutExpired:
         return {"error": f"the load generator was not done after {patience:g} s"}
     if done.returncode != 0:

@@ -1,4 +1,4 @@
-"""The arithmetic of the report, and nothing else: medians, ratios, and whether a target is met."""
+"""The arithmetic of the reports, and nothing else: medians, ratios, and whether a target is met."""
 
 import statistics
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One server in one scenario: medians over its rounds. None is what was not measured."""
+    """One server in one scenario, or one client: medians over its rounds. None is what was not measured."""
 
     rounds: int
     failed: int  # rounds in which something went wrong: they give no figures
-    cost: float | None  # microseconds of server CPU per message; of memory, KiB per connection
+    cost: float | None  # microseconds of its CPU per message; of memory, KiB per connection
     cost_low: float | None
     cost_high: float | None
     rate: float | None
@@ -19,22 +19,42 @@ class Row:
     p99: float | None
     p999: float | None
     resident: float | None  # KiB
-    client_cost: float | None
+    beside: float | None  # what the other side of the connections spent per message
     compression: float | None  # payload over what came for it
     is_client_the_limit: bool
 
 
+def cost_of(result):
+    """What a server is judged by. CPU seconds per million messages are microseconds per message."""
+    is_idle = result["scenario"] == "idle"
+    return lookup(result, "server", "residentKiBPerConnection" if is_idle else "cpuSecondsPerMillionMessages")
+
+
+def client_cost_of(result):
+    return lookup(result, "clientCpuMicrosecondsPerMessage")
+
+
 def rows(measurements):
     """The row of each (scenario, server) that measurements speak of."""
+    return {key: summarize(group) for key, group in grouped(measurements, "server").items()}
+
+
+def client_rows(measurements):
+    """The row of each (scenario, client and server)."""
+    groups = grouped(measurements, "pair")
+    return {key: summarize(group, cost=client_cost_of, beside=cost_of) for key, group in groups.items()}
+
+
+def grouped(measurements, name):
     groups = {}
     for one in measurements:
-        groups.setdefault((one["scenario"], one["server"]), []).append(one)
-    return {key: summarize(group) for key, group in groups.items()}
+        groups.setdefault((one["scenario"], one[name]), []).append(one)
+    return groups
 
 
-def summarize(group):
+def summarize(group, cost=cost_of, beside=client_cost_of):
     good = [one["result"] for one in group if "result" in one]
-    costs = [cost for one in good if (cost := cost_of(one)) is not None]
+    costs = values_of(good, cost)
     limits = sum(bool(one.get("isClientTheLimit")) for one in good)
     return Row(
         rounds=len(good),
@@ -48,16 +68,10 @@ def summarize(group):
         p99=median_of(good, "latencyMicroseconds", "p99"),
         p999=median_of(good, "latencyMicroseconds", "p999"),
         resident=median_of(good, "server", "residentKiB"),
-        client_cost=median_of(good, "clientCpuMicrosecondsPerMessage"),
+        beside=median(values_of(good, beside)),
         compression=median_of(good, "compressionRatio"),
         is_client_the_limit=2 * limits > len(good),
     )
-
-
-def cost_of(result):
-    """What a server is judged by. CPU seconds per million messages are microseconds per message."""
-    is_idle = result["scenario"] == "idle"
-    return lookup(result, "server", "residentKiBPerConnection" if is_idle else "cpuSecondsPerMillionMessages")
 
 
 def lookup(result, *path):
@@ -73,7 +87,11 @@ def median(values):
 
 
 def median_of(results, *path):
-    return median([value for one in results if (value := lookup(one, *path)) is not None])
+    return median(values_of(results, lambda one: lookup(one, *path)))
+
+
+def values_of(results, figure):
+    return [value for one in results if (value := figure(one)) is not None]
 
 
 def ratio(mine, other):

@@ -50,7 +50,7 @@ provide_dotnet() {
     command -v dotnet > /dev/null || fail "the .NET SDK is missing: install the one that global.json names"
     export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
     local project
-    for project in src/Sockeye.Cli bench/peers/aspnet bench/peers/sockeye; do
+    for project in src/Sockeye.Cli bench/peers/aspnet bench/peers/sockeye bench/peers/sockeye-aspnet; do
         dotnet build "$project" -c Release -v quiet >&2 || fail "$project does not build"
     done
 }

@@ -14,20 +14,29 @@ ABSENT = "–"
 QUIET = 0.05  # the share of the cores that others may have
 
 
-def main(path):
+def main(path, report=None):
     run = json.loads(path.read_text())
-    path.with_suffix(".md").write_text(Report(run, path).text())
+    path.with_suffix(".md").write_text((report or Report)(run, path).text())
 
 
 class Report:
+    """Of servers. That of clients differs in what it names."""
+
+    all_kinds = KINDS
+    rows_of = staticmethod(figures.rows)
+    compared = "server"
+    beside = "client"
+    targets_of = "rows"
+    cost_notes = "In f and F KiB per idle connection; in g per handshake, in h per delivery."
+    target_notes = ("A row in parentheses does not count; the targets against uWebSockets are checked apart.")
+
     def __init__(self, run, path):
         self.run = run
         self.path = path
-        self.rows = figures.rows(run["measurements"])
+        self.rows = self.rows_of(run["measurements"])
         self.scenarios = [one for one in SCENARIOS if any(letter == one.letter for letter, _ in self.rows)]
         measured = {name for _, name in self.rows}
-        # What is not there yet keeps its place, beside those that were measured.
-        self.kinds = [kind for kind in KINDS if kind.name in measured or not kind.command]
+        self.kinds = [kind for kind in self.all_kinds if kind.name in measured]
 
     def text(self):
         parts = [self.head(), self.targets(), self.costs(), *(self.section(one) for one in self.scenarios)]
@@ -48,10 +57,10 @@ class Report:
 
     def targets(self):
         lines = []
-        for row in json.loads(TARGETS.read_text())["rows"]:
+        for row in json.loads(TARGETS.read_text())[self.targets_of]:
             mine, other = self.kind(row["mine"]), row["other"] and self.kind(row["other"])
             aimed = [one for one in self.scenarios if one.letter in row["targets"]]
-            if not any((one.letter, mine.name) in self.rows or not mine.command for one in aimed):
+            if not any((one.letter, mine.name) in self.rows for one in aimed):
                 continue
             cells = [self.target(row["targets"].get(one.letter), one, mine, other) for one in self.scenarios]
             title = f"{mine.title} ÷ {other.title}" if other else mine.title
@@ -59,8 +68,7 @@ class Report:
         return "\n".join([
             "## Targets",
             "",
-            "What was reached, and what is aimed at: the other's cost by ours. A row in parentheses does not count; the targets "
-            "against uWebSockets are checked apart.",
+            f"What was reached, and what is aimed at: the other's cost by ours. {self.target_notes}",
             "",
             table(["", *(one.letter for one in self.scenarios)], lines),
         ])
@@ -81,11 +89,11 @@ class Report:
 
     def costs(self):
         return "\n".join([
-            "## Server CPU per message, in µs",
+            f"## {self.compared.capitalize()} CPU per message, in µs",
             "",
-            "In f and F KiB per idle connection; in g per handshake, in h per delivery.",
+            self.cost_notes,
             "",
-            table(["server", *(one.letter for one in self.scenarios)], [
+            table([self.compared, *(one.letter for one in self.scenarios)], [
                 [kind.title, *(self.cost(one, kind) for one in self.scenarios)] for kind in self.kinds]),
         ])
 
@@ -117,7 +125,7 @@ class Report:
             return kind.title, f"{number(row.cost)} µs", 1 / row.cost, 1 / row.cost_high, 1 / row.cost_low, kind.is_ours
 
         note = ("KiB of memory per connection; shorter is better" if scenario.idle
-                else f"{plural(scenario.unit)} per second of server CPU, longer is better; the figure is µs per {scenario.unit}")
+                else f"{plural(scenario.unit)} per second of {self.compared} CPU, longer is better; the figure is µs per {scenario.unit}")
         bars = sorted(map(bar, measured), key=lambda one: one[2], reverse=not scenario.idle)
         folder = self.path.with_suffix("")
         folder.mkdir(exist_ok=True)
@@ -126,37 +134,45 @@ class Report:
 
     def figures(self, scenario):
         if scenario.idle:
-            header = ["server", "KiB per connection", "range", "resident, MiB"]
+            header = [self.compared, "KiB per connection", "range", "resident, MiB"]
         else:
-            header = ["server", f"{plural(scenario.unit)}/s", "MB/s", "p50, µs", "p99", "p99.9",
-                      "server CPU s per million", "range", "resident, MiB", "client CPU µs",
+            header = [self.compared, f"{plural(scenario.unit)}/s", "MB/s", "p50, µs", "p99", "p99.9",
+                      f"{self.compared} CPU s per million", "range", "server's memory, MiB", f"{self.beside} CPU µs",
                       *(["times smaller"] if scenario.deflate else [])]
         lines = []
         for kind in self.kinds:
             row = self.rows.get((scenario.letter, kind.name))
             if row is None:
-                lines.append([kind.title, ABSENT if kind.command else "not there yet"])
+                lines.append([kind.title, ABSENT])
             elif scenario.idle:
                 lines.append([kind.title + marks(row), number(row.cost), spread(row), mebibytes(row.resident)])
             else:
-                limit = " †" if row.is_client_the_limit else ""
+                limit = " †" if self.is_other_the_limit(row) else ""
                 lines.append([
                     kind.title + marks(row), count(row.rate) + limit, number(row.megabytes) + limit,
                     number(row.p50), number(row.p99), number(row.p999),
-                    number(row.cost), spread(row), mebibytes(row.resident), number(row.client_cost),
+                    number(row.cost), spread(row), mebibytes(row.resident), number(row.beside),
                     *([number(row.compression)] if scenario.deflate else [])])
         return table(header, lines)
 
+    @staticmethod
+    def is_other_the_limit(row):
+        return row.is_client_the_limit
+
+    @staticmethod
+    def may_compare(mine, other):
+        return mine is not other
+
     def matrix(self, scenario, measured):
         def cell(mine, other):
-            if mine is other:
+            if not self.may_compare(mine, other):
                 return ABSENT
             ratio = figures.ratio(self.rows[scenario.letter, mine.name], self.rows[scenario.letter, other.name])
             return f"{ratio:.2f} (lost)" if ratio < 1 and mine.is_ours and not other.is_ours else f"{ratio:.2f}"
 
-        what = "memory per connection" if scenario.idle else "server CPU"
+        what = "memory per connection" if scenario.idle else f"{self.compared} CPU"
         return "\n".join([
-            f"The {what} of the column's server ÷ that of the row's: above 1, the row's is the cheaper.",
+            f"The {what} of the column ÷ that of the row: above 1, the row's is the cheaper.",
             "",
             table(["÷", *(kind.name for kind in measured)], [
                 [mine.name, *(cell(mine, other) for other in measured)] for mine in measured]),
@@ -169,12 +185,15 @@ class Report:
             notes += [f"- {kind.title}: agreed to `{agreed[kind.name] or 'nothing'}`." for kind in self.kinds if kind.name in agreed]
         for one in self.run["measurements"]:
             if one["scenario"] == scenario.letter and "error" in one:
-                notes.append(f"- {self.kind(one['server']).title}, round {one['round']}: {one['error']}")
+                notes.append(f"- {self.kind(self.name_of(one)).title}, round {one['round']}: {one['error']}")
         return "\n".join(notes)
 
     @staticmethod
-    def kind(name):
-        return next(kind for kind in KINDS if kind.name == name)
+    def name_of(measurement):
+        return measurement["server"]
+
+    def kind(self, name):
+        return next(kind for kind in self.all_kinds if kind.name == name)
 
 
 def quiet(measurements):

@@ -112,7 +112,7 @@ class Bench:
 
 
 def parse():
-    names = [kind.name for kind in KINDS if kind.command]
+    names = [kind.name for kind in KINDS]
     letters = "".join(one.letter for one in SCENARIOS)
     parser = argparse.ArgumentParser(prog="bench/peers/run.sh", description="Measures Sockeye beside other WebSocket servers.")
     parser.add_argument("--rounds", type=int, default=5, help="rounds for each scenario and server (5)")
@@ -138,10 +138,14 @@ def parse():
     return options
 
 
-def check_machine(options):
+def check_cores(options):
     cores = os.sched_getaffinity(0)
     if options.server_core == options.client_core or not {options.server_core, options.client_core} <= cores:
         sys.exit(f"run: servers and load need a core each, of {sorted(cores)}: choose by --server-core and --client-core")
+
+
+def check_machine(options):
+    check_cores(options)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if any(one.idle for one in options.scenarios) and most != resource.RLIM_INFINITY and most < FILES:
         sys.exit(f"run: scenario f needs {FILES} open files, and the limit is {most}: raise it (ulimit -Hn), or leave f out")

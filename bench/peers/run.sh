@@ -2,6 +2,7 @@
 # Measures Sockeye beside other WebSocket servers, and writes bench/results/DATE.md and DATE.json: bench/README.md explains it.
 #
 #   bench/peers/run.sh --scale [...]           how servers scale, instead
+#   bench/peers/run.sh --clients [...]         Sockeye's client beside the framework's, instead
 #   bench/peers/run.sh [--rounds 5] [--seconds 3] [--only sockeye,bun,...] [--scenarios abchAC]      --help lists the rest
 #
 # The servers run on one core and what drives them on another: the machine needs two, with nothing else to do. Servers that are
@@ -12,8 +13,8 @@ for tool in python3 taskset; do
     command -v "$tool" > /dev/null || { echo "run: $tool is missing; Debian: apt-get install python3 util-linux" >&2; exit 1; }
 done
 program=run.py
-if [[ ${1:-} == --scale ]]; then
-    program=scale.py
-    shift
-fi
+case ${1:-} in
+    --scale) program=scale.py; shift ;;
+    --clients) program=clients.py; shift ;;
+esac
 exec python3 -B "$(dirname "$0")/$program" "$@"

@@ -14,7 +14,7 @@ import report
 import scale_report
 from driving import drive
 from outcome import say
-from run import check_arithmetic, provide
+from run import check_arithmetic, check_cores, provide
 from scenarios import SCENARIOS
 from servers import CLI, KINDS, REPOSITORY, Server
 
@@ -125,7 +125,7 @@ class Scale:
 
 
 def parse():
-    names = [kind.name for kind in KINDS if kind.command]
+    names = [kind.name for kind in KINDS]
     parser = argparse.ArgumentParser(prog="bench/peers/run.sh --scale", description="Measures how servers scale.")
     parser.add_argument("--rounds", type=int, default=3, help="rounds for each size and server (3)")
     parser.add_argument("--seconds", type=float, default=3, help="seconds of each round (3)")
@@ -155,9 +155,7 @@ def up_to(sizes, most):
 
 
 def check_machine(options):
-    cores = os.sched_getaffinity(0)
-    if options.server_core == options.client_core or not {options.server_core, options.client_core} <= cores:
-        sys.exit(f"run: servers and load need a core each, of {sorted(cores)}: choose by --server-core and --client-core")
+    check_cores(options)
     files = options.most + BESIDES
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most != resource.RLIM_INFINITY and most < files:

@@ -19,7 +19,7 @@ class Kind:
     name: str
     title: str
     needs: str  # what install.sh provides
-    command: tuple  # empty: not there yet
+    command: tuple
     environment: tuple = ()  # of names and values
     version: str = ""  # what a shell runs to say it, a line for each part
     has_tls: bool = False  # knows --tls FOLDER, where server.pem, server.key and server.pfx are
@@ -35,6 +35,11 @@ def sockeye(name, title, transport="loop", form="async", **environment):
                 tuple(environment.items()), has_tls=True)
 
 
+def sockeye_aspnet(name, title, *tuned):
+    program = str(ARTIFACTS / "bin/SockeyeAspNetBench/release/SockeyeAspNetBench.dll")
+    return Kind(name, title, "dotnet", ("dotnet", program, *tuned), has_tls=True)
+
+
 def packages(*names):
     return "; ".join(f"node -p \"'{name} ' + require('./node_modules/{name}/package.json').version\"" for name in names)
 
@@ -45,7 +50,8 @@ KINDS = [
     sockeye("sockeye-socket-inline", "Sockeye, Socket, inline completions", transport="socket",
             DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS="1"),
     sockeye("sockeye-socket", "Sockeye, Socket", transport="socket"),
-    Kind("sockeye-aspnet", "Sockeye in ASP.NET Core", "dotnet", ()),
+    sockeye_aspnet("sockeye-aspnet", "Sockeye in ASP.NET Core, tuned", "--tuned"),
+    sockeye_aspnet("sockeye-aspnet-untuned", "Sockeye in ASP.NET Core"),
     Kind("aspnet", "ASP.NET Core", "dotnet",
          ("dotnet", str(ARTIFACTS / "bin/AspNetBench/release/AspNetBench.dll")),
          version="dotnet --list-runtimes | sed -n 's/^Microsoft.AspNetCore.App \\(10[^ ]*\\).*/ASP.NET Core \\1/p' | tail -n 1",

@@ -58,6 +58,11 @@ class FiguresTests(unittest.TestCase):
             {"scenario": scenario, "server": server, "result": echo(cost)} for (scenario, server), cost in costs.items()]
         self.assertEqual(costs, {key: one.cost for key, one in figures.rows(measurements).items()})
 
+    def test_Clients_are_judged_by_their_own_cost_beside_the_servers(self):
+        measurement = {"scenario": "a", "pair": "x-at-y", "result": echo(5, clientCpuMicrosecondsPerMessage=2)}
+        self.assertEqual({("a", "x-at-y"): (2, 5)}, {
+            key: (one.cost, one.beside) for key, one in figures.client_rows([measurement]).items()})
+
     def test_Names_behind_lines_keep_apart_and_in_order(self):
         self.assertEqual([(10, "a"), (26, "b"), (42, "c"), (80, "d")], chart.apart([(80, "d"), (12, "b"), (10, "a"), (13, "c")], 16))
 

@@ -2,8 +2,10 @@ using System.Net.WebSockets;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Sockeye.Testing;
 
 namespace Sockeye.AspNetCore.Tests;
@@ -22,7 +24,7 @@ public sealed partial class DocumentedExamplesTests
         string[] run = [.. Example.Matches(source).Select(match => Unindented(match.Groups["code"].Value))];
 
         Assert.Equal(run, shown);
-        Assert.Equal(5, shown.Length);
+        Assert.Equal(6, shown.Length);
     }
 
     [Fact]
@@ -133,6 +135,23 @@ public sealed partial class DocumentedExamplesTests
             });
             // </example>
         }
+    }
+
+    [Fact]
+    public async Task Less_processor_time()
+    {
+        await using WebHost host = await WebHost.StartAsync(
+            app => app.MapWebSocket("/", WebHost.EchoAsync),
+            configure: builder =>
+            {
+                // <example>
+                builder.WebHost.TuneForWebSockets(inlineScheduling: true);
+                // </example>
+            });
+        await using WebSocketConnection socket = await host.OpenAsync("/");
+        await socket.SendTextAsync("echo");
+        Assert.Equal("echo", (await socket.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience)).GetText());
+        Assert.True(host.Services.GetRequiredService<IOptions<SocketTransportOptions>>().Value.UnsafePreferInlineScheduling);
     }
 
     [GeneratedRegex("```csharp\n(?<code>.*?)```", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]

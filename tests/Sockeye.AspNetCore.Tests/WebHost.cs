@@ -64,10 +64,12 @@ internal sealed class WebHost : IAsyncDisposable
         Action<WebApplication> map,
         Action<IServiceCollection>? services = null,
         Road road = Road.Http11,
-        Action<KestrelServerOptions>? kestrel = null)
+        Action<KestrelServerOptions>? kestrel = null,
+        Action<WebApplicationBuilder>? configure = null)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        configure?.Invoke(builder);
         services?.Invoke(builder.Services);
         builder.WebHost.ConfigureKestrel(options =>
         {

@@ -1,0 +1,61 @@
+// Sockeye in ASP.NET Core, by its public API and with everything as it is by default:
+//   dotnet SockeyeAspNetBench.dll [--port N] [--deflate] [--tls FOLDER] [--tuned]
+// Tuned is Kestrel as docs/aspnetcore.md tunes it, with blocks of 64 KiB and inline scheduling.
+
+using System.Collections.Immutable;
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using Sockeye;
+
+int port = int.Parse(Option("--port") ?? "0");
+var options = new WebSocketAcceptOptions { PerMessageDeflate = args.Contains("--deflate") ? PerMessageDeflateOptions.Default : null };
+
+WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+builder.Logging.ClearProviders();
+if (args.Contains("--tuned"))
+    builder.WebHost.TuneForWebSockets(inlineScheduling: true);
+builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port, listen =>
+{
+    if (Option("--tls") is { } folder)
+        listen.UseHttps(X509CertificateLoader.LoadPkcs12FromFile(Path.Combine(folder, "server.pfx"), password: null));
+}));
+WebApplication app = builder.Build();
+
+ImmutableArray<WebSocketConnection> subscribers = [];
+app.MapWebSocket("/", EchoAsync, options);
+app.MapWebSocket("/subscribe", SubscribeAsync, options);
+app.MapWebSocket("/publish", PublishAsync, options);
+
+await app.StartAsync();
+Console.WriteLine($"LISTENING {new Uri(app.Urls.Single()).Port}");
+await Console.In.ReadToEndAsync(); // no orphan outlives its parent
+Environment.Exit(0);
+
+string? Option(string name) => Array.IndexOf(args, name) is >= 0 and int at ? args[at + 1] : null;
+
+static async Task EchoAsync(WebSocketConnection socket, CancellationToken cancel)
+{
+    await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+        await socket.SendAsync(message, cancel);
+}
+
+async Task SubscribeAsync(WebSocketConnection socket, CancellationToken cancel)
+{
+    ImmutableInterlocked.Update(ref subscribers, static (all, one) => all.Add(one), socket);
+    socket.IgnoreMessages();
+    await socket.Closed;
+    ImmutableInterlocked.Update(ref subscribers, static (all, one) => all.Remove(one), socket);
+}
+
+async Task PublishAsync(WebSocketConnection socket, CancellationToken cancel)
+{
+    await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+    {
+        var prepared = new PreparedMessage(message.Span, message.Kind);
+        foreach (WebSocketConnection subscriber in subscribers)
+        {
+            if (subscriber.IsOpen)
+                await subscriber.SendAsync(prepared, cancel);
+        }
+    }
+}
