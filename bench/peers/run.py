@@ -18,6 +18,7 @@ from outcome import say
 from scenarios import SCENARIOS
 from servers import CERTIFICATES, CLI, HERE, KINDS, REPOSITORY, Server
 
+NEW = 4  # times as long a new process warms up
 FILES = 10_500  # what a server and its client each need open for 10,000 connections
 
 
@@ -68,7 +69,9 @@ class Bench:
             if first.deflate:
                 self._agree(servers)
             for scenario in scenarios:
-                for round_number in range(self._options.rounds + 1):
+                for kind in servers:
+                    self._warm_up(scenario, servers[kind], is_new=scenario is first)
+                for round_number in range(1, self._options.rounds + 1):
                     for kind in servers:
                         self._round(scenario, kind, servers, round_number)
         finally:
@@ -93,13 +96,15 @@ class Bench:
                 server.stop()
                 del servers[kind]
 
+    def _warm_up(self, scenario, server, is_new):
+        """Runtimes that compile while they run have one core for that as well, and take long for all of their code."""
+        self._drive(scenario, server, self._options.warm_up * (NEW if is_new else 1))
+
     def _round(self, scenario, kind, servers, round_number):
         if not servers[kind].is_running:
             servers[kind] = Server(kind, self._options.server_core, scenario.deflate, scenario.tls)
-        is_warm_up = round_number == 0
-        result = self._drive(scenario, servers[kind], self._options.warm_up if is_warm_up else self._options.seconds)
-        if not is_warm_up:
-            self._record(scenario, kind, round_number, result)
+            self._warm_up(scenario, servers[kind], is_new=True)
+        self._record(scenario, kind, round_number, self._drive(scenario, servers[kind], self._options.seconds))
 
     def _drive(self, scenario, server, seconds):
         return drive(self._options.client, str(self._options.client_core), server, scenario.arguments, seconds)
@@ -117,7 +122,7 @@ def parse():
     parser = argparse.ArgumentParser(prog="bench/peers/run.sh", description="Measures Sockeye beside other WebSocket servers.")
     parser.add_argument("--rounds", type=int, default=5, help="rounds for each scenario and server (5)")
     parser.add_argument("--seconds", type=float, default=3, help="seconds of each round (3)")
-    parser.add_argument("--warm-up", type=float, default=2, help="seconds of a first round that does not count (2)")
+    parser.add_argument("--warm-up", type=float, default=4, help=f"seconds of load before each scenario that do not count, {NEW} times as many for a new process (4)")
     parser.add_argument("--only", default=",".join(names), metavar="SERVERS", help=f"of {', '.join(names)}; all of them")
     parser.add_argument("--scenarios", default=letters, metavar="LETTERS", help=f"some of {letters}; all of them")
     parser.add_argument("--results", type=pathlib.Path, default=REPOSITORY / "bench/results", help="the folder of the reports")

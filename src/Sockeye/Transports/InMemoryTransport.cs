@@ -10,10 +10,10 @@ internal sealed class InMemoryTransport : PipeTransport
     // The array pool holds only so many of a size: a large message needs few of these.
     private const int SegmentSize = 64 * 1024;
 
-    private readonly PipeWriter _peer;
-
     private InMemoryTransport(Pipe incoming, Pipe outgoing, BufferPool buffers)
-        : base(incoming.Reader, outgoing.Writer, buffers) => _peer = incoming.Writer;
+        : base(incoming.Reader, outgoing.Writer, buffers)
+    {
+    }
 
     /// <summary>Makes the two ends of a connection.</summary>
     /// <param name="buffers">Where the first end rents memory.</param>
@@ -30,15 +30,5 @@ internal sealed class InMemoryTransport : PipeTransport
         var forth = new Pipe(options);
         var back = new Pipe(options);
         return (new InMemoryTransport(back, forth, buffers), new InMemoryTransport(forth, back, peerBuffers));
-    }
-
-    public override void Abort()
-    {
-        var reset = new IOException("The connection was reset.");
-        if (!End(reset))
-            return;
-        // The writer of the other end too: what it sends is as lost as what it has sent.
-        _peer.CancelPendingFlush();
-        _peer.Complete(reset);
     }
 }

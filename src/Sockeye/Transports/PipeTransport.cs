@@ -100,11 +100,10 @@ internal class PipeTransport : BufferedTransport
 
     /// <summary>Ends both directions, once.</summary>
     /// <param name="reset">What the other side is to see; null for an ordinary end.</param>
-    /// <returns>Whether this call has ended them.</returns>
-    protected bool End(Exception? reset)
+    private void End(Exception? reset)
     {
         if (Interlocked.Exchange(ref _ended, 1) != 0)
-            return false;
+            return;
         _reset = reset;
         _output.CancelPendingFlush();
         if ((Interlocked.Or(ref _writing, Ended) & InUse) == 0)
@@ -112,7 +111,6 @@ internal class PipeTransport : BufferedTransport
         _input.CancelPendingRead();
         if ((Interlocked.Or(ref _reading, Ended) & InUse) == 0)
             CompleteInput();
-        return true;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]

@@ -131,8 +131,9 @@ public sealed class SwitchTests(ITestOutputHelper output)
     /// process.</summary>
     private static void StartEveryThreadOfThePool()
     {
-        int count = Math.Max(16, Environment.ProcessorCount);
-        Assert.True(ThreadPool.SetMinThreads(count, count) && ThreadPool.SetMaxThreads(count, count));
+        ThreadPool.GetMinThreads(out int least, out _);
+        int count = Math.Max(least, Environment.ProcessorCount);
+        Assert.True(ThreadPool.SetMaxThreads(count, count));
         int others = Thread.CurrentThread.IsThreadPoolThread ? count - 1 : count;
         using var all = new CountdownEvent(others);
         Task[] tasks = [.. Enumerable.Range(0, others).Select(_ => Task.Run(() => { all.Signal(); all.Wait(); }))];
