@@ -182,19 +182,20 @@ internal sealed partial class ReceiveLoop
     {
         if (_callbacks is not null)
             return Call(item);
-        // Behind messages read ahead that IgnoreMessages has just dropped, it must not be delivered: the lock tells.
-        Action<object?>? continuation = HasAhead || _isIgnoring ? null : TakeContinuation(Outcome.Item);
+        // Behind messages read ahead that IgnoreMessages has just dropped, it must not be delivered: the lock tells. Likewise whether a
+        // ping or pong is for a reader that has come since it was parsed.
+        Action<object?>? continuation = HasAhead || _isIgnoring || !item.IsMessage ? null : TakeContinuation(Outcome.Item);
         if (continuation is null)
         {
             item = Keep(item);
             lock (_connection.Sync)
             {
-                bool isDropped = _isIgnoring && item.IsMessage;
+                bool isDropped = item.IsMessage ? _isIgnoring : _control == Observation.No;
                 // A reader may have come in the meantime.
                 continuation = isDropped ? null : TakeContinuation(Outcome.Item);
                 if (continuation is null)
                 {
-                    if (_isIgnoring || _connection.IsClosing || _result is not null)
+                    if (isDropped || _isIgnoring || _connection.IsClosing || _result is not null)
                     {
                         item.Hold!.Release();
                         return true;
