@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Sockeye.Diagnostics;
 using Sockeye.Protocol;
 using Sockeye.Transports;
@@ -60,8 +61,17 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <summary>Gets the address of the peer; null where the transport has none.</summary>
     public EndPoint? RemoteEndPoint => Transport.RemoteEndPoint;
 
+    /// <summary>Gets the address of the client of a server: that of <see cref="RemoteEndPoint"/>, or, behind one of
+    /// <see cref="WebSocketServerOptions.TrustedProxies"/>, the one that it named in <c>X-Forwarded-For</c>; null where the transport has
+    /// none.</summary>
+    public IPAddress? ClientAddress => Details.ForwardedFor ?? TrustedProxies.Plain((RemoteEndPoint as IPEndPoint)?.Address);
+
     /// <summary>Gets whether the connection runs over TLS that this process terminates.</summary>
     public bool IsSecure => Transport.IsSecure;
+
+    /// <summary>Gets the certificate that the peer presented, verified as the TLS options demand; null where it presented none, or where
+    /// TLS ends elsewhere.</summary>
+    public X509Certificate? RemoteCertificate => Transport.PeerCertificate;
 
     /// <summary>Gets whether messages may be sent: no Close is queued and the connection has not ended.</summary>
     public bool IsOpen => Send.IsOpen;

@@ -18,6 +18,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     private Transport? _transport;
     private UpgradeRequest? _request;
     private WebSocketConnection? _connection;
+    private EndPoint? _peer;
     private volatile bool _timedOut;
 
     public ServerConnection(ServerCore server, ConnectedSocket socket)
@@ -34,6 +35,16 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
 
     /// <summary>Gets the connection, once it is open.</summary>
     public WebSocketConnection? Connection => Volatile.Read(ref _connection);
+
+    /// <summary>Gets or sets the limit that this connection exceeds, by the name of its option; null where it is welcome.</summary>
+    public string? Limit { get; set; }
+
+    /// <summary>Gets or sets whether it was taken only to be told so. Guarded by the lock of <see cref="ServerConnections"/>.</summary>
+    public bool IsUnwelcome { get; set; }
+
+    /// <summary>Gets or sets the address that it is counted for; null for none. Guarded by the lock of
+    /// <see cref="ServerConnections"/>.</summary>
+    public IPAddress? Counted { get; set; }
 
     public void Execute() => _ = RunAsync();
 
@@ -99,10 +110,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         }
         catch (Exception e)
         {
-            if (_timedOut)
-                HandshakeLog.HandshakeTimedOut(Logger, RemoteEndPoint);
-            else
-                HandshakeLog.HandshakeBroke(Logger, RemoteEndPoint, e);
+            OnBroken(e);
             Abort();
             if (_transport is not null)
                 await Refusals.CloseAsync(_transport).ConfigureAwait(false);
@@ -114,6 +122,22 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
             _server.Connections.OnEnded(_connection);
     }
 
+    /// <summary>Tells of a handshake that nobody was answered about.</summary>
+    private void OnBroken(Exception exception)
+    {
+        if (_timedOut)
+            HandshakeLog.HandshakeTimedOut(Logger, RemoteEndPoint);
+        else
+            HandshakeLog.HandshakeBroke(Logger, RemoteEndPoint, exception);
+        _server.OnHandshakeFailed(new FailedHandshake
+        {
+            RemoteEndPoint = RemoteEndPoint ?? _peer,
+            Request = _request?.Head,
+            Reason = _timedOut ? "it took longer than HandshakeTimeout" : _transport is null ? "TLS failed" : "the client went away",
+            Exception = exception,
+        });
+    }
+
     /// <summary>Leads to an open connection.</summary>
     /// <returns>Whether there is one, which says itself when it has ended.</returns>
     private async Task<bool> HandshakeAsync()
@@ -123,6 +147,15 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
             return false;
 
         Volatile.Write(ref _request, request);
+        if (Limit is null && request.ForwardedFor is { } client)
+            _server.Connections.CountClient(this, client);
+        if (Limit is not null)
+        {
+            _server.WarnOfLimit(Limit);
+            await request.RefuseAsync(Refusals.Unavailable("The server has too many connections. Try again later.\n")).ConfigureAwait(false);
+            return false;
+        }
+
         Endpoint? endpoint = _server.Routes.Find(request.Path);
         if ((request.Fault ?? CheckWelcome(request, endpoint)) is { } fault)
         {
@@ -150,7 +183,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         if (_server.Options.Tls is not { } tls)
             return _socket.CreateTransport(buffers);
 
-        EndPoint? remote = _socket.RemoteEndPoint;
+        _peer = _socket.RemoteEndPoint; // gone with the socket, where TLS fails
         var stream = new SslStream(_socket.CreateStream());
         try
         {
@@ -158,7 +191,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         }
         catch (Exception e)
         {
-            HandshakeLog.TlsFailed(Logger, remote, e);
+            HandshakeLog.TlsFailed(Logger, _peer, e);
             await stream.DisposeAsync().ConfigureAwait(false);
             throw;
         }
@@ -176,6 +209,13 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
 
         HandshakeRefusal refusal = HandshakeRefusal.Of(fault!);
         HandshakeLog.Refused(Logger, RemoteEndPoint, refusal.StatusCode, fault!.Message);
+        _server.OnHandshakeFailed(new FailedHandshake
+        {
+            RemoteEndPoint = RemoteEndPoint,
+            StatusCode = refusal.StatusCode,
+            Fault = fault,
+            Reason = fault.Message,
+        });
         await Refusals.WriteAsync(_transport!, refusal, omitBody: false).ConfigureAwait(false);
         await Refusals.FinishAsync(_transport!, _server.Time).ConfigureAwait(false);
         return null;
@@ -186,7 +226,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         if (endpoint is null && !_server.Queue.IsAttached)
             return HandshakeFault.Of(HandshakeRule.PathMustBeKnown, request.Path);
         OriginPolicy policy = endpoint?.Options.Origins ?? _server.Options.Origins;
-        return policy.Check(request.Head, request.IsSecure ? true : null, _server.Options.TrustForwardedHeaders);
+        return policy.Check(request.Head, request.IsSecure ? true : null, _server.Options.Proxies.Trusts(request.RemoteEndPoint));
     }
 
     private async Task<WebSocketConnection?> AcceptMappedAsync(UpgradeRequest request, Endpoint endpoint)
@@ -216,9 +256,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
             return await request.Ended.ConfigureAwait(false);
 
         HandshakeLog.QueueFull(Logger, RemoteEndPoint);
-        HttpHeaders headers = new() { { "Retry-After", "1" } };
-        await request.RefuseAsync(new HandshakeRefusal(503, headers, "The server has too many requests to decide about. Try again.\n"))
-            .ConfigureAwait(false);
+        await request.RefuseAsync(Refusals.Unavailable("The server has too many requests to decide about. Try again.\n")).ConfigureAwait(false);
         return null;
     }
 

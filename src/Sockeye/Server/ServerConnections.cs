@@ -1,18 +1,35 @@
+using System.Net;
+
 namespace Sockeye;
 
-/// <summary>Holds every connection of a server, from the accepted socket to the end: first as a handshake, then as the connection itself.</summary>
+/// <summary>Holds every connection of a server, from the accepted socket to the end: first as a handshake, then as the connection itself.
+/// Keeps to the limits on their number.</summary>
 /// <remarks>All state is guarded by the lock.</remarks>
 internal sealed class ServerConnections : IConnectionOwner
 {
+    // So many are answered at a time where there are too many; what comes beyond them is reset.
+    private const int MaxUnwelcome = 1024;
+
+    private readonly int _limit;
+    private readonly TrustedProxies _proxies;
     private readonly Lock _sync = new();
     private readonly HashSet<ServerConnection> _opening = [];
     private readonly HashSet<WebSocketConnection> _open = [];
+    private readonly AddressCounts? _addresses;
 
     // Ended, and nobody waits any longer for their handlers.
     private readonly HashSet<WebSocketConnection> _abandoned = [];
     private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private WebSocketConnection[]? _openConnections;
+    private int _unwelcome;
     private bool _isStopping;
+
+    public ServerConnections(WebSocketServerOptions options)
+    {
+        _limit = options.MaxConnections == 0 ? int.MaxValue : options.MaxConnections;
+        _proxies = options.Proxies;
+        _addresses = options.MaxConnectionsPerAddress == 0 ? null : new AddressCounts(options.MaxConnectionsPerAddress);
+    }
 
     /// <summary>Gets how many WebSocket connections are open.</summary>
     public int Open
@@ -27,11 +44,40 @@ internal sealed class ServerConnections : IConnectionOwner
     /// <summary>Completes once the server stops and nothing is left.</summary>
     public Task Empty => _empty.Task;
 
-    /// <summary>Takes a new connection; false where the server is stopping.</summary>
-    public bool TryAdd(ServerConnection opening)
+    /// <summary>Takes a new connection, be it only to tell it that there are too many (<see cref="ServerConnection.Limit"/>).</summary>
+    /// <param name="opening">The connection.</param>
+    /// <param name="peer">Where it comes from: a client, or a proxy, which does not count itself.</param>
+    /// <returns>False where the server is stopping, or has told too many already.</returns>
+    public bool TryAdd(ServerConnection opening, EndPoint? peer)
     {
+        IPAddress? address = _addresses is null || _proxies.Trusts(peer) ? null : TrustedProxies.Plain((peer as IPEndPoint)?.Address);
         lock (_sync)
-            return !_isStopping && _opening.Add(opening);
+        {
+            if (_isStopping)
+                return false;
+            if (_open.Count + _opening.Count - _unwelcome >= _limit)
+                opening.Limit = nameof(WebSocketServerOptions.MaxConnections);
+            else
+                Count(opening, address);
+            if (opening.Limit is not null)
+            {
+                if (_unwelcome == MaxUnwelcome)
+                    return false;
+                opening.IsUnwelcome = true;
+                _unwelcome++;
+            }
+
+            return _opening.Add(opening);
+        }
+    }
+
+    /// <summary>Counts a connection for the client that a trusted proxy has named.</summary>
+    public void CountClient(ServerConnection opening, IPAddress client)
+    {
+        if (_addresses is null)
+            return;
+        lock (_sync)
+            Count(opening, client);
     }
 
     /// <summary>Takes the connection to which a handshake has led; false where it must close at once, since the server is stopping.</summary>
@@ -51,7 +97,14 @@ internal sealed class ServerConnections : IConnectionOwner
     {
         lock (_sync)
         {
-            _opening.Remove(opening);
+            if (_opening.Remove(opening))
+            {
+                if (opening.IsUnwelcome)
+                    _unwelcome--;
+                if (opening.Counted is { } address)
+                    _addresses!.Remove(address);
+            }
+
             TellEmpty();
         }
     }
@@ -59,10 +112,12 @@ internal sealed class ServerConnections : IConnectionOwner
     /// <summary>Forgets a connection: it and its handler have ended.</summary>
     public void OnEnded(WebSocketConnection connection)
     {
+        // Not kept with each connection: it says for itself where it came from.
+        IPAddress? address = _addresses is null ? null : CountedOf(connection);
         lock (_sync)
         {
-            _open.Remove(connection);
-            _abandoned.Remove(connection);
+            if ((_open.Remove(connection) || _abandoned.Remove(connection)) && address is not null)
+                _addresses!.Remove(address);
             _openConnections = null;
             TellEmpty();
         }
@@ -108,6 +163,20 @@ internal sealed class ServerConnections : IConnectionOwner
         lock (_sync)
             return ([.. _opening], [.. _open]);
     }
+
+    private void Count(ServerConnection opening, IPAddress? address)
+    {
+        if (address is null)
+            return;
+        if (_addresses!.TryAdd(address))
+            opening.Counted = address;
+        else
+            opening.Limit = nameof(WebSocketServerOptions.MaxConnectionsPerAddress);
+    }
+
+    /// <summary>Gets the address that a connection is counted for: none where a proxy does not say whom it speaks for.</summary>
+    private IPAddress? CountedOf(WebSocketConnection connection) =>
+        connection.Details.ForwardedFor is null && _proxies.Trusts(connection.RemoteEndPoint) ? null : connection.ClientAddress;
 
     private void TellEmpty()
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 using Sockeye.Compression;
 using Sockeye.Diagnostics;
@@ -19,11 +20,12 @@ public sealed class UpgradeRequest
     private const int Expired = 4;
 
     private readonly Transport _transport;
-    private readonly UpgradeSettings _settings;
     private readonly UpgradeOffer? _offer;
     private readonly ReadOnlyMemory<byte> _received;
     private readonly byte[]? _packed;
     private readonly TaskCompletionSource<WebSocketConnection?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly UpgradeSettings _settings;
+    private HttpHeaders? _responseHeaders;
     private int _state;
 
     /// <summary>Takes a request that has been read.</summary>
@@ -72,6 +74,10 @@ public sealed class UpgradeRequest
     /// <summary>Gets the headers.</summary>
     public HttpHeaders Headers => Head.Headers;
 
+    /// <summary>Gets the headers to add to the response where the request is accepted, besides
+    /// <see cref="WebSocketAcceptOptions.Headers"/>; empty until something is added, a cookie for instance. One thread at a time.</summary>
+    public HttpHeaders ResponseHeaders => _responseHeaders ??= [];
+
     /// <summary>Gets the subprotocols that the client offers, the one it prefers first.</summary>
     public IReadOnlyList<string> Subprotocols => _offer?.Subprotocols ?? [];
 
@@ -89,6 +95,19 @@ public sealed class UpgradeRequest
 
     /// <summary>Gets the address of the client, or of the proxy between; null where the transport has none.</summary>
     public EndPoint? RemoteEndPoint => _transport.RemoteEndPoint;
+
+    /// <summary>Gets the address of the client: that of <see cref="RemoteEndPoint"/>, or, where one of
+    /// <see cref="WebSocketServerOptions.TrustedProxies"/> passed the request on, the last one in <c>X-Forwarded-For</c> that is none of
+    /// them; null where the transport has none.</summary>
+    public IPAddress? ClientAddress => ForwardedFor ?? TrustedProxies.Plain((RemoteEndPoint as IPEndPoint)?.Address);
+
+    /// <summary>Gets the address of the client for whom a trusted proxy speaks.</summary>
+    internal IPAddress? ForwardedFor => _settings.Proxies.IsEmpty ? null : _settings.Proxies.FindClient(RemoteEndPoint, Headers);
+
+    /// <summary>Gets the certificate of the client; null where it presented none, as it does unless
+    /// <see cref="System.Net.Security.SslServerAuthenticationOptions.ClientCertificateRequired"/> is set, or where TLS ends elsewhere. It
+    /// has been verified as <see cref="WebSocketServerOptions.Tls"/> demands.</summary>
+    public X509Certificate? ClientCertificate => _transport.PeerCertificate;
 
     /// <summary>Gets whether the request came by TLS that this process terminates.</summary>
     public bool IsSecure => _transport.IsSecure;
@@ -172,13 +191,13 @@ public sealed class UpgradeRequest
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (FindFault(options) is { } fault)
-        {
-            Decide(Rejected);
-            await SendAsync(HandshakeRefusal.Of(fault, options.ProtocolVersions), fault.Message).ConfigureAwait(false);
-            throw new WebSocketHandshakeException(HandshakeFailure.Refused, fault);
-        }
-
+            throw await RefuseToAcceptAsync(HandshakeRefusal.Of(fault, options.ProtocolVersions)).ConfigureAwait(false);
+        if (await AuthorizeAsync(options).ConfigureAwait(false) is { } refusal)
+            throw await RefuseToAcceptAsync(refusal).ConfigureAwait(false);
         ResponseHead response = Agree(options, out string? subprotocol, out DeflateAgreement? deflate);
+        if (FindFault(options, subprotocol) is { } missing)
+            throw await RefuseToAcceptAsync(HandshakeRefusal.Of(missing)).ConfigureAwait(false);
+
         Decide(Accepting);
         try
         {
@@ -200,24 +219,51 @@ public sealed class UpgradeRequest
         }
     }
 
+    private async Task<WebSocketHandshakeException> RefuseToAcceptAsync(HandshakeRefusal refusal)
+    {
+        Decide(Rejected);
+        await SendAsync(refusal, refusal.Fault?.Message ?? "it was not authorized").ConfigureAwait(false);
+        return refusal.Fault is { } fault
+            ? new WebSocketHandshakeException(HandshakeFailure.Refused, fault)
+            : new WebSocketHandshakeException(HandshakeFailure.Refused, "Authorize refused the request to upgrade.");
+    }
+
     private ConnectionDetails MakeDetails(string? subprotocol, DeflateAgreement? deflate, string? mappedPath)
     {
         // The same string for all where it is the one that was mapped.
         string path = Path == mappedPath ? mappedPath : Path;
+        IPAddress? client = ForwardedFor;
         return _packed is null
-            ? new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = path, Request = Head }
-            : new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = path, PackedRequest = _packed };
+            ? new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = path, ForwardedFor = client, Request = Head }
+            : new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = path, ForwardedFor = client, PackedRequest = _packed };
     }
 
     /// <summary>Finds why a request cannot be accepted with some options; null where it can.</summary>
     internal HandshakeFault? FindFault(WebSocketAcceptOptions options) => Fault ?? CheckVersion(options) ?? CheckOrigin(options);
+
+    /// <summary>Finds why a request cannot be accepted with the subprotocol that was selected; null where it can.</summary>
+    internal HandshakeFault? FindFault(WebSocketAcceptOptions options, string? subprotocol) => subprotocol is null && options.RequireSubprotocol
+        ? HandshakeFault.Of(HandshakeRule.SubprotocolMustBeShared, Headers[HandshakeHeaders.Protocol])
+        : null;
+
+    /// <summary>Asks the application about a request without a fault; null where it is welcome.</summary>
+    internal ValueTask<HandshakeRefusal?> AuthorizeAsync(WebSocketAcceptOptions options) => options.Authorize?.Invoke(this) ?? default;
 
     /// <summary>Selects what both sides agree on, of a request without a fault, and makes the response that says so.</summary>
     internal ResponseHead Agree(WebSocketAcceptOptions options, out string? subprotocol, out DeflateAgreement? deflate)
     {
         subprotocol = options.Select(this);
         deflate = DeflateAgreement.Accept(_offer!.Extensions, options.PerMessageDeflate, out ExtensionOffer? extension);
-        return _offer.Accept(subprotocol, extension is null ? null : [extension], options.Headers);
+        HttpHeaders headers = options.Headers;
+        if (_responseHeaders is { Count: > 0 } own)
+        {
+            HandshakeHeaders.ThrowIfReserved(own, nameof(ResponseHeaders));
+            headers = new HttpHeaders(headers);
+            foreach ((string name, string value) in own)
+                headers.AddChecked(name, value);
+        }
+
+        return _offer.Accept(subprotocol, extension is null ? null : [extension], headers);
     }
 
     /// <summary>Answers 503 where the application has not decided.</summary>
@@ -225,10 +271,8 @@ public sealed class UpgradeRequest
     {
         if (Interlocked.CompareExchange(ref _state, Expired, Undecided) != Undecided)
             return;
-        HttpHeaders headers = new() { { "Retry-After", "1" } };
         _ = SendAsync(
-            new HandshakeRefusal(503, headers, "The server did not decide about this request in time. Try again.\n"),
-            "it was not decided in time");
+            Refusals.Unavailable("The server did not decide about this request in time. Try again.\n"), "it was not decided in time");
     }
 
     /// <summary>Answers 503 where the application has not decided, and breaks off an answer that is not taken.</summary>
@@ -253,6 +297,14 @@ public sealed class UpgradeRequest
         try
         {
             HandshakeLog.Refused(_settings.Logger, RemoteEndPoint, refusal.StatusCode, reason);
+            _settings.Failed?.Invoke(new FailedHandshake
+            {
+                RemoteEndPoint = RemoteEndPoint,
+                Request = Head,
+                StatusCode = refusal.StatusCode,
+                Fault = refusal.Fault,
+                Reason = reason,
+            });
             await Refusals.WriteAsync(_transport, refusal, omitBody: Method == "HEAD").ConfigureAwait(false);
         }
         finally
@@ -284,7 +336,7 @@ public sealed class UpgradeRequest
     private HandshakeFault? CheckOrigin(WebSocketAcceptOptions options)
     {
         OriginPolicy? policy = options.Origins ?? (_settings.IsOriginChecked ? null : _settings.Origins);
-        return policy?.Check(Head, IsSecure ? true : null, _settings.TrustForwarded);
+        return policy?.Check(Head, IsSecure ? true : null, _settings.Proxies.Trusts(RemoteEndPoint));
     }
 
     private async Task SendAsync(ResponseHead response, CancellationToken cancellationToken)
@@ -344,7 +396,11 @@ internal sealed record UpgradeSettings(WebSocketConnectionOptions Connection, IL
     /// <summary>Gets which origins are allowed where that has not been checked and the options do not tell.</summary>
     public OriginPolicy Origins { get; init; } = OriginPolicy.SameOrigin;
 
-    public bool TrustForwarded { get; init; }
+    /// <summary>Gets the proxies whose forwarded headers are believed.</summary>
+    public TrustedProxies Proxies { get; init; } = TrustedProxies.None;
+
+    /// <summary>Gets who is told of a refusal; it does not throw. Null for nobody.</summary>
+    public Action<FailedHandshake>? Failed { get; init; }
 
     public TimeProvider Time => Connection.TimeProvider;
 }

@@ -36,6 +36,15 @@ public sealed class WebSocketServer : IAsyncDisposable
     /// the process has run out of file descriptors. The listener goes on after a short pause.</summary>
     public event Action<EndPoint, Exception>? ListenerFailed;
 
+    /// <summary>Is raised when a handshake has led to no connection: what came was no request or one that was refused, by the server or by
+    /// the application, TLS failed, the client went away, or the time was over. It is raised on the thread that found out, which serves
+    /// others too: do not block.</summary>
+    public event Action<FailedHandshake>? HandshakeFailed
+    {
+        add => _core.HandshakeFailed += value;
+        remove => _core.HandshakeFailed -= value;
+    }
+
     /// <summary>Gets a task that completes with the bound end points when the server listens, and fails as starting does.</summary>
     public Task<IReadOnlyList<EndPoint>> Listening => _listening.Task;
 
@@ -235,7 +244,7 @@ public sealed class WebSocketServer : IAsyncDisposable
     private void OnAccepted(ConnectedSocket socket)
     {
         var connection = new ServerConnection(_core, socket);
-        if (!_core.Connections.TryAdd(connection))
+        if (!_core.Connections.TryAdd(connection, socket.RemoteEndPoint))
             connection.Discard();
         else if (socket is EventLoopSocket)
             connection.Execute(); // on the loop that accepted it: there is nothing to wait for, and no handler runs yet
