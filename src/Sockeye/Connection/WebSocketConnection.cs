@@ -150,6 +150,20 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// code that only sends. Without it, a peer that sends to a connection that nobody reads is stopped.</summary>
     public void IgnoreMessages() => Receive.IgnoreMessages();
 
+    /// <summary>Gets whether <see cref="Pause"/> holds.</summary>
+    public bool IsPaused => Receive.IsHeld;
+
+    /// <summary>Stops receiving until <see cref="Resume"/>; the peer is stopped by the flow control of the transport. Callbacks are not
+    /// called: one that pauses has got its last message, and where another thread pauses, one more may be on its way. A reader still
+    /// gets what has been received, then it waits. Idempotent, from any thread.</summary>
+    /// <remarks>Meanwhile pings are not answered, pongs and the end of the peer are not seen, and the idle clock rests, as when
+    /// <see cref="WebSocketConnectionOptions.ReadAhead"/> is full. Sending and closing go on. After <see cref="IgnoreMessages"/> it has no
+    /// effect.</remarks>
+    public void Pause() => Receive.Hold();
+
+    /// <summary>Receives again after <see cref="Pause"/>. Idempotent, from any thread.</summary>
+    public void Resume() => Receive.ReleaseHold();
+
     /// <summary>Sends a message that was received, here or on another connection; its lease need not last until the task completes.</summary>
     /// <param name="message">The message.</param>
     /// <param name="cancellationToken">Withdraws the message if its first byte has not been framed; no effect after that.</param>
