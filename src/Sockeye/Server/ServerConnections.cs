@@ -22,7 +22,7 @@ internal sealed class ServerConnections : IConnectionOwner
     private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private WebSocketConnection[]? _openConnections;
     private int _unwelcome;
-    private bool _isStopping;
+    private DrainOptions? _draining;
 
     public ServerConnections(WebSocketServerOptions options)
     {
@@ -32,7 +32,7 @@ internal sealed class ServerConnections : IConnectionOwner
     }
 
     /// <summary>Gets how many WebSocket connections are open.</summary>
-    public int Open
+    public int Count
     {
         get
         {
@@ -53,12 +53,12 @@ internal sealed class ServerConnections : IConnectionOwner
         IPAddress? address = _addresses is null || _proxies.Trusts(peer) ? null : TrustedProxies.Plain((peer as IPEndPoint)?.Address);
         lock (_sync)
         {
-            if (_isStopping)
+            if (_draining is not null)
                 return false;
             if (_open.Count + _opening.Count - _unwelcome >= _limit)
                 opening.Limit = nameof(WebSocketServerOptions.MaxConnections);
             else
-                Count(opening, address);
+                CountFor(opening, address);
             if (opening.Limit is not null)
             {
                 if (_unwelcome == MaxUnwelcome)
@@ -77,18 +77,19 @@ internal sealed class ServerConnections : IConnectionOwner
         if (_addresses is null)
             return;
         lock (_sync)
-            Count(opening, client);
+            CountFor(opening, client);
     }
 
-    /// <summary>Takes the connection to which a handshake has led; false where it must close at once, since the server is stopping.</summary>
-    public bool TryOpen(ServerConnection opening, WebSocketConnection connection)
+    /// <summary>Takes the connection to which a handshake has led.</summary>
+    /// <returns>How it must close at once, since the server is stopping; null where it may stay.</returns>
+    public DrainOptions? Open(ServerConnection opening, WebSocketConnection connection)
     {
         lock (_sync)
         {
             _opening.Remove(opening);
             _open.Add(connection);
             _openConnections = null;
-            return !_isStopping;
+            return _draining;
         }
     }
 
@@ -134,20 +135,20 @@ internal sealed class ServerConnections : IConnectionOwner
         }
     }
 
-    /// <summary>Lets nothing more in and tells every connection to close.</summary>
-    public void Stop()
+    /// <summary>Lets nothing more in, and tells every handshake.</summary>
+    /// <returns>The connections that are open, to be told as the options say.</returns>
+    public WebSocketConnection[] Stop(DrainOptions options)
     {
         lock (_sync)
         {
-            _isStopping = true;
+            _draining = options;
             TellEmpty();
         }
 
         (ServerConnection[] opening, WebSocketConnection[] open) = All();
         foreach (ServerConnection connection in opening)
-            connection.Stop();
-        foreach (WebSocketConnection connection in open)
-            ServerConnection.Stop(connection);
+            connection.Stop(options);
+        return open;
     }
 
     /// <summary>Gets the connections that are open now. The array is not changed; it is made anew when one has come or gone.</summary>
@@ -164,7 +165,7 @@ internal sealed class ServerConnections : IConnectionOwner
             return ([.. _opening], [.. _open]);
     }
 
-    private void Count(ServerConnection opening, IPAddress? address)
+    private void CountFor(ServerConnection opening, IPAddress? address)
     {
         if (address is null)
             return;
@@ -180,7 +181,7 @@ internal sealed class ServerConnections : IConnectionOwner
 
     private void TellEmpty()
     {
-        if (_isStopping && _opening.Count == 0 && _open.Count == 0 && _abandoned.Count == 0)
+        if (_draining is not null && _opening.Count == 0 && _open.Count == 0 && _abandoned.Count == 0)
             _empty.TrySetResult();
     }
 }

@@ -67,9 +67,10 @@ internal sealed class ServerCore
         }
     }
 
-    public void Map(string path, Endpoint endpoint)
+    /// <summary>Changes the table of what is mapped.</summary>
+    public void Map(Func<Routes, Routes> change)
     {
         lock (_mapping)
-            Volatile.Write(ref _routes, _routes.With(path, endpoint));
+            Volatile.Write(ref _routes, change(_routes));
     }
 }

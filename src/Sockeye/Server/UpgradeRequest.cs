@@ -23,8 +23,11 @@ public sealed class UpgradeRequest
     private readonly UpgradeOffer? _offer;
     private readonly ReadOnlyMemory<byte> _received;
     private readonly byte[]? _packed;
+
+    // Completes with the connection once the request is accepted, or with null once it is refused and all is over.
     private readonly TaskCompletionSource<WebSocketConnection?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly UpgradeSettings _settings;
+    private UpgradeSettings _settings;
+    private object? _holder;
     private HttpHeaders? _responseHeaders;
     private int _state;
 
@@ -112,8 +115,8 @@ public sealed class UpgradeRequest
     /// <summary>Gets whether the request came by TLS that this process terminates.</summary>
     public bool IsSecure => _transport.IsSecure;
 
-    /// <summary>Completes with the connection once the request is accepted, or with null once it is refused and all is over.</summary>
-    internal Task<WebSocketConnection?> Ended => _ended.Task;
+    /// <summary>Gets what it came by.</summary>
+    internal Transport Transport => _transport;
 
     /// <summary>Gets whether the application can still decide.</summary>
     internal bool IsUndecided => Volatile.Read(ref _state) == Undecided;
@@ -183,6 +186,38 @@ public sealed class UpgradeRequest
             await SendAsync(refusal, "the application rejected it").ConfigureAwait(false);
         else if (state != Expired)
             throw Decided();
+    }
+
+    /// <summary>Hands the request to a server: whoever had it before forgets it once it is decided.</summary>
+    /// <param name="holder">Who leads it to its end from here on.</param>
+    /// <param name="settings">What it inherits from there.</param>
+    /// <exception cref="InvalidOperationException">The request has been accepted or rejected before.</exception>
+    internal void MoveTo(object holder, UpgradeSettings settings)
+    {
+        if (!IsUndecided)
+            throw Decided();
+        _settings = settings;
+        Volatile.Write(ref _holder, holder);
+    }
+
+    /// <summary>Waits until the request has been decided and, where it was refused, all is over.</summary>
+    /// <returns>The connection; null where there is none, or another holder has it.</returns>
+    internal async Task<WebSocketConnection?> WhenDecidedAsync(object holder)
+    {
+        WebSocketConnection? connection = await _ended.Task.ConfigureAwait(false);
+        return Volatile.Read(ref _holder) == holder ? connection : null;
+    }
+
+    /// <summary>Tells those who had the request before that it is decided.</summary>
+    internal void Tell(WebSocketConnection connection) => _ended.TrySetResult(connection);
+
+    /// <summary>Answers without an upgrade, and closes the connection.</summary>
+    internal async Task AnswerAsync(HttpAnswer answer)
+    {
+        var response = new HandshakeRefusal(answer.StatusCode, answer.Headers, answer.Body);
+        Decide(Rejected);
+        await Refusals.WriteAsync(_transport, response, omitBody: Method == "HEAD").ConfigureAwait(false);
+        await FinishAsync().ConfigureAwait(false);
     }
 
     /// <summary>Accepts the request without starting the connection.</summary>
@@ -288,7 +323,7 @@ public sealed class UpgradeRequest
     {
         if (Interlocked.CompareExchange(ref _state, Rejected, Undecided) == Undecided)
             await SendAsync(refusal, refusal.Fault?.Message ?? refusal.Body.TrimEnd()).ConfigureAwait(false);
-        await Ended.ConfigureAwait(false);
+        await _ended.Task.ConfigureAwait(false);
     }
 
     /// <summary>Sends a refusal; completes when it has been written, and closes the connection behind that.</summary>
@@ -311,12 +346,12 @@ public sealed class UpgradeRequest
         {
             _ = FinishAsync();
         }
+    }
 
-        async Task FinishAsync()
-        {
-            await Refusals.FinishAsync(_transport, _settings.Time).ConfigureAwait(false);
-            _ended.TrySetResult(null);
-        }
+    private async Task FinishAsync()
+    {
+        await Refusals.FinishAsync(_transport, _settings.Time).ConfigureAwait(false);
+        _ended.TrySetResult(null);
     }
 
     /// <summary>Makes a connection that has ended, with nothing below it.</summary>

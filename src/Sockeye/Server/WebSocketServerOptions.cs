@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using Sockeye.Protocol;
 
 namespace Sockeye;
@@ -38,13 +39,26 @@ public sealed record WebSocketServerOptions
         }
     } = IPAddress.Loopback;
 
-    /// <summary>Gets end points to listen on besides <see cref="Port"/>; none by default.</summary>
+    /// <summary>Gets end points to listen on besides <see cref="Port"/>; none by default. They are IP addresses with a port, Unix domain
+    /// sockets, and named pipes (<see cref="PipeEndPoint"/>).</summary>
     public IReadOnlyList<EndPoint> EndPoints
     {
         get;
         init
         {
             ArgumentNullException.ThrowIfNull(value, nameof(EndPoints));
+            field = [.. value];
+        }
+    } = [];
+
+    /// <summary>Gets sockets to listen on that somebody else has bound, such as <see cref="TcpListener.Server"/>, or what a service manager
+    /// hands over; none by default. They belong to the server once it starts.</summary>
+    public IReadOnlyList<Socket> ListeningSockets
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value, nameof(ListeningSockets));
             field = [.. value];
         }
     } = [];

@@ -5,8 +5,8 @@ using Sockeye.Tests.Server;
 
 namespace Sockeye.Tests.Attacks;
 
-/// <summary>Peers of a server that do not close, do not read, do not answer, or do too much. Rows V34 and V37–V40 of the attack
-/// catalogue; V36 stands with the broadcasts.</summary>
+/// <summary>Peers of a server that do not close, do not read, do not answer, or do too much. Rows V34 and V36–V40 of the attack
+/// catalogue.</summary>
 public sealed class ServerAttackTests
 {
     private const int Peers = 40;
@@ -47,6 +47,55 @@ public sealed class ServerAttackTests
 
         await test.AssertServesAsync();
         await test.AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task V36_Clients_that_do_not_read_cost_the_others_nothing_and_this_side_little()
+    {
+        const int Stalled = 10;
+        const int Rounds = 20;
+        const int Round = 20;
+        await using var test = new ServerTest();
+        test.Server.Map("/", ServerTest.EchoAsync);
+        List<WebSocketConnection> clients = [];
+        for (int i = 0; i < 100; i++)
+            clients.Add(await InMemory.OpenAsync(test.Server, "/", test.Buffers));
+        int[] received = new int[clients.Count];
+        foreach (int i in Enumerable.Range(Stalled, clients.Count - Stalled))
+            _ = ReadAsync(i);
+        var message = new PreparedMessage(new byte[4 * KiB], WebSocketMessageKind.Binary);
+        int skipped = 0;
+        for (int round = 1; round <= Rounds; round++)
+        {
+            for (int i = 0; i < Round / 2; i++)
+            {
+                BroadcastResult result = test.Server.Broadcast(message);
+                Assert.Equal(clients.Count, result.Accepted + result.Skipped);
+                Assert.InRange(result.Skipped, 0, Stalled);
+                skipped += result.Skipped;
+            }
+
+            // As fast as they read, and no faster: who falls behind is who reads nothing.
+            await Settle.UntilAsync(() => received.AsSpan(Stalled).IndexOfAnyExcept(round * Round / 2) < 0);
+            Assert.InRange(test.Pool.OutstandingBytes, 0, Stalled * 256 * KiB);
+        }
+
+        Assert.InRange(skipped, 1, Stalled * Rounds * Round / 2);
+        clients.ForEach(client => client.Abort());
+        await Settle.UntilAsync(() => test.Server.Connections == 0);
+
+        async Task ReadAsync(int index)
+        {
+            try
+            {
+                await foreach (WebSocketMessage _ in clients[index].ReadAllAsync())
+                    Volatile.Write(ref received[index], received[index] + 1);
+            }
+            catch (WebSocketClosedException)
+            {
+                // the test has ended it
+            }
+        }
     }
 
     [Fact]
