@@ -150,7 +150,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         {
             RemoteEndPoint = RemoteEndPoint ?? _peer,
             Request = _request?.Head,
-            Reason = _timedOut ? "it took longer than HandshakeTimeout" : _transport is null ? "TLS failed" : "the client went away",
+            Reason = _timedOut ? "it took longer than HandshakeTimeout" : _transport is null ? "TLS failed" : "the connection ended before it was over",
             Exception = exception,
         });
     }

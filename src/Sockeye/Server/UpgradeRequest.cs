@@ -108,8 +108,8 @@ public sealed class UpgradeRequest
     internal IPAddress? ForwardedFor => _settings.Proxies.IsEmpty ? null : _settings.Proxies.FindClient(RemoteEndPoint, Headers);
 
     /// <summary>Gets the certificate of the client; null where it presented none, as it does unless
-    /// <see cref="System.Net.Security.SslServerAuthenticationOptions.ClientCertificateRequired"/> is set, or where TLS ends elsewhere. It
-    /// has been verified as <see cref="WebSocketServerOptions.Tls"/> demands.</summary>
+    /// <see cref="System.Net.Security.SslServerAuthenticationOptions.ClientCertificateRequired"/> is set, or where TLS ends elsewhere; in
+    /// ASP.NET Core the request of the host has it. It has been verified as <see cref="WebSocketServerOptions.Tls"/> demands.</summary>
     public X509Certificate? ClientCertificate => _transport.PeerCertificate;
 
     /// <summary>Gets whether the request came by TLS that this process terminates.</summary>
@@ -132,9 +132,9 @@ public sealed class UpgradeRequest
     /// time, it is one that has ended, as its <see cref="WebSocketConnection.Closed"/> tells: a loop over requests survives that.</returns>
     /// <exception cref="InvalidOperationException">The request has been accepted or rejected before.</exception>
     /// <exception cref="WebSocketHandshakeException">The request has a <see cref="Fault"/>, or a version or an origin that
-    /// <see cref="WebSocketAcceptOptions.ProtocolVersions"/> and <see cref="WebSocketAcceptOptions.AllowedOrigins"/> do not allow, and has
-    /// been refused. That befalls the requests of <see cref="WebSocketServer.UpgradeRequestsAsync"/> only where these options narrow
-    /// the versions or the origins.</exception>
+    /// <see cref="WebSocketAcceptOptions.ProtocolVersions"/> and <see cref="WebSocketAcceptOptions.AllowedOrigins"/> do not allow, or
+    /// <see cref="WebSocketAcceptOptions.Authorize"/> or <see cref="WebSocketAcceptOptions.RequireSubprotocol"/> says no, and has been
+    /// refused. That befalls the requests of <see cref="WebSocketServer.UpgradeRequestsAsync"/> only where these options say so.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public async Task<WebSocketConnection> AcceptAsync(
         WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default)

@@ -10,8 +10,8 @@ namespace Sockeye;
 
 /// <summary>A WebSocket server of its own, on sockets: <c>ws://</c>, and <c>wss://</c> where <see cref="WebSocketServerOptions.Tls"/> is set.</summary>
 /// <remarks>
-/// <para>Requests to upgrade go to what is mapped at their path, all others to <see cref="UpgradeRequestsAsync"/>; where nobody
-/// enumerates that, they get 404. What is no valid request gets the status that it deserves, and an answer in plain words.</para>
+/// <para>Requests to upgrade go to what a predicate chooses or what is mapped at their path, all others to
+/// <see cref="UpgradeRequestsAsync"/>; where nobody enumerates that, they get 404. What is no valid request gets the status that it deserves, and an answer in plain words.</para>
 /// <para>All members may be called from any thread. A server is started once.</para>
 /// </remarks>
 public sealed class WebSocketServer : IAsyncDisposable

@@ -8,6 +8,7 @@ internal sealed class PipeAcceptor : IDisposable
 {
     private readonly PipeEndPoint _endPoint;
     private NamedPipeServerStream _next;
+    private bool _isDisposed;
 
     /// <summary>Begins to listen.</summary>
     /// <exception cref="IOException">Another process listens there.</exception>
@@ -22,13 +23,21 @@ internal sealed class PipeAcceptor : IDisposable
     /// <exception cref="IOException">This was disposed, or the pipe failed.</exception>
     public async ValueTask<ConnectedSocket> AcceptAsync(CancellationToken stop)
     {
-        await _next.WaitForConnectionAsync(stop).ConfigureAwait(false);
-        NamedPipeServerStream connected = _next;
-        _next = Create(PipeOptions.None);
+        if (!_next.IsConnected)
+            await _next.WaitForConnectionAsync(stop).ConfigureAwait(false);
+        // Where that fails, the connection is there at the next try.
+        NamedPipeServerStream next = Create(PipeOptions.None);
+        NamedPipeServerStream connected = Interlocked.Exchange(ref _next, next);
+        if (Volatile.Read(ref _isDisposed))
+            next.Dispose();
         return new PipeSocket(connected, _endPoint);
     }
 
-    public void Dispose() => _next.Dispose();
+    public void Dispose()
+    {
+        Interlocked.Exchange(ref _isDisposed, true);
+        Volatile.Read(ref _next).Dispose();
+    }
 
     private NamedPipeServerStream Create(PipeOptions more) => new(
         _endPoint.Name,

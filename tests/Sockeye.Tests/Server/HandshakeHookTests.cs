@@ -209,7 +209,7 @@ public sealed class HandshakeHookTests
             await half.SendAsync("GET");
         FailedHandshake gone = await NextAsync();
         Assert.Null(gone.StatusCode);
-        Assert.Equal("the client went away", gone.Reason);
+        Assert.Equal("the connection ended before it was over", gone.Reason);
         Assert.IsType<EndOfStreamException>(gone.Exception);
 
         using RawClient slow = await RawClient.ConnectAsync(test.Server);
