@@ -111,18 +111,20 @@ public sealed class DrainTests(ITestOutputHelper output)
     public async Task Nothing_that_was_accepted_is_lost()
     {
         const int Count = 300;
+        var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         int[] accepted = new int[Count];
         await using var test = new ServerTest(options => options with { Backlog = Count });
         test.Server.Map("/*", async (socket, _) =>
         {
             int index = int.Parse(socket.Request!.Query);
-            await SendOnAsync(socket, () => accepted[index]++);
+            await SendOnAsync(socket, go.Task, most: 1000, () => accepted[index]++);
         });
         await test.Server.StartAsync();
         Task<(int Received, CloseResult End)>[] receiving = new Task<(int, CloseResult)>[Count];
         for (int i = 0; i < Count; i++)
             receiving[i] = ReceiveAllAsync(await WebSocketClient.ConnectAsync($"{test.Uri}/?{i}"));
 
+        go.SetResult();
         await test.Server.StopAsync(TimeSpan.FromHours(1)).WaitAsync(TimeSpan.FromMinutes(1));
 
         (int Received, CloseResult End)[] ends = await Task.WhenAll(receiving);
@@ -137,12 +139,13 @@ public sealed class DrainTests(ITestOutputHelper output)
     public async Task Ten_thousand_connections_are_drained_within_5_s_and_lose_nothing()
     {
         const int Count = 10_000;
+        var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         int[] accepted = new int[Count];
         await using var server = new WebSocketServer(new());
         server.Map("/*", async (socket, _) =>
         {
             int index = int.Parse(socket.Request!.Query);
-            await SendOnAsync(socket, () => accepted[index]++);
+            await SendOnAsync(socket, go.Task, most: 50, () => accepted[index]++);
         });
         var clients = new WebSocketConnection[Count];
         Task<(int Received, CloseResult End)>[] receiving = new Task<(int, CloseResult)>[Count];
@@ -153,6 +156,7 @@ public sealed class DrainTests(ITestOutputHelper output)
         }
 
         Assert.Equal(Count, server.Connections);
+        go.SetResult();
         long start = Stopwatch.GetTimestamp();
         await server.StopAsync(new DrainOptions { Spread = TimeSpan.FromSeconds(1), Timeout = TimeSpan.FromMinutes(1) });
         TimeSpan time = Stopwatch.GetElapsedTime(start);
@@ -185,12 +189,13 @@ public sealed class DrainTests(ITestOutputHelper output)
         return (received, await client.Closed);
     }
 
-    /// <summary>Sends counted messages, each once the one before was accepted, until the connection takes no more.</summary>
-    private static async Task SendOnAsync(WebSocketConnection socket, Func<int> count)
+    /// <summary>Sends counted messages from a moment on, each once the one before was accepted, until the connection takes no more.</summary>
+    private static async Task SendOnAsync(WebSocketConnection socket, Task go, int most, Func<int> count)
     {
+        await go;
         try
         {
-            for (int i = 0; i < 2000; i++)
+            for (int i = 0; i < most; i++)
             {
                 await socket.SendAsync(BitConverter.GetBytes(i));
                 count();
