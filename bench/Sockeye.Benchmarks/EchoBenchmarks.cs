@@ -35,7 +35,7 @@ public class EchoBenchmarks
         _inMemory = new WebSocketConnection(near, Role.Client, clientOptions, ConnectionDetails.None, []);
         _inMemory.Start();
         var server = new WebSocketConnection(far, Role.Server, WebSocketConnectionOptions.Default, ConnectionDetails.None, []);
-        server.Run((socket, _) => EchoAsync(socket), new ServerConnections());
+        server.Run((socket, _) => EchoAsync(socket), new ServerConnections(new WebSocketServerOptions()));
 
         (Stream nearStream, Stream farStream) = DuplexPipe.CreatePair();
         _onStream = WebSocketConnection.CreateFromStream(nearStream, Role.Client, clientOptions);

@@ -24,10 +24,13 @@ internal static class HttpUpgrade
         var transport = new HttpTransport(context, connectionOptions.Buffers);
         var request = new UpgradeRequest(
             transport, HttpRequestHead.Of(context), default, settings, isExtendedConnect: connect is not null);
-        if (FindRefusal(request, connect, options) is { } refusal)
+        if ((FindRefusal(request, connect, options) ?? await request.AuthorizeAsync(options).ConfigureAwait(false)) is { } refusal)
             return await RefuseAsync(refusal).ConfigureAwait(false);
 
         ResponseHead response = request.Agree(options, out string? subprotocol, out DeflateAgreement? deflate);
+        if (request.FindFault(options, subprotocol) is { } missing)
+            return await RefuseAsync(HandshakeRefusal.Of(missing)).ConfigureAwait(false);
+
         try
         {
             await transport.OpenAsync(context, response, connect).ConfigureAwait(false);

@@ -125,6 +125,47 @@ public sealed class HandshakeTests
         Assert.Equal("still there", (await first.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience)).GetText());
     }
 
+    [Theory]
+    [InlineData("", 401)]
+    [InlineData("?key=sesame", 101)]
+    public async Task Authorize_of_the_options_decides_before_the_switch(string query, int status)
+    {
+        int handled = 0;
+        var options = new WebSocketAcceptOptions
+        {
+            Authorize = request =>
+            {
+                request.ResponseHeaders.Add("X-Seen", "1");
+                return new(Credentials.Equal(request.GetQueryValue("key"), "sesame") ? null : new HandshakeRefusal(401));
+            },
+        };
+        await using WebHost host = await WebHost.StartAsync(app => app.MapWebSocket(
+            "/",
+            (_, _) =>
+            {
+                handled++;
+                return Task.CompletedTask;
+            },
+            options));
+
+        string answer = await host.AskAsync(Request(host, Valid).Replace("GET /", $"GET /{query}", StringComparison.Ordinal) + CloseFrame());
+
+        Assert.StartsWith($"HTTP/1.1 {status} ", answer, StringComparison.Ordinal);
+        Assert.Equal(status == 101, answer.Contains("\r\nX-Seen: 1\r\n", StringComparison.Ordinal));
+        Assert.Equal(status == 101 ? 1 : 0, handled);
+    }
+
+    [Fact]
+    public async Task RequireSubprotocol_refuses_who_offers_none_of_them()
+    {
+        var options = new WebSocketAcceptOptions { Subprotocols = ["v1"], RequireSubprotocol = true };
+        await using WebHost host = await WebHost.StartAsync(app => app.MapWebSocket("/", WebHost.EchoAsync, options));
+
+        Assert.StartsWith("HTTP/1.1 400 ", await host.AskAsync(Request(host, Valid)), StringComparison.Ordinal);
+        await using WebSocketConnection socket = await host.OpenAsync("/", new() { Subprotocols = ["v1"] });
+        Assert.Equal("v1", socket.Subprotocol);
+    }
+
     [Fact]
     public async Task Subprotocol_and_headers_are_those_of_the_options()
     {

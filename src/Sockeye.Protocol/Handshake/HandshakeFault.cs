@@ -58,6 +58,8 @@ public sealed class HandshakeFault
         new(HandshakeRule.SubprotocolMustBeSingle, "RFC 6455, section 4.2.2", null, "the server selected several subprotocols"),
         new(HandshakeRule.SubprotocolMustBeSelected, "RFC 6455, section 4.1", null,
             "the server selected none of the subprotocols (RequireSubprotocol = false connects without one)"),
+        new(HandshakeRule.SubprotocolMustBeShared, "RFC 6455, section 4.2.2", 400,
+            "the request offers none of the subprotocols that this end point demands"),
     ];
 
     private readonly string _text;

@@ -111,4 +111,7 @@ public enum HandshakeRule : byte
 
     /// <summary>A server selects a subprotocol where the client demands one (<see cref="ClientHandshake.RequireSubprotocol"/>).</summary>
     SubprotocolMustBeSelected,
+
+    /// <summary>A request offers one of the subprotocols that the end point demands (RFC 6455, section 4.2.2).</summary>
+    SubprotocolMustBeShared,
 }

@@ -32,6 +32,9 @@ public enum CloseCause
     /// <summary>The server stopped.</summary>
     ServerShutdown,
 
+    /// <summary>The connection had lasted for <see cref="WebSocketConnectionOptions.MaxLifetime"/>.</summary>
+    LifetimeReached,
+
     /// <summary>A streamed message was disposed before it was complete.</summary>
     MessageUnfinished,
 

@@ -38,6 +38,8 @@ internal sealed class ConnectionDeadlines : Deadline
             long now = Now;
             _heartbeat.Received(now);
             _heartbeat.Decide(now, IdleTimeout, isListening: true, out _idleAt);
+            if (_connection.Terms.MaxLifetime is > 0 and var lifetime)
+                Watched.LifetimeAt = now + lifetime - Random.Shared.NextInt64((lifetime / 10) + 1);
             Schedule();
         }
     }
@@ -140,6 +142,7 @@ internal sealed class ConnectionDeadlines : Deadline
         HeartbeatAction action = HeartbeatAction.None;
         bool stalled = false;
         bool pong = false;
+        bool hasLived = false;
         lock (_connection.Sync)
         {
             if (_isEnded)
@@ -152,6 +155,7 @@ internal sealed class ConnectionDeadlines : Deadline
                 close = Pass(ref watches.CloseAt, now);
                 stalled = Pass(ref watches.StallAt, now) && CheckWrite(watches, now);
                 pong = Pass(ref watches.PongAt, now);
+                hasLived = Pass(ref watches.LifetimeAt, now);
                 if (Pass(ref watches.DeflaterAt, now))
                     watches.DeflaterAt = _connection.Send.ReleaseIdleDeflater(now, watches.DeflaterPatience);
                 if (watches.Next == Never)
@@ -167,6 +171,8 @@ internal sealed class ConnectionDeadlines : Deadline
             _connection.Receive.ActOnEnd();
         if (close)
             _connection.Close.OnTimeout();
+        if (hasLived)
+            _connection.Close.Begin(Protocol.CloseCode.GoingAway, "Maximum lifetime reached.", CloseCause.LifetimeReached);
         if (stalled)
             _connection.Close.Fail(CloseCause.WriteStalled, exception: null);
         else if (action == HeartbeatAction.Ping)
@@ -219,12 +225,13 @@ internal sealed class ConnectionDeadlines : Deadline
         public long CloseAt = Never;
         public long PongAt = Never;
         public long DeflaterAt = Never;
+        public long LifetimeAt = Never;
 
         public long DeflaterPatience { get; set; }
 
         /// <summary>Gets or sets how many bytes had been sent when the write was looked at last.</summary>
         public long BytesSent { get; set; }
 
-        public long Next => Math.Min(Math.Min(Math.Min(StallAt, GraceAt), Math.Min(CloseAt, PongAt)), DeflaterAt);
+        public long Next => Math.Min(Math.Min(Math.Min(StallAt, GraceAt), Math.Min(CloseAt, PongAt)), Math.Min(DeflaterAt, LifetimeAt));
     }
 }

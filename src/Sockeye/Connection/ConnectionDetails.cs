@@ -1,3 +1,4 @@
+using System.Net;
 using Sockeye.Protocol;
 
 namespace Sockeye;
@@ -17,6 +18,9 @@ internal sealed class ConnectionDetails
 
     /// <summary>Gets the path that was asked for; null where the connection was upgraded elsewhere.</summary>
     public string? Path { get; init; }
+
+    /// <summary>Gets the address of the client for whom a trusted proxy speaks; null where the peer is the client.</summary>
+    public IPAddress? ForwardedFor { get; init; }
 
     /// <summary>Sets the request as <see cref="PackedHead"/> keeps it, from which <see cref="Request"/> is made when somebody asks for it:
     /// parsed, it takes many times as much memory, and most connections live on without it.</summary>

@@ -19,6 +19,7 @@ internal sealed class ConnectionTerms
         Sweep = DeadlineSweep.For(options.TimeProvider);
         IdleTimeout = Sweep.Ticks(options.IdleTimeout);
         WriteStallTimeout = Sweep.Ticks(options.WriteStallTimeout ?? options.IdleTimeout);
+        MaxLifetime = Sweep.Ticks(options.MaxLifetime);
         Assembly = new AssemblyTerms(role, options.ProtocolLimits, options.Buffers.Arrays);
         FragmentSize = options.FragmentSize == 0 ? int.MaxValue : options.FragmentSize;
         LowWaterMark = Math.Min(options.LowWaterMark, options.HighWaterMark);
@@ -41,6 +42,9 @@ internal sealed class ConnectionTerms
 
     /// <summary>Gets how long bytes may wait without any being taken, in timestamps; 0 for ever.</summary>
     public long WriteStallTimeout { get; }
+
+    /// <summary>Gets how long a connection may last, in timestamps; 0 for ever.</summary>
+    public long MaxLifetime { get; }
 
     /// <summary>Gets the largest payload of one frame.</summary>
     public int FragmentSize { get; }

@@ -80,7 +80,7 @@ internal sealed partial class ReceiveLoop : ICompletionObserver
         lock (_connection.Sync)
         {
             _isCalling = false;
-            resume = TryResume();
+            resume = !_isHeld && TryResume();
         }
 
         if (resume)

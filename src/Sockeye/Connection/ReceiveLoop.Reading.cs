@@ -6,6 +6,9 @@ namespace Sockeye;
 /// <content>The reader's side: the lease, and what was read ahead.</content>
 internal sealed partial class ReceiveLoop
 {
+    // What reading ahead costs while the application wants nothing more: as if there were no room.
+    private const long HeldCost = 1L << 40;
+
     // The lease: what the application was given last.
     private Incoming _lease;
     private int _version;
@@ -13,7 +16,8 @@ internal sealed partial class ReceiveLoop
 
     // What was read ahead: guarded by the lock.
     private Queue<Incoming>? _ahead;
-    private int _aheadCost;
+    private long _aheadCost;
+    private bool _isHeld;
     private bool _isIgnoring;
     private bool _isDiscarded;
     private Observation _control;
@@ -28,6 +32,9 @@ internal sealed partial class ReceiveLoop
 
     /// <summary>Gets whether messages are discarded.</summary>
     public bool IsIgnoring => _isIgnoring;
+
+    /// <summary>Gets whether the application wants nothing more for the time being.</summary>
+    public bool IsHeld => _isHeld;
 
     /// <summary>Gets the account of the end, once there is one.</summary>
     public CloseResult? Result => _result;
@@ -77,12 +84,43 @@ internal sealed partial class ReceiveLoop
         lock (_connection.Sync)
         {
             _isIgnoring = true;
+            _isHeld = false;
             DropAhead();
             resume = TryResume();
         }
 
         // There is nothing left to read before what ended the input.
         ActOnEnd();
+        if (resume)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    /// <summary>Stops receiving, as if enough had been read ahead.</summary>
+    public void Hold()
+    {
+        lock (_connection.Sync)
+        {
+            if (_isHeld || _isIgnoring)
+                return;
+            _isHeld = true;
+            _aheadCost += HeldCost;
+        }
+    }
+
+    /// <summary>Receives again.</summary>
+    public void ReleaseHold()
+    {
+        bool resume;
+        lock (_connection.Sync)
+        {
+            if (!_isHeld)
+                return;
+            _isHeld = false;
+            _aheadCost -= HeldCost;
+            // A callback that is incomplete goes on by itself.
+            resume = !_isCalling && TryResumeForReader();
+        }
+
         if (resume)
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
@@ -243,7 +281,7 @@ internal sealed partial class ReceiveLoop
         _connection.Send.Flush();
         lock (_connection.Sync)
         {
-            if (_aheadCost < Options.ReadAhead || IsReaderWaiting || _connection.IsClosing || _result is not null)
+            if (_aheadCost < Options.ReadAhead || (IsReaderWaiting && !_isHeld) || _connection.IsClosing || _result is not null)
                 return false;
             // Before the state: whoever resumes starts the clock again.
             _connection.Deadlines.SuspendIdle();
@@ -326,7 +364,7 @@ internal sealed partial class ReceiveLoop
     {
         while (HasAhead)
             _ahead!.Dequeue().Hold?.Release();
-        _aheadCost = 0;
+        _aheadCost = _isHeld ? HeldCost : 0;
     }
 
     /// <summary>Drops what has not been read, after the end of the connection: the application has aborted or disposed it.</summary>

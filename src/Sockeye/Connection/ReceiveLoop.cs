@@ -166,7 +166,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
         t_running = this;
         try
         {
-            if (received is { } receive && !Accept(receive))
+            if (received is { } receive && (!Accept(receive) || (_isHeld && Pause())))
                 return;
             while (Step())
             {

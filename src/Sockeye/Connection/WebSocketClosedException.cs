@@ -24,6 +24,7 @@ public sealed class WebSocketClosedException : IOException
             CloseCause.TransportFailed => "The transport broke",
             CloseCause.HandlerFailed => "The handler failed",
             CloseCause.ServerShutdown => "The server stopped",
+            CloseCause.LifetimeReached => "The connection had lasted as long as MaxLifetime allows",
             CloseCause.MessageUnfinished => "A streamed message was disposed before it was complete",
             _ => "This side aborted the WebSocket connection",
         };

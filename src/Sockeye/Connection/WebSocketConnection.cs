@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Sockeye.Diagnostics;
 using Sockeye.Protocol;
 using Sockeye.Transports;
@@ -60,8 +61,17 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <summary>Gets the address of the peer; null where the transport has none.</summary>
     public EndPoint? RemoteEndPoint => Transport.RemoteEndPoint;
 
+    /// <summary>Gets the address of the client of a server: that of <see cref="RemoteEndPoint"/>, or, behind one of
+    /// <see cref="WebSocketServerOptions.TrustedProxies"/>, the one that it named in <c>X-Forwarded-For</c>; null where the transport has
+    /// none.</summary>
+    public IPAddress? ClientAddress => Details.ForwardedFor ?? TrustedProxies.Plain((RemoteEndPoint as IPEndPoint)?.Address);
+
     /// <summary>Gets whether the connection runs over TLS that this process terminates.</summary>
     public bool IsSecure => Transport.IsSecure;
+
+    /// <summary>Gets the certificate that the peer presented, verified as the TLS options demand; null where it presented none, or where
+    /// TLS ends elsewhere.</summary>
+    public X509Certificate? RemoteCertificate => Transport.PeerCertificate;
 
     /// <summary>Gets whether messages may be sent: no Close is queued and the connection has not ended.</summary>
     public bool IsOpen => Send.IsOpen;
@@ -139,6 +149,20 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <summary>Discards messages from here on, those read ahead included, and keeps pings, pongs and the close handshake alive: for
     /// code that only sends. Without it, a peer that sends to a connection that nobody reads is stopped.</summary>
     public void IgnoreMessages() => Receive.IgnoreMessages();
+
+    /// <summary>Gets whether <see cref="Pause"/> holds.</summary>
+    public bool IsPaused => Receive.IsHeld;
+
+    /// <summary>Stops receiving until <see cref="Resume"/>; the peer is stopped by the flow control of the transport. Callbacks are not
+    /// called: one that pauses has got its last message, and where another thread pauses, one more may be on its way. A reader still
+    /// gets what has been received, then it waits. Idempotent, from any thread.</summary>
+    /// <remarks>Meanwhile pings are not answered, pongs and the end of the peer are not seen, and the idle clock rests, as when
+    /// <see cref="WebSocketConnectionOptions.ReadAhead"/> is full. Sending and closing go on. After <see cref="IgnoreMessages"/> it has no
+    /// effect.</remarks>
+    public void Pause() => Receive.Hold();
+
+    /// <summary>Receives again after <see cref="Pause"/>. Idempotent, from any thread.</summary>
+    public void Resume() => Receive.ReleaseHold();
 
     /// <summary>Sends a message that was received, here or on another connection; its lease need not last until the task completes.</summary>
     /// <param name="message">The message.</param>

@@ -84,6 +84,15 @@ public sealed record WebSocketConnectionOptions
         init => field = NotNegative(value);
     } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Gets how long a connection may last before it is closed with 1001 "Maximum lifetime reached."; <see cref="TimeSpan.Zero"/>
+    /// (the default) is for ever. Each is closed up to a tenth earlier, at random: what was opened together does not all come back in the
+    /// same moment. It bounds for how long a decision made at the handshake holds, and lets load balancers move clients.</summary>
+    public TimeSpan MaxLifetime
+    {
+        get;
+        init => field = NotNegative(value);
+    }
+
     /// <summary>Gets how long bytes may wait without any being taken by the peer before the connection fails; as long as
     /// <see cref="IdleTimeout"/> where null (the default), <see cref="TimeSpan.Zero"/> is off.</summary>
     public TimeSpan? WriteStallTimeout

@@ -47,6 +47,12 @@ internal static partial class HandshakeLog
     [LoggerMessage(112, LogLevel.Warning, "Aborted {Count} connections that had not closed when the time to stop was over")]
     public static partial void StopAborted(ILogger logger, int count);
 
+    [LoggerMessage(120, LogLevel.Warning, "{Limit} is reached: connections beyond it are answered with 503 (said once a minute)")]
+    public static partial void LimitReached(ILogger logger, string limit);
+
+    [LoggerMessage(121, LogLevel.Error, "A subscriber of HandshakeFailed threw")]
+    public static partial void HandshakeFailedThrew(ILogger logger, Exception exception);
+
     [LoggerMessage(150, LogLevel.Debug, "Connected to {Uri}")]
     public static partial void Connected(ILogger logger, string uri);
 

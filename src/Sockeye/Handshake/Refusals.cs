@@ -12,6 +12,9 @@ internal static class Refusals
 
     private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(2);
 
+    /// <summary>Makes the answer of a server that cannot serve the request now, but may soon.</summary>
+    public static HandshakeRefusal Unavailable(string body) => new(503, new HttpHeaders { { "Retry-After", "1" } }, body);
+
     /// <summary>Writes the answer. Never throws: a connection that breaks meanwhile has nobody left
     /// to tell.</summary>
     public static async Task WriteAsync(Transport transport, HandshakeRefusal refusal, bool omitBody)

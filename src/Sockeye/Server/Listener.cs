@@ -64,6 +64,8 @@ internal sealed class Listener : IDisposable
     public static Listener Bind(EndPoint endPoint, int backlog, EventLoopGroup? group, EventLoop? own = null)
     {
         Socket? socket = null;
+        if (endPoint is PipeEndPoint pipe)
+            return Bind(pipe);
         try
         {
             ProtocolType protocol = endPoint is IPEndPoint ? ProtocolType.Tcp : ProtocolType.Unspecified;
@@ -81,12 +83,45 @@ internal sealed class Listener : IDisposable
             socket?.Dispose();
             string reason = e.SocketErrorCode switch
             {
+                SocketError.AddressAlreadyInUse when endPoint is UnixDomainSocketEndPoint =>
+                    "there is such a file; another server listens there, or one that was killed has left it: delete it then",
                 SocketError.AddressAlreadyInUse => "another socket listens there; choose another port, or 0 for a free one",
                 SocketError.AccessDenied => "this user may not listen there; choose a port above 1023",
                 SocketError.AddressNotAvailable => "this machine has no such address",
                 _ => e.Message,
             };
             throw new IOException($"Cannot listen on {endPoint}: {reason}.", e);
+        }
+    }
+
+    /// <summary>Listens on a socket that somebody else has bound.</summary>
+    /// <exception cref="InvalidOperationException">The socket is not bound, or is no stream socket.</exception>
+    /// <exception cref="IOException">It cannot listen.</exception>
+    public static Listener Adopt(Socket socket, int backlog, EventLoopGroup? group)
+    {
+        if (socket.SocketType != SocketType.Stream || !socket.IsBound)
+            throw new InvalidOperationException("A socket in ListeningSockets is not bound, or no stream socket: bind it to an end point first.");
+        try
+        {
+            socket.Listen(backlog); // one that listens already goes on
+            return Listen(socket, group, own: null);
+        }
+        catch (SocketException e)
+        {
+            throw new IOException($"Cannot listen on the socket at {socket.LocalEndPoint}: {e.Message}.", e);
+        }
+    }
+
+    private static Listener Bind(PipeEndPoint endPoint)
+    {
+        try
+        {
+            var acceptor = new PipeAcceptor(endPoint);
+            return new Listener(endPoint, acceptor.AcceptAsync, acceptor);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"Cannot listen on {endPoint}: another process does; choose another name.", e);
         }
     }
 

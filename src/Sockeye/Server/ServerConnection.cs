@@ -13,19 +13,30 @@ namespace Sockeye;
 internal sealed class ServerConnection : IThreadPoolWorkItem
 {
     private readonly ServerCore _server;
-    private readonly ConnectedSocket _socket;
+    private readonly ConnectedSocket? _socket;
     private ITimer? _deadline;
     private Transport? _transport;
     private UpgradeRequest? _request;
     private WebSocketConnection? _connection;
+    private EndPoint? _peer;
     private volatile bool _timedOut;
+
+    /// <summary>Takes a request that was read elsewhere.</summary>
+    /// <exception cref="InvalidOperationException">It has been decided before.</exception>
+    public ServerConnection(ServerCore server, UpgradeRequest request)
+    {
+        _server = server;
+        request.MoveTo(this, server.UpgradeSettings);
+        _transport = request.Transport;
+        _request = request;
+        _deadline = StartDeadline();
+    }
 
     public ServerConnection(ServerCore server, ConnectedSocket socket)
     {
         _server = server;
         _socket = socket;
-        _deadline = server.Time.CreateTimer(
-            static state => ((ServerConnection)state!).OnDeadline(), this, server.Options.HandshakeTimeout, Timeout.InfiniteTimeSpan);
+        _deadline = StartDeadline();
     }
 
     private ILogger Logger => _server.Logger;
@@ -35,13 +46,23 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     /// <summary>Gets the connection, once it is open.</summary>
     public WebSocketConnection? Connection => Volatile.Read(ref _connection);
 
+    /// <summary>Gets or sets the limit that this connection exceeds, by the name of its option; null where it is welcome.</summary>
+    public string? Limit { get; set; }
+
+    /// <summary>Gets or sets whether it was taken only to be told so. Guarded by the lock of <see cref="ServerConnections"/>.</summary>
+    public bool IsUnwelcome { get; set; }
+
+    /// <summary>Gets or sets the address that it is counted for; null for none. Guarded by the lock of
+    /// <see cref="ServerConnections"/>.</summary>
+    public IPAddress? Counted { get; set; }
+
     public void Execute() => _ = RunAsync();
 
-    /// <summary>Closes in good manners: 1001 where the connection is open, 503 where the request is undecided.</summary>
-    public void Stop()
+    /// <summary>Closes in good manners: with a code where the connection is open, with 503 where the request is undecided.</summary>
+    public void Stop(DrainOptions options)
     {
         if (Connection is { } connection)
-            Stop(connection);
+            Stop(connection, options);
         else if (Volatile.Read(ref _request) is { } request)
             request.Expire();
         else
@@ -49,8 +70,8 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     }
 
     /// <summary>Closes an open connection in good manners.</summary>
-    public static void Stop(WebSocketConnection connection) =>
-        connection.Close.Begin(CloseCode.GoingAway, "Server shutting down", CloseCause.ServerShutdown);
+    public static void Stop(WebSocketConnection connection, DrainOptions options) =>
+        connection.Close.Begin(options.Code, options.Reason, CloseCause.ServerShutdown);
 
     /// <summary>Ends an open connection at once.</summary>
     public static void Abort(WebSocketConnection connection) => connection.AbortFor(CloseCause.ServerShutdown);
@@ -62,14 +83,21 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         else if (Volatile.Read(ref _transport) is { } transport)
             transport.Abort();
         else
-            _socket.Reset();
+            _socket!.Reset();
     }
 
     /// <summary>Ends a connection that was never run.</summary>
     public void Discard()
     {
         EndDeadline();
-        _socket.Reset();
+        _socket!.Reset();
+    }
+
+    /// <summary>Refuses a request that was handed over, and was never run.</summary>
+    public async Task TurnAwayAsync()
+    {
+        EndDeadline();
+        await _request!.RefuseAsync(Refusals.Unavailable("The server takes no more connections. Try again later.\n")).ConfigureAwait(false);
     }
 
     private void OnDeadline()
@@ -89,7 +117,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     }
 
     /// <summary>Runs the flow. Nothing that a peer does comes out of here.</summary>
-    private async Task RunAsync()
+    public async Task RunAsync()
     {
         try
         {
@@ -99,10 +127,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         }
         catch (Exception e)
         {
-            if (_timedOut)
-                HandshakeLog.HandshakeTimedOut(Logger, RemoteEndPoint);
-            else
-                HandshakeLog.HandshakeBroke(Logger, RemoteEndPoint, e);
+            OnBroken(e);
             Abort();
             if (_transport is not null)
                 await Refusals.CloseAsync(_transport).ConfigureAwait(false);
@@ -114,16 +139,63 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
             _server.Connections.OnEnded(_connection);
     }
 
+    /// <summary>Tells of a handshake that nobody was answered about.</summary>
+    private void OnBroken(Exception exception)
+    {
+        if (_timedOut)
+            HandshakeLog.HandshakeTimedOut(Logger, RemoteEndPoint);
+        else
+            HandshakeLog.HandshakeBroke(Logger, RemoteEndPoint, exception);
+        _server.OnHandshakeFailed(new FailedHandshake
+        {
+            RemoteEndPoint = RemoteEndPoint ?? _peer,
+            Request = _request?.Head,
+            Reason = _timedOut ? "it took longer than HandshakeTimeout" : _transport is null ? "TLS failed" : "the connection ended before it was over",
+            Exception = exception,
+        });
+    }
+
     /// <summary>Leads to an open connection.</summary>
     /// <returns>Whether there is one, which says itself when it has ended.</returns>
     private async Task<bool> HandshakeAsync()
     {
-        Volatile.Write(ref _transport, await OpenTransportAsync().ConfigureAwait(false));
-        if (await ReadRequestAsync().ConfigureAwait(false) is not { } request)
-            return false;
+        if (_request is null)
+        {
+            Volatile.Write(ref _transport, await OpenTransportAsync().ConfigureAwait(false));
+            if (await ReadRequestAsync().ConfigureAwait(false) is not { } read)
+                return false;
 
-        Volatile.Write(ref _request, request);
-        Endpoint? endpoint = _server.Routes.Find(request.Path);
+            read.MoveTo(this, _server.UpgradeSettings);
+            Volatile.Write(ref _request, read);
+        }
+
+        UpgradeRequest request = _request;
+        if (Limit is null && request.ForwardedFor is { } client)
+            _server.Connections.CountClient(this, client);
+        if (Limit is not null)
+        {
+            _server.WarnOfLimit(Limit);
+            await request.RefuseAsync(Refusals.Unavailable("The server has too many connections. Try again later.\n")).ConfigureAwait(false);
+            return false;
+        }
+
+        if (_server.Routes.FindPage(request) is { } page)
+        {
+            await AnswerAsync(request, page).ConfigureAwait(false);
+            return false;
+        }
+
+        Endpoint? endpoint;
+        try
+        {
+            endpoint = _server.Routes.Find(request);
+        }
+        catch (Exception e)
+        {
+            await FailAsync(request, e).ConfigureAwait(false);
+            return false;
+        }
+
         if ((request.Fault ?? CheckWelcome(request, endpoint)) is { } fault)
         {
             await request.RefuseAsync(HandshakeRefusal.Of(fault, endpoint?.Options.ProtocolVersions)).ConfigureAwait(false);
@@ -137,6 +209,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
             return false;
 
         HandOver(connection);
+        request.Tell(connection);
         if (endpoint is null)
             connection.WhenEnded(new EndNotice(connection, _server.Connections));
         else
@@ -148,9 +221,9 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     {
         BufferPool buffers = _server.Options.Connection.Buffers;
         if (_server.Options.Tls is not { } tls)
-            return _socket.CreateTransport(buffers);
+            return _socket!.CreateTransport(buffers);
 
-        EndPoint? remote = _socket.RemoteEndPoint;
+        _peer = _socket!.RemoteEndPoint; // gone with the socket, where TLS fails
         var stream = new SslStream(_socket.CreateStream());
         try
         {
@@ -158,7 +231,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         }
         catch (Exception e)
         {
-            HandshakeLog.TlsFailed(Logger, remote, e);
+            HandshakeLog.TlsFailed(Logger, _peer, e);
             await stream.DisposeAsync().ConfigureAwait(false);
             throw;
         }
@@ -176,6 +249,13 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
 
         HandshakeRefusal refusal = HandshakeRefusal.Of(fault!);
         HandshakeLog.Refused(Logger, RemoteEndPoint, refusal.StatusCode, fault!.Message);
+        _server.OnHandshakeFailed(new FailedHandshake
+        {
+            RemoteEndPoint = RemoteEndPoint,
+            StatusCode = refusal.StatusCode,
+            Fault = fault,
+            Reason = fault.Message,
+        });
         await Refusals.WriteAsync(_transport!, refusal, omitBody: false).ConfigureAwait(false);
         await Refusals.FinishAsync(_transport!, _server.Time).ConfigureAwait(false);
         return null;
@@ -186,7 +266,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         if (endpoint is null && !_server.Queue.IsAttached)
             return HandshakeFault.Of(HandshakeRule.PathMustBeKnown, request.Path);
         OriginPolicy policy = endpoint?.Options.Origins ?? _server.Options.Origins;
-        return policy.Check(request.Head, request.IsSecure ? true : null, _server.Options.TrustForwardedHeaders);
+        return policy.Check(request.Head, request.IsSecure ? true : null, _server.Options.Proxies.Trusts(request.RemoteEndPoint));
     }
 
     private async Task<WebSocketConnection?> AcceptMappedAsync(UpgradeRequest request, Endpoint endpoint)
@@ -198,27 +278,49 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         catch (WebSocketHandshakeException)
         {
             // it was refused, or the deadline was faster
-            await request.Ended.ConfigureAwait(false);
+            await request.WhenDecidedAsync(this).ConfigureAwait(false);
         }
         catch (Exception e) when (request.IsUndecided)
         {
             // a selector threw, or selected what was not offered
-            HandshakeLog.AcceptThrew(Logger, RemoteEndPoint, PeerText.Escape(request.Path), e);
-            await request.RefuseAsync(new HandshakeRefusal(500)).ConfigureAwait(false);
+            await FailAsync(request, e).ConfigureAwait(false);
         }
 
         return null;
     }
 
+    /// <summary>Answers a request that asks for no upgrade.</summary>
+    private async Task AnswerAsync(UpgradeRequest request, Func<RequestHead, ValueTask<HttpAnswer>> page)
+    {
+        try
+        {
+            await request.AnswerAsync(await page(request.Head).ConfigureAwait(false)).ConfigureAwait(false);
+        }
+        catch (WebSocketHandshakeException)
+        {
+            // the deadline was faster
+            await request.WhenDecidedAsync(this).ConfigureAwait(false);
+        }
+        catch (Exception e) when (request.IsUndecided)
+        {
+            await FailAsync(request, e).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Refuses a request about which code of the application has failed.</summary>
+    private async Task FailAsync(UpgradeRequest request, Exception exception)
+    {
+        HandshakeLog.AcceptThrew(Logger, RemoteEndPoint, PeerText.Escape(request.Path), exception);
+        await request.RefuseAsync(new HandshakeRefusal(500)).ConfigureAwait(false);
+    }
+
     private async Task<WebSocketConnection?> AwaitDecisionAsync(UpgradeRequest request)
     {
         if (_server.Queue.TryEnqueue(request))
-            return await request.Ended.ConfigureAwait(false);
+            return await request.WhenDecidedAsync(this).ConfigureAwait(false);
 
         HandshakeLog.QueueFull(Logger, RemoteEndPoint);
-        HttpHeaders headers = new() { { "Retry-After", "1" } };
-        await request.RefuseAsync(new HandshakeRefusal(503, headers, "The server has too many requests to decide about. Try again.\n"))
-            .ConfigureAwait(false);
+        await request.RefuseAsync(Refusals.Unavailable("The server has too many requests to decide about. Try again.\n")).ConfigureAwait(false);
         return null;
     }
 
@@ -228,9 +330,12 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         EndDeadline();
         Volatile.Write(ref _connection, connection);
         Volatile.Write(ref _request, null);
-        if (!_server.Connections.TryOpen(this, connection))
-            Stop(connection); // its handler runs and finds that the connection is closing
+        if (_server.Connections.Open(this, connection) is { } draining)
+            Stop(connection, draining); // its handler runs and finds that the connection is closing
     }
+
+    private ITimer StartDeadline() => _server.Time.CreateTimer(
+        static state => ((ServerConnection)state!).OnDeadline(), this, _server.Options.HandshakeTimeout, Timeout.InfiniteTimeSpan);
 
     private void EndDeadline() => Interlocked.Exchange(ref _deadline, null)?.Dispose();
 

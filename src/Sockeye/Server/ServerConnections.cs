@@ -1,21 +1,38 @@
+using System.Net;
+
 namespace Sockeye;
 
-/// <summary>Holds every connection of a server, from the accepted socket to the end: first as a handshake, then as the connection itself.</summary>
+/// <summary>Holds every connection of a server, from the accepted socket to the end: first as a handshake, then as the connection itself.
+/// Keeps to the limits on their number.</summary>
 /// <remarks>All state is guarded by the lock.</remarks>
 internal sealed class ServerConnections : IConnectionOwner
 {
+    // So many are answered at a time where there are too many; what comes beyond them is reset.
+    private const int MaxUnwelcome = 1024;
+
+    private readonly int _limit;
+    private readonly TrustedProxies _proxies;
     private readonly Lock _sync = new();
     private readonly HashSet<ServerConnection> _opening = [];
     private readonly HashSet<WebSocketConnection> _open = [];
+    private readonly AddressCounts? _addresses;
 
     // Ended, and nobody waits any longer for their handlers.
     private readonly HashSet<WebSocketConnection> _abandoned = [];
     private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private WebSocketConnection[]? _openConnections;
-    private bool _isStopping;
+    private int _unwelcome;
+    private DrainOptions? _draining;
+
+    public ServerConnections(WebSocketServerOptions options)
+    {
+        _limit = options.MaxConnections == 0 ? int.MaxValue : options.MaxConnections;
+        _proxies = options.Proxies;
+        _addresses = options.MaxConnectionsPerAddress == 0 ? null : new AddressCounts(options.MaxConnectionsPerAddress);
+    }
 
     /// <summary>Gets how many WebSocket connections are open.</summary>
-    public int Open
+    public int Count
     {
         get
         {
@@ -27,22 +44,52 @@ internal sealed class ServerConnections : IConnectionOwner
     /// <summary>Completes once the server stops and nothing is left.</summary>
     public Task Empty => _empty.Task;
 
-    /// <summary>Takes a new connection; false where the server is stopping.</summary>
-    public bool TryAdd(ServerConnection opening)
+    /// <summary>Takes a new connection, be it only to tell it that there are too many (<see cref="ServerConnection.Limit"/>).</summary>
+    /// <param name="opening">The connection.</param>
+    /// <param name="peer">Where it comes from: a client, or a proxy, which does not count itself.</param>
+    /// <returns>False where the server is stopping, or has told too many already.</returns>
+    public bool TryAdd(ServerConnection opening, EndPoint? peer)
     {
+        IPAddress? address = _addresses is null || _proxies.Trusts(peer) ? null : TrustedProxies.Plain((peer as IPEndPoint)?.Address);
         lock (_sync)
-            return !_isStopping && _opening.Add(opening);
+        {
+            if (_draining is not null)
+                return false;
+            if (_open.Count + _opening.Count - _unwelcome >= _limit)
+                opening.Limit = nameof(WebSocketServerOptions.MaxConnections);
+            else
+                CountFor(opening, address);
+            if (opening.Limit is not null)
+            {
+                if (_unwelcome == MaxUnwelcome)
+                    return false;
+                opening.IsUnwelcome = true;
+                _unwelcome++;
+            }
+
+            return _opening.Add(opening);
+        }
     }
 
-    /// <summary>Takes the connection to which a handshake has led; false where it must close at once, since the server is stopping.</summary>
-    public bool TryOpen(ServerConnection opening, WebSocketConnection connection)
+    /// <summary>Counts a connection for the client that a trusted proxy has named.</summary>
+    public void CountClient(ServerConnection opening, IPAddress client)
+    {
+        if (_addresses is null)
+            return;
+        lock (_sync)
+            CountFor(opening, client);
+    }
+
+    /// <summary>Takes the connection to which a handshake has led.</summary>
+    /// <returns>How it must close at once, since the server is stopping; null where it may stay.</returns>
+    public DrainOptions? Open(ServerConnection opening, WebSocketConnection connection)
     {
         lock (_sync)
         {
             _opening.Remove(opening);
             _open.Add(connection);
             _openConnections = null;
-            return !_isStopping;
+            return _draining;
         }
     }
 
@@ -51,7 +98,14 @@ internal sealed class ServerConnections : IConnectionOwner
     {
         lock (_sync)
         {
-            _opening.Remove(opening);
+            if (_opening.Remove(opening))
+            {
+                if (opening.IsUnwelcome)
+                    _unwelcome--;
+                if (opening.Counted is { } address)
+                    _addresses!.Remove(address);
+            }
+
             TellEmpty();
         }
     }
@@ -59,10 +113,12 @@ internal sealed class ServerConnections : IConnectionOwner
     /// <summary>Forgets a connection: it and its handler have ended.</summary>
     public void OnEnded(WebSocketConnection connection)
     {
+        // Not kept with each connection: it says for itself where it came from.
+        IPAddress? address = _addresses is null ? null : CountedOf(connection);
         lock (_sync)
         {
-            _open.Remove(connection);
-            _abandoned.Remove(connection);
+            if ((_open.Remove(connection) || _abandoned.Remove(connection)) && address is not null)
+                _addresses!.Remove(address);
             _openConnections = null;
             TellEmpty();
         }
@@ -79,20 +135,20 @@ internal sealed class ServerConnections : IConnectionOwner
         }
     }
 
-    /// <summary>Lets nothing more in and tells every connection to close.</summary>
-    public void Stop()
+    /// <summary>Lets nothing more in, and tells every handshake.</summary>
+    /// <returns>The connections that are open, to be told as the options say.</returns>
+    public WebSocketConnection[] Stop(DrainOptions options)
     {
         lock (_sync)
         {
-            _isStopping = true;
+            _draining = options;
             TellEmpty();
         }
 
         (ServerConnection[] opening, WebSocketConnection[] open) = All();
         foreach (ServerConnection connection in opening)
-            connection.Stop();
-        foreach (WebSocketConnection connection in open)
-            ServerConnection.Stop(connection);
+            connection.Stop(options);
+        return open;
     }
 
     /// <summary>Gets the connections that are open now. The array is not changed; it is made anew when one has come or gone.</summary>
@@ -109,9 +165,23 @@ internal sealed class ServerConnections : IConnectionOwner
             return ([.. _opening], [.. _open]);
     }
 
+    private void CountFor(ServerConnection opening, IPAddress? address)
+    {
+        if (address is null)
+            return;
+        if (_addresses!.TryAdd(address))
+            opening.Counted = address;
+        else
+            opening.Limit = nameof(WebSocketServerOptions.MaxConnectionsPerAddress);
+    }
+
+    /// <summary>Gets the address that a connection is counted for: none where a proxy does not say whom it speaks for.</summary>
+    private IPAddress? CountedOf(WebSocketConnection connection) =>
+        connection.Details.ForwardedFor is null && _proxies.Trusts(connection.RemoteEndPoint) ? null : connection.ClientAddress;
+
     private void TellEmpty()
     {
-        if (_isStopping && _opening.Count == 0 && _open.Count == 0 && _abandoned.Count == 0)
+        if (_draining is not null && _opening.Count == 0 && _open.Count == 0 && _abandoned.Count == 0)
             _empty.TrySetResult();
     }
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Sockeye.Diagnostics;
 
 namespace Sockeye;
 
@@ -7,19 +8,25 @@ internal sealed class ServerCore
 {
     private readonly Lock _mapping = new();
     private Routes _routes = Routes.None;
+    private long _warnedAt;
 
     public ServerCore(WebSocketServerOptions options)
     {
         Options = options;
         Logger = options.Connection.LoggerFactory.CreateLogger("Sockeye.Server");
+        Connections = new ServerConnections(options);
         Broadcasting = new Broadcasting(Connections);
         Queue = new UpgradeQueue(options.RequestQueue);
         UpgradeSettings = new UpgradeSettings(options.Connection, Logger)
         {
             IsOriginChecked = true,
-            TrustForwarded = options.TrustForwardedHeaders,
+            Proxies = options.Proxies,
+            Failed = OnHandshakeFailed,
         };
     }
+
+    /// <summary>Raised when a handshake has led to no connection.</summary>
+    public event Action<FailedHandshake>? HandshakeFailed;
 
     public WebSocketServerOptions Options { get; }
 
@@ -29,7 +36,7 @@ internal sealed class ServerCore
 
     public TimeProvider Time => Options.Connection.TimeProvider;
 
-    public ServerConnections Connections { get; } = new();
+    public ServerConnections Connections { get; }
 
     public Broadcasting Broadcasting { get; }
 
@@ -37,9 +44,33 @@ internal sealed class ServerCore
 
     public Routes Routes => Volatile.Read(ref _routes);
 
-    public void Map(string path, Endpoint endpoint)
+    /// <summary>Says in the log that a limit is reached: once a minute, since it is peers who decide how often that happens.</summary>
+    public void WarnOfLimit(string limit)
+    {
+        long now = Time.GetTimestamp();
+        long last = Volatile.Read(ref _warnedAt);
+        bool isDue = last == 0 || Time.GetElapsedTime(last, now) >= TimeSpan.FromMinutes(1);
+        if (isDue && Interlocked.CompareExchange(ref _warnedAt, now, last) == last)
+            HandshakeLog.LimitReached(Logger, limit);
+    }
+
+    /// <summary>Tells of a handshake that has led to no connection. Never throws.</summary>
+    public void OnHandshakeFailed(FailedHandshake failed)
+    {
+        try
+        {
+            HandshakeFailed?.Invoke(failed);
+        }
+        catch (Exception e)
+        {
+            HandshakeLog.HandshakeFailedThrew(Logger, e);
+        }
+    }
+
+    /// <summary>Changes the table of what is mapped.</summary>
+    public void Map(Func<Routes, Routes> change)
     {
         lock (_mapping)
-            Volatile.Write(ref _routes, _routes.With(path, endpoint));
+            Volatile.Write(ref _routes, change(_routes));
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 using Sockeye.Compression;
 using Sockeye.Diagnostics;
@@ -19,11 +20,15 @@ public sealed class UpgradeRequest
     private const int Expired = 4;
 
     private readonly Transport _transport;
-    private readonly UpgradeSettings _settings;
     private readonly UpgradeOffer? _offer;
     private readonly ReadOnlyMemory<byte> _received;
     private readonly byte[]? _packed;
+
+    // Completes with the connection once the request is accepted, or with null once it is refused and all is over.
     private readonly TaskCompletionSource<WebSocketConnection?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private UpgradeSettings _settings;
+    private object? _holder;
+    private HttpHeaders? _responseHeaders;
     private int _state;
 
     /// <summary>Takes a request that has been read.</summary>
@@ -72,6 +77,10 @@ public sealed class UpgradeRequest
     /// <summary>Gets the headers.</summary>
     public HttpHeaders Headers => Head.Headers;
 
+    /// <summary>Gets the headers to add to the response where the request is accepted, besides
+    /// <see cref="WebSocketAcceptOptions.Headers"/>; empty until something is added, a cookie for instance. One thread at a time.</summary>
+    public HttpHeaders ResponseHeaders => _responseHeaders ??= [];
+
     /// <summary>Gets the subprotocols that the client offers, the one it prefers first.</summary>
     public IReadOnlyList<string> Subprotocols => _offer?.Subprotocols ?? [];
 
@@ -90,11 +99,24 @@ public sealed class UpgradeRequest
     /// <summary>Gets the address of the client, or of the proxy between; null where the transport has none.</summary>
     public EndPoint? RemoteEndPoint => _transport.RemoteEndPoint;
 
+    /// <summary>Gets the address of the client: that of <see cref="RemoteEndPoint"/>, or, where one of
+    /// <see cref="WebSocketServerOptions.TrustedProxies"/> passed the request on, the last one in <c>X-Forwarded-For</c> that is none of
+    /// them; null where the transport has none.</summary>
+    public IPAddress? ClientAddress => ForwardedFor ?? TrustedProxies.Plain((RemoteEndPoint as IPEndPoint)?.Address);
+
+    /// <summary>Gets the address of the client for whom a trusted proxy speaks.</summary>
+    internal IPAddress? ForwardedFor => _settings.Proxies.IsEmpty ? null : _settings.Proxies.FindClient(RemoteEndPoint, Headers);
+
+    /// <summary>Gets the certificate of the client; null where it presented none, as it does unless
+    /// <see cref="System.Net.Security.SslServerAuthenticationOptions.ClientCertificateRequired"/> is set, or where TLS ends elsewhere; in
+    /// ASP.NET Core the request of the host has it. It has been verified as <see cref="WebSocketServerOptions.Tls"/> demands.</summary>
+    public X509Certificate? ClientCertificate => _transport.PeerCertificate;
+
     /// <summary>Gets whether the request came by TLS that this process terminates.</summary>
     public bool IsSecure => _transport.IsSecure;
 
-    /// <summary>Completes with the connection once the request is accepted, or with null once it is refused and all is over.</summary>
-    internal Task<WebSocketConnection?> Ended => _ended.Task;
+    /// <summary>Gets what it came by.</summary>
+    internal Transport Transport => _transport;
 
     /// <summary>Gets whether the application can still decide.</summary>
     internal bool IsUndecided => Volatile.Read(ref _state) == Undecided;
@@ -110,9 +132,9 @@ public sealed class UpgradeRequest
     /// time, it is one that has ended, as its <see cref="WebSocketConnection.Closed"/> tells: a loop over requests survives that.</returns>
     /// <exception cref="InvalidOperationException">The request has been accepted or rejected before.</exception>
     /// <exception cref="WebSocketHandshakeException">The request has a <see cref="Fault"/>, or a version or an origin that
-    /// <see cref="WebSocketAcceptOptions.ProtocolVersions"/> and <see cref="WebSocketAcceptOptions.AllowedOrigins"/> do not allow, and has
-    /// been refused. That befalls the requests of <see cref="WebSocketServer.UpgradeRequestsAsync"/> only where these options narrow
-    /// the versions or the origins.</exception>
+    /// <see cref="WebSocketAcceptOptions.ProtocolVersions"/> and <see cref="WebSocketAcceptOptions.AllowedOrigins"/> do not allow, or
+    /// <see cref="WebSocketAcceptOptions.Authorize"/> or <see cref="WebSocketAcceptOptions.RequireSubprotocol"/> says no, and has been
+    /// refused. That befalls the requests of <see cref="WebSocketServer.UpgradeRequestsAsync"/> only where these options say so.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public async Task<WebSocketConnection> AcceptAsync(
         WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default)
@@ -166,19 +188,51 @@ public sealed class UpgradeRequest
             throw Decided();
     }
 
+    /// <summary>Hands the request to a server: whoever had it before forgets it once it is decided.</summary>
+    /// <param name="holder">Who leads it to its end from here on.</param>
+    /// <param name="settings">What it inherits from there.</param>
+    /// <exception cref="InvalidOperationException">The request has been accepted or rejected before.</exception>
+    internal void MoveTo(object holder, UpgradeSettings settings)
+    {
+        if (!IsUndecided)
+            throw Decided();
+        _settings = settings;
+        Volatile.Write(ref _holder, holder);
+    }
+
+    /// <summary>Waits until the request has been decided and, where it was refused, all is over.</summary>
+    /// <returns>The connection; null where there is none, or another holder has it.</returns>
+    internal async Task<WebSocketConnection?> WhenDecidedAsync(object holder)
+    {
+        WebSocketConnection? connection = await _ended.Task.ConfigureAwait(false);
+        return Volatile.Read(ref _holder) == holder ? connection : null;
+    }
+
+    /// <summary>Tells those who had the request before that it is decided.</summary>
+    internal void Tell(WebSocketConnection connection) => _ended.TrySetResult(connection);
+
+    /// <summary>Answers without an upgrade, and closes the connection.</summary>
+    internal async Task AnswerAsync(HttpAnswer answer)
+    {
+        var response = new HandshakeRefusal(answer.StatusCode, answer.Headers, answer.Body);
+        Decide(Rejected);
+        await Refusals.WriteAsync(_transport, response, omitBody: Method == "HEAD").ConfigureAwait(false);
+        await FinishAsync().ConfigureAwait(false);
+    }
+
     /// <summary>Accepts the request without starting the connection.</summary>
     internal async Task<WebSocketConnection> OpenAsync(
         WebSocketAcceptOptions options, string? mappedPath = null, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (FindFault(options) is { } fault)
-        {
-            Decide(Rejected);
-            await SendAsync(HandshakeRefusal.Of(fault, options.ProtocolVersions), fault.Message).ConfigureAwait(false);
-            throw new WebSocketHandshakeException(HandshakeFailure.Refused, fault);
-        }
-
+            throw await RefuseToAcceptAsync(HandshakeRefusal.Of(fault, options.ProtocolVersions)).ConfigureAwait(false);
+        if (await AuthorizeAsync(options).ConfigureAwait(false) is { } refusal)
+            throw await RefuseToAcceptAsync(refusal).ConfigureAwait(false);
         ResponseHead response = Agree(options, out string? subprotocol, out DeflateAgreement? deflate);
+        if (FindFault(options, subprotocol) is { } missing)
+            throw await RefuseToAcceptAsync(HandshakeRefusal.Of(missing)).ConfigureAwait(false);
+
         Decide(Accepting);
         try
         {
@@ -200,24 +254,51 @@ public sealed class UpgradeRequest
         }
     }
 
+    private async Task<WebSocketHandshakeException> RefuseToAcceptAsync(HandshakeRefusal refusal)
+    {
+        Decide(Rejected);
+        await SendAsync(refusal, refusal.Fault?.Message ?? "it was not authorized").ConfigureAwait(false);
+        return refusal.Fault is { } fault
+            ? new WebSocketHandshakeException(HandshakeFailure.Refused, fault)
+            : new WebSocketHandshakeException(HandshakeFailure.Refused, "Authorize refused the request to upgrade.");
+    }
+
     private ConnectionDetails MakeDetails(string? subprotocol, DeflateAgreement? deflate, string? mappedPath)
     {
         // The same string for all where it is the one that was mapped.
         string path = Path == mappedPath ? mappedPath : Path;
+        IPAddress? client = ForwardedFor;
         return _packed is null
-            ? new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = path, Request = Head }
-            : new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = path, PackedRequest = _packed };
+            ? new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = path, ForwardedFor = client, Request = Head }
+            : new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = path, ForwardedFor = client, PackedRequest = _packed };
     }
 
     /// <summary>Finds why a request cannot be accepted with some options; null where it can.</summary>
     internal HandshakeFault? FindFault(WebSocketAcceptOptions options) => Fault ?? CheckVersion(options) ?? CheckOrigin(options);
+
+    /// <summary>Finds why a request cannot be accepted with the subprotocol that was selected; null where it can.</summary>
+    internal HandshakeFault? FindFault(WebSocketAcceptOptions options, string? subprotocol) => subprotocol is null && options.RequireSubprotocol
+        ? HandshakeFault.Of(HandshakeRule.SubprotocolMustBeShared, Headers[HandshakeHeaders.Protocol])
+        : null;
+
+    /// <summary>Asks the application about a request without a fault; null where it is welcome.</summary>
+    internal ValueTask<HandshakeRefusal?> AuthorizeAsync(WebSocketAcceptOptions options) => options.Authorize?.Invoke(this) ?? default;
 
     /// <summary>Selects what both sides agree on, of a request without a fault, and makes the response that says so.</summary>
     internal ResponseHead Agree(WebSocketAcceptOptions options, out string? subprotocol, out DeflateAgreement? deflate)
     {
         subprotocol = options.Select(this);
         deflate = DeflateAgreement.Accept(_offer!.Extensions, options.PerMessageDeflate, out ExtensionOffer? extension);
-        return _offer.Accept(subprotocol, extension is null ? null : [extension], options.Headers);
+        HttpHeaders headers = options.Headers;
+        if (_responseHeaders is { Count: > 0 } own)
+        {
+            HandshakeHeaders.ThrowIfReserved(own, nameof(ResponseHeaders));
+            headers = new HttpHeaders(headers);
+            foreach ((string name, string value) in own)
+                headers.AddChecked(name, value);
+        }
+
+        return _offer.Accept(subprotocol, extension is null ? null : [extension], headers);
     }
 
     /// <summary>Answers 503 where the application has not decided.</summary>
@@ -225,10 +306,8 @@ public sealed class UpgradeRequest
     {
         if (Interlocked.CompareExchange(ref _state, Expired, Undecided) != Undecided)
             return;
-        HttpHeaders headers = new() { { "Retry-After", "1" } };
         _ = SendAsync(
-            new HandshakeRefusal(503, headers, "The server did not decide about this request in time. Try again.\n"),
-            "it was not decided in time");
+            Refusals.Unavailable("The server did not decide about this request in time. Try again.\n"), "it was not decided in time");
     }
 
     /// <summary>Answers 503 where the application has not decided, and breaks off an answer that is not taken.</summary>
@@ -244,7 +323,7 @@ public sealed class UpgradeRequest
     {
         if (Interlocked.CompareExchange(ref _state, Rejected, Undecided) == Undecided)
             await SendAsync(refusal, refusal.Fault?.Message ?? refusal.Body.TrimEnd()).ConfigureAwait(false);
-        await Ended.ConfigureAwait(false);
+        await _ended.Task.ConfigureAwait(false);
     }
 
     /// <summary>Sends a refusal; completes when it has been written, and closes the connection behind that.</summary>
@@ -253,18 +332,26 @@ public sealed class UpgradeRequest
         try
         {
             HandshakeLog.Refused(_settings.Logger, RemoteEndPoint, refusal.StatusCode, reason);
+            _settings.Failed?.Invoke(new FailedHandshake
+            {
+                RemoteEndPoint = RemoteEndPoint,
+                Request = Head,
+                StatusCode = refusal.StatusCode,
+                Fault = refusal.Fault,
+                Reason = reason,
+            });
             await Refusals.WriteAsync(_transport, refusal, omitBody: Method == "HEAD").ConfigureAwait(false);
         }
         finally
         {
             _ = FinishAsync();
         }
+    }
 
-        async Task FinishAsync()
-        {
-            await Refusals.FinishAsync(_transport, _settings.Time).ConfigureAwait(false);
-            _ended.TrySetResult(null);
-        }
+    private async Task FinishAsync()
+    {
+        await Refusals.FinishAsync(_transport, _settings.Time).ConfigureAwait(false);
+        _ended.TrySetResult(null);
     }
 
     /// <summary>Makes a connection that has ended, with nothing below it.</summary>
@@ -284,7 +371,7 @@ public sealed class UpgradeRequest
     private HandshakeFault? CheckOrigin(WebSocketAcceptOptions options)
     {
         OriginPolicy? policy = options.Origins ?? (_settings.IsOriginChecked ? null : _settings.Origins);
-        return policy?.Check(Head, IsSecure ? true : null, _settings.TrustForwarded);
+        return policy?.Check(Head, IsSecure ? true : null, _settings.Proxies.Trusts(RemoteEndPoint));
     }
 
     private async Task SendAsync(ResponseHead response, CancellationToken cancellationToken)
@@ -344,7 +431,11 @@ internal sealed record UpgradeSettings(WebSocketConnectionOptions Connection, IL
     /// <summary>Gets which origins are allowed where that has not been checked and the options do not tell.</summary>
     public OriginPolicy Origins { get; init; } = OriginPolicy.SameOrigin;
 
-    public bool TrustForwarded { get; init; }
+    /// <summary>Gets the proxies whose forwarded headers are believed.</summary>
+    public TrustedProxies Proxies { get; init; } = TrustedProxies.None;
+
+    /// <summary>Gets who is told of a refusal; it does not throw. Null for nobody.</summary>
+    public Action<FailedHandshake>? Failed { get; init; }
 
     public TimeProvider Time => Connection.TimeProvider;
 }

@@ -52,6 +52,16 @@ public sealed record WebSocketAcceptOptions
     /// Null by default.</summary>
     public Func<UpgradeRequest, string?>? SubprotocolSelector { get; init; }
 
+    /// <summary>Gets what decides about each request before it is answered: it gives null to accept it, or the answer to refuse it with,
+    /// such as <c>new HandshakeRefusal(401)</c>. Null (the default) accepts all. It is asked once method, headers and origin have been
+    /// found good, and has until <see cref="WebSocketServerOptions.HandshakeTimeout"/>; where it throws, the answer is 500. It may add to
+    /// <see cref="UpgradeRequest.ResponseHeaders"/>. Compare secrets with <see cref="Credentials.Equal"/>.</summary>
+    public Func<UpgradeRequest, ValueTask<HandshakeRefusal?>>? Authorize { get; init; }
+
+    /// <summary>Gets whether a request that offers none of the subprotocols is refused with 400; false by default: it is accepted without
+    /// one.</summary>
+    public bool RequireSubprotocol { get; init; }
+
     /// <summary>Gets the origins that are allowed besides that of the server itself, such as <c>https://example.com</c>; <c>*</c> allows
     /// any, <c>null</c> opaque ones. They are compared exactly: there are no patterns. Null (the default) leaves it to
     /// <see cref="WebSocketServerOptions.AllowedOrigins"/>, and where there is no server, allows that of the host itself alone. A

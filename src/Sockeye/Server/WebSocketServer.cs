@@ -1,6 +1,8 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Sockeye.Diagnostics;
+using Sockeye.Protocol;
 using Sockeye.Transports;
 using Sockeye.Transports.Linux;
 
@@ -8,8 +10,8 @@ namespace Sockeye;
 
 /// <summary>A WebSocket server of its own, on sockets: <c>ws://</c>, and <c>wss://</c> where <see cref="WebSocketServerOptions.Tls"/> is set.</summary>
 /// <remarks>
-/// <para>Requests to upgrade go to what is mapped at their path, all others to <see cref="UpgradeRequestsAsync"/>; where nobody
-/// enumerates that, they get 404. What is no valid request gets the status that it deserves, and an answer in plain words.</para>
+/// <para>Requests to upgrade go to what a predicate chooses or what is mapped at their path, all others to
+/// <see cref="UpgradeRequestsAsync"/>; where nobody enumerates that, they get 404. What is no valid request gets the status that it deserves, and an answer in plain words.</para>
 /// <para>All members may be called from any thread. A server is started once.</para>
 /// </remarks>
 public sealed class WebSocketServer : IAsyncDisposable
@@ -36,6 +38,15 @@ public sealed class WebSocketServer : IAsyncDisposable
     /// the process has run out of file descriptors. The listener goes on after a short pause.</summary>
     public event Action<EndPoint, Exception>? ListenerFailed;
 
+    /// <summary>Is raised when a handshake has led to no connection: what came was no request or one that was refused, by the server or by
+    /// the application, TLS failed, the client went away, or the time was over. It is raised on the thread that found out, which serves
+    /// others too: do not block.</summary>
+    public event Action<FailedHandshake>? HandshakeFailed
+    {
+        add => _core.HandshakeFailed += value;
+        remove => _core.HandshakeFailed -= value;
+    }
+
     /// <summary>Gets a task that completes with the bound end points when the server listens, and fails as starting does.</summary>
     public Task<IReadOnlyList<EndPoint>> Listening => _listening.Task;
 
@@ -43,7 +54,7 @@ public sealed class WebSocketServer : IAsyncDisposable
     public IReadOnlyList<EndPoint> EndPoints => _listening.Task.IsCompletedSuccessfully ? _listening.Task.Result : [];
 
     /// <summary>Gets how many WebSocket connections are open, those included whose handler still runs.</summary>
-    public int Connections => _core.Connections.Open;
+    public int Connections => _core.Connections.Count;
 
     /// <summary>Runs a handler for each connection at a path. Nothing closes a connection before its handler has returned; then it is
     /// closed with 1000, and with 1011 where the handler threw.</summary>
@@ -55,8 +66,7 @@ public sealed class WebSocketServer : IAsyncDisposable
     public void Map(string path, Func<WebSocketConnection, CancellationToken, Task> handler, WebSocketAcceptOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        _core.Map(
-            path, new Endpoint(path, (connection, owner) => connection.Run(handler, owner), options ?? WebSocketAcceptOptions.Default));
+        _core.Map(routes => routes.With(path, MakeEndpoint(path, handler, options)));
     }
 
     /// <summary>Runs callbacks for each connection at a path: no task per message.</summary>
@@ -68,8 +78,77 @@ public sealed class WebSocketServer : IAsyncDisposable
     public void Map(string path, WebSocketHandler handler, WebSocketAcceptOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        _core.Map(
-            path, new Endpoint(path, (connection, owner) => connection.Run(handler, owner), options ?? WebSocketAcceptOptions.Default));
+        _core.Map(routes => routes.With(path, MakeEndpoint(path, handler, options)));
+    }
+
+    /// <summary>Runs a handler for each connection whose request a predicate chooses. Predicates are asked before paths, in the order in
+    /// which they were mapped.</summary>
+    /// <param name="predicate">Tells whether a request is for this handler: by its host, its headers, its query. It may be asked by many
+    /// threads at a time, and about requests that will be refused; where it throws, the answer is 500.</param>
+    /// <param name="handler">The handler. Its token is cancelled when the connection is aborted.</param>
+    /// <param name="options">How requests are accepted; <see cref="WebSocketAcceptOptions.Default"/> where null.</param>
+    public void MapWhen(
+        Func<UpgradeRequest, bool> predicate,
+        Func<WebSocketConnection, CancellationToken, Task> handler,
+        WebSocketAcceptOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(predicate);
+        ArgumentNullException.ThrowIfNull(handler);
+        _core.Map(routes => routes.With(predicate, MakeEndpoint("", handler, options)));
+    }
+
+    /// <summary>Runs callbacks for each connection whose request a predicate chooses.</summary>
+    /// <param name="predicate">Tells whether a request is for these callbacks, as for
+    /// <see cref="MapWhen(Func{UpgradeRequest, bool}, Func{WebSocketConnection, CancellationToken, Task}, WebSocketAcceptOptions)"/>.</param>
+    /// <param name="handler">The callbacks.</param>
+    /// <param name="options">How requests are accepted; <see cref="WebSocketAcceptOptions.Default"/> where null.</param>
+    public void MapWhen(Func<UpgradeRequest, bool> predicate, WebSocketHandler handler, WebSocketAcceptOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(predicate);
+        ArgumentNullException.ThrowIfNull(handler);
+        _core.Map(routes => routes.With(predicate, MakeEndpoint("", handler, options)));
+    }
+
+    /// <summary>Answers requests that ask for no upgrade, GET and HEAD, at a path: a health check, say.</summary>
+    /// <param name="path">The path, such as <c>/healthz</c>, compared exactly. Connections may be mapped at the same path.</param>
+    /// <param name="answer">Makes the answer. It has until <see cref="WebSocketServerOptions.HandshakeTimeout"/>; where it throws, the
+    /// answer is 500. Whatever a request carries as its body is not read.</param>
+    /// <exception cref="ArgumentException">The path is none, or has an answer already.</exception>
+    public void MapGet(string path, Func<RequestHead, HttpAnswer> answer)
+    {
+        ArgumentNullException.ThrowIfNull(answer);
+        _core.Map(routes => routes.With(path, request => new ValueTask<HttpAnswer>(answer(request))));
+    }
+
+    /// <inheritdoc cref="MapGet(string, Func{RequestHead, HttpAnswer})"/>
+    public void MapGet(string path, Func<RequestHead, ValueTask<HttpAnswer>> answer)
+    {
+        ArgumentNullException.ThrowIfNull(answer);
+        _core.Map(routes => routes.With(path, answer));
+    }
+
+    /// <summary>Takes over a request that was read elsewhere, and serves it as if it had come to a port of this server: by what is mapped,
+    /// within the limits, origin and all. So several servers share one port, or one serves what
+    /// <see cref="WebSocketUpgrade.ReadRequestAsync(Stream, HandshakeLimits?, TimeSpan?, CancellationToken)"/> has read from anything.</summary>
+    /// <param name="request">The request: of <see cref="WebSocketUpgrade"/>, or of the <see cref="UpgradeRequestsAsync"/> of another
+    /// server.</param>
+    /// <returns>A task that completes when the connection has been opened and its handler runs, or the request was refused. It does not
+    /// fail for what the client does.</returns>
+    /// <remarks>This server need not listen anywhere, and must not have been stopped: then the answer is 503.</remarks>
+    /// <exception cref="InvalidOperationException">The request has been accepted or rejected before.</exception>
+    public async Task HandleAsync(UpgradeRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var connection = new ServerConnection(_core, request);
+        if (!_core.Connections.TryAdd(connection, request.RemoteEndPoint))
+        {
+            await connection.TurnAwayAsync().ConfigureAwait(false);
+            return;
+        }
+
+        // What the handler does at first holds up nobody who hands requests over.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        await connection.RunAsync().ConfigureAwait(false);
     }
 
     /// <summary>Sends a message to every open connection. Never waits: a connection at which more than
@@ -114,7 +193,7 @@ public sealed class WebSocketServer : IAsyncDisposable
         EnsureStarted();
         using (cancellationToken.UnsafeRegister(static stop => ((TaskCompletionSource)stop!).TrySetResult(), _stopRequested))
             await _stopRequested.Task.ConfigureAwait(false);
-        await StopAsync(_core.Options.StopTimeout, CancellationToken.None).ConfigureAwait(false);
+        await StopAsync(CancellationToken.None).ConfigureAwait(false);
     }
 
     /// <summary>Gives the requests to upgrade that no <c>Map</c> matches, for the application to accept or reject. Starts the
@@ -147,36 +226,42 @@ public sealed class WebSocketServer : IAsyncDisposable
     /// <summary>Stops within <see cref="WebSocketServerOptions.StopTimeout"/>.</summary>
     /// <param name="cancellationToken">Ends the patience: what is still open is aborted at once.</param>
     /// <returns>A task that completes when every connection has ended.</returns>
-    public Task StopAsync(CancellationToken cancellationToken = default) => StopAsync(_core.Options.StopTimeout, cancellationToken);
+    public Task StopAsync(CancellationToken cancellationToken = default) => StopAsync(DrainOptions.Default, cancellationToken);
 
-    /// <summary>Stops: listens no more, closes every connection with 1001 "Server shutting down", all at the same time, waits for their
-    /// ends and for their handlers, and at the deadline aborts what is left.</summary>
+    /// <summary>Stops within a time: closes every connection with 1001 "Server shutting down", all at the same time.</summary>
     /// <param name="timeout">How long to wait; absolute, whatever the connections still do.</param>
+    /// <param name="cancellationToken">Ends the patience: what is still open is aborted at once.</param>
+    /// <returns>See <see cref="StopAsync(DrainOptions, CancellationToken)"/>.</returns>
+    public Task StopAsync(TimeSpan timeout, CancellationToken cancellationToken = default) =>
+        StopAsync(new DrainOptions { Timeout = timeout }, cancellationToken);
+
+    /// <summary>Stops: listens no more, refuses the requests that are under way with 503, closes every connection as the options say,
+    /// waits for their ends and for their handlers, and at the deadline aborts what is left. What a connection had accepted leaves before
+    /// its Close frame; one that has not yet been told goes on as before.</summary>
+    /// <param name="options">The code, the span over which it is told, and the deadline.</param>
     /// <param name="cancellationToken">Ends the patience: what is still open is aborted at once.</param>
     /// <returns>A task that completes when every connection has ended. It does not fail. A handler that goes on after the deadline is
     /// not waited for; a handler must not wait for this task itself.</returns>
-    public async Task StopAsync(TimeSpan timeout, CancellationToken cancellationToken = default)
+    public async Task StopAsync(DrainOptions options, CancellationToken cancellationToken = default)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(timeout, TimeSpan.Zero);
+        ArgumentNullException.ThrowIfNull(options);
         CloseListeners();
         _core.Queue.Complete();
         HandshakeLog.Stopping(_core.Logger, Connections);
-        _core.Connections.Stop();
-        try
-        {
-            await _core.Connections.Empty.WaitAsync(timeout, _core.Time, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
-        {
-            await AbortAllAsync().ConfigureAwait(false);
-        }
-
+        await new Draining(_core, options).RunAsync(cancellationToken).ConfigureAwait(false);
         _core.Broadcasting.Release();
         _stopRequested.TrySetResult();
     }
 
     /// <summary>Stops as <see cref="StopAsync(CancellationToken)"/> does.</summary>
     public async ValueTask DisposeAsync() => await StopAsync().ConfigureAwait(false);
+
+    private static Endpoint MakeEndpoint(
+        string path, Func<WebSocketConnection, CancellationToken, Task> handler, WebSocketAcceptOptions? options) =>
+        new(path, (connection, owner) => connection.Run(handler, owner), options ?? WebSocketAcceptOptions.Default);
+
+    private static Endpoint MakeEndpoint(string path, WebSocketHandler handler, WebSocketAcceptOptions? options) =>
+        new(path, (connection, owner) => connection.Run(handler, owner), options ?? WebSocketAcceptOptions.Default);
 
     private void EnsureStarted()
     {
@@ -195,8 +280,11 @@ public sealed class WebSocketServer : IAsyncDisposable
         List<EndPoint> endPoints = [.. options.EndPoints];
         if (options.Port is { } port)
             endPoints.Insert(0, new IPEndPoint(options.Address, port));
-        if (endPoints.Count == 0)
-            throw new InvalidOperationException("There is nothing to listen on: set Port or EndPoints in the options of the server.");
+        if (endPoints.Count + options.ListeningSockets.Count == 0)
+        {
+            throw new InvalidOperationException(
+                "There is nothing to listen on: set Port, EndPoints or ListeningSockets in the options of the server.");
+        }
 
         var listeners = new List<Listener>();
         try
@@ -206,6 +294,8 @@ public sealed class WebSocketServer : IAsyncDisposable
                 group.Logger = _core.Logger;
             foreach (EndPoint endPoint in endPoints)
                 listeners.AddRange(Listener.BindAll(endPoint, options.Backlog, group, options.EventLoop?.Accept ?? default));
+            foreach (Socket socket in options.ListeningSockets)
+                listeners.Add(Listener.Adopt(socket, options.Backlog, group));
         }
         catch (Exception e)
         {
@@ -235,7 +325,7 @@ public sealed class WebSocketServer : IAsyncDisposable
     private void OnAccepted(ConnectedSocket socket)
     {
         var connection = new ServerConnection(_core, socket);
-        if (!_core.Connections.TryAdd(connection))
+        if (!_core.Connections.TryAdd(connection, socket.RemoteEndPoint))
             connection.Discard();
         else if (socket is EventLoopSocket)
             connection.Execute(); // on the loop that accepted it: there is nothing to wait for, and no handler runs yet
@@ -268,24 +358,5 @@ public sealed class WebSocketServer : IAsyncDisposable
 
         _listening.TrySetException(new InvalidOperationException("The server was stopped before it was started."));
         _ = _listening.Task.Exception;
-    }
-
-    private async Task AbortAllAsync()
-    {
-        (ServerConnection[] opening, WebSocketConnection[] open) = _core.Connections.All();
-        if (opening.Length + open.Length == 0)
-            return;
-
-        HandshakeLog.StopAborted(_core.Logger, opening.Length + open.Length);
-        foreach (ServerConnection connection in opening)
-            connection.Abort();
-        foreach (WebSocketConnection connection in open)
-            ServerConnection.Abort(connection);
-        // A handshake may have come to its end meanwhile.
-        foreach (WebSocketConnection connection in open.Concat(opening.Select(one => one.Connection).OfType<WebSocketConnection>()))
-        {
-            await connection.Closed.ConfigureAwait(false);
-            _core.Connections.Abandon(connection);
-        }
     }
 }

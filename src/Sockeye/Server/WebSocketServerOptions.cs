@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using Sockeye.Protocol;
 
 namespace Sockeye;
@@ -38,13 +39,26 @@ public sealed record WebSocketServerOptions
         }
     } = IPAddress.Loopback;
 
-    /// <summary>Gets end points to listen on besides <see cref="Port"/>; none by default.</summary>
+    /// <summary>Gets end points to listen on besides <see cref="Port"/>; none by default. They are IP addresses with a port, Unix domain
+    /// sockets, and named pipes (<see cref="PipeEndPoint"/>).</summary>
     public IReadOnlyList<EndPoint> EndPoints
     {
         get;
         init
         {
             ArgumentNullException.ThrowIfNull(value, nameof(EndPoints));
+            field = [.. value];
+        }
+    } = [];
+
+    /// <summary>Gets sockets to listen on that somebody else has bound, such as <see cref="TcpListener.Server"/>, or what a service manager
+    /// hands over; none by default. They belong to the server once it starts.</summary>
+    public IReadOnlyList<Socket> ListeningSockets
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value, nameof(ListeningSockets));
             field = [.. value];
         }
     } = [];
@@ -114,9 +128,47 @@ public sealed record WebSocketServerOptions
         }
     } = [];
 
-    /// <summary>Gets whether <c>X-Forwarded-Proto</c> and <c>X-Forwarded-Host</c> tell the scheme and the host that the client asked for;
-    /// false by default. Only where a proxy stands before this server and sets both.</summary>
-    public bool TrustForwardedHeaders { get; init; }
+    /// <summary>Gets the proxies that stand before this server: addresses such as <c>127.0.0.1</c>, networks such as <c>10.0.0.0/8</c>,
+    /// <c>unix</c> for whoever comes by a Unix domain socket, <c>*</c> for anybody. None by default. Of a request that one of them passes
+    /// on, <c>X-Forwarded-For</c> tells the address of the client (<see cref="UpgradeRequest.ClientAddress"/>), and
+    /// <c>X-Forwarded-Proto</c> and <c>X-Forwarded-Host</c> the scheme and the host that it asked for; from anybody else these headers are
+    /// not believed. A proxy must set them and not pass on those of its clients.</summary>
+    /// <exception cref="ArgumentException">An element is neither an address nor a network.</exception>
+    public IReadOnlyList<string> TrustedProxies
+    {
+        get;
+        init
+        {
+            Proxies = new TrustedProxies(value, nameof(TrustedProxies));
+            field = [.. value];
+        }
+    } = [];
+
+    /// <summary>Gets how many connections there may be at a time, from the TCP connection on; 100,000 by default, 0 is unlimited. More are
+    /// answered with 503 and <c>Retry-After</c>, and beyond 1,024 such answers at a time, reset.</summary>
+    public int MaxConnections
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value, nameof(MaxConnections));
+            field = value;
+        }
+    } = 100_000;
+
+    /// <summary>Gets how many connections there may be at a time from one address; 20,000 by default, a fifth of all, 0 is unlimited. More
+    /// are answered with 503 and <c>Retry-After</c>. Addresses of IPv6 that share their first 64 bits count as one. Clients behind one
+    /// of the <see cref="TrustedProxies"/> count by the address that it names for them; behind one that is not listed they share its own,
+    /// and those of Unix domain sockets have none.</summary>
+    public int MaxConnectionsPerAddress
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value, nameof(MaxConnectionsPerAddress));
+            field = value;
+        }
+    } = 20_000;
 
     /// <summary>Gets how long connections may take to close when the server stops, before they are aborted; 5 s by default. It holds
     /// where <see cref="WebSocketServer.StopAsync(TimeSpan, CancellationToken)"/> is given none.</summary>
@@ -138,6 +190,8 @@ public sealed record WebSocketServerOptions
     } = WebSocketConnectionOptions.Default;
 
     internal OriginPolicy Origins { get; private init; } = OriginPolicy.SameOrigin;
+
+    internal TrustedProxies Proxies { get; private init; } = Sockeye.TrustedProxies.None;
 
     private static TimeSpan Positive(TimeSpan value, string name)
     {

@@ -40,9 +40,37 @@ public static partial class WebSocketUpgrade
         return Make(Wrap(pipe, connection), request, default, connection).AcceptAsync(options, cancellationToken);
     }
 
+    /// <summary>Reads a request from a pair of pipes, to be inspected and then accepted or rejected, as
+    /// <see cref="ReadRequestAsync(Stream, HandshakeLimits, TimeSpan?, CancellationToken)"/> does from a stream.</summary>
+    /// <param name="pipe">The pipes.</param>
+    /// <param name="limits">The limits of the head; <see cref="HandshakeLimits.Default"/> where null.</param>
+    /// <param name="timeout">How long the request may take to come; 10 s where null, <see cref="Timeout.InfiniteTimeSpan"/> for no
+    /// limit.</param>
+    /// <param name="cancellationToken">Breaks off the handshake and completes the pipes.</param>
+    /// <returns>The request; its <see cref="UpgradeRequest.Fault"/> tells where it is none to upgrade.</returns>
+    /// <exception cref="WebSocketHandshakeException">What came is no request and was refused, did not come in time, or ended
+    /// halfway.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static Task<UpgradeRequest> ReadRequestAsync(
+        IDuplexPipe pipe, HandshakeLimits? limits = null, TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
+        ReadAsync(
+            Wrap(pipe, WebSocketConnectionOptions.Default),
+            limits ?? HandshakeLimits.Default,
+            timeout ?? DefaultTimeout,
+            WebSocketConnectionOptions.Default,
+            cancellationToken);
+
+    /// <summary>Takes a request that somebody else has read from a pair of pipes, to be inspected and then accepted or rejected.</summary>
+    /// <param name="pipe">The pipes, of which the head of the request and nothing beyond it has been consumed.</param>
+    /// <param name="request">The request.</param>
+    /// <returns>The request; its <see cref="UpgradeRequest.Fault"/> tells where it is none to upgrade.</returns>
+    public static UpgradeRequest FromRequest(IDuplexPipe pipe, RequestHead request) =>
+        Make(Wrap(pipe, WebSocketConnectionOptions.Default), request, default, WebSocketConnectionOptions.Default);
+
     private static PipeTransport Wrap(IDuplexPipe pipe, WebSocketConnectionOptions options)
     {
         ArgumentNullException.ThrowIfNull(pipe);
+        Claim(pipe);
         return new PipeTransport(pipe, options.Buffers);
     }
 }

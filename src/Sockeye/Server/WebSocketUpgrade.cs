@@ -1,20 +1,25 @@
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using Sockeye.Protocol;
 using Sockeye.Transports;
 
 namespace Sockeye;
 
-/// <summary>Upgrades any stream, or pair of pipes, to a WebSocket connection, as its server: reads the request from it, or takes one
+/// <summary>Upgrades any stream, socket, or pair of pipes, to a WebSocket connection, as its server: reads the request from it, or takes one
 /// that somebody else has read.</summary>
 /// <remarks>Whatever these methods return owns the stream and disposes it in the end, or completes the pipes; where they throw, they
-/// have done so. Nothing else may read from or write to it meanwhile.</remarks>
+/// have done so. Nothing else may read from or write to it meanwhile. A stream is upgraded once: whoever tries again gets an
+/// <see cref="InvalidOperationException"/>, and the first upgrade goes on.</remarks>
 public static partial class WebSocketUpgrade
 {
     /// <summary>What a transport takes back, and what one receive of its brings.</summary>
     private const int MaxBytesAfterHead = ReceiveSlab.Region;
 
     private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(10);
+
+    // What has been upgraded, for as long as anybody knows it.
+    private static readonly ConditionalWeakTable<object, object> Claimed = [];
 
     /// <summary>Reads a request to upgrade from a stream and accepts it. A request that cannot be accepted is answered with the
     /// status that it deserves.</summary>
@@ -99,7 +104,19 @@ public static partial class WebSocketUpgrade
     private static StreamTransport Wrap(Stream stream, WebSocketConnectionOptions options)
     {
         ArgumentNullException.ThrowIfNull(stream);
+        Claim(stream is NetworkStream network ? network.Socket : stream);
         return new StreamTransport(stream, options.Buffers);
+    }
+
+    /// <summary>Makes sure that nobody upgrades the same thing a second time: two readers of one stream would take each other's bytes.</summary>
+    private static void Claim(object carrier)
+    {
+        if (!Claimed.TryAdd(carrier, carrier.GetType()))
+        {
+            throw new InvalidOperationException(
+                $"This {carrier.GetType().Name} has been upgraded before, or is being upgraded: a connection is upgraded once. Are two handlers "
+                + "called for the same request?");
+        }
     }
 
     private static UpgradeRequest Make(

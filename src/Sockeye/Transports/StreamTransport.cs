@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using System.Security.Cryptography.X509Certificates;
 
 namespace Sockeye.Transports;
 
@@ -36,6 +37,8 @@ internal sealed class StreamTransport : BufferedTransport
         _buffers = buffers;
         LocalEndPoint = _socket?.LocalEndPoint;
         RemoteEndPoint = _socket?.RemoteEndPoint;
+        // Kept here: once it is disposed, the stream tells no more.
+        PeerCertificate = stream is SslStream { IsAuthenticated: true } tls ? tls.RemoteCertificate : null;
     }
 
     public override EndPoint? LocalEndPoint { get; }
@@ -43,6 +46,8 @@ internal sealed class StreamTransport : BufferedTransport
     public override EndPoint? RemoteEndPoint { get; }
 
     public override bool IsSecure => _stream is SslStream;
+
+    public override X509Certificate? PeerCertificate { get; }
 
     public override bool CanShutdown => _socket is not null || _stream is SslStream;
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 
 namespace Sockeye.Transports;
 
@@ -20,6 +21,9 @@ internal abstract class Transport : IAsyncDisposable
 
     /// <summary>Gets whether the bytes travel under TLS that this process terminates.</summary>
     public virtual bool IsSecure => false;
+
+    /// <summary>Gets the certificate that the peer presented; null for none.</summary>
+    public virtual X509Certificate? PeerCertificate => null;
 
     /// <summary>Gets whether <see cref="ShutdownAsync"/> tells the peer that nothing more will come. Where it cannot, only disposing does.</summary>
     public virtual bool CanShutdown => true;

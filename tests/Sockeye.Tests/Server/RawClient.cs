@@ -28,9 +28,14 @@ internal sealed class RawClient : IDisposable
 
     public static async Task<RawClient> ConnectAsync(WebSocketServer server) => await ConnectAsync(server.EndPoints[0]);
 
-    public static async Task<RawClient> ConnectAsync(EndPoint endPoint)
+    /// <summary>Connects.</summary>
+    /// <param name="endPoint">Where to.</param>
+    /// <param name="from">The address of this machine to come from; any where null.</param>
+    public static async Task<RawClient> ConnectAsync(EndPoint endPoint, IPAddress? from = null)
     {
         var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        if (from is not null)
+            socket.Bind(new IPEndPoint(from, 0));
         await socket.ConnectAsync(endPoint).WaitAsync(Patience);
         return new RawClient(socket);
     }

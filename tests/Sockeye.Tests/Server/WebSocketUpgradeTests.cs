@@ -149,7 +149,8 @@ public sealed class WebSocketUpgradeTests
 
         var thrown = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => accepting.WaitAsync(Patience));
         Assert.Equal(cancel.Token, thrown.CancellationToken);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => WebSocketUpgrade.AcceptAsync(_pipe.Server, null, cancel.Token));
+        var other = new DuplexPipe();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => WebSocketUpgrade.AcceptAsync(other.Server, null, cancel.Token));
     }
 
     [Fact]
