@@ -96,6 +96,7 @@ public sealed class PreparedMessage
         {
             deflater.Compress(Payload.Span, ref output, endsMessage: true);
             ReadOnlySpan<byte> compressed = output.Written;
+            Diagnostics.Telemetry.Deflated(Payload.Length, compressed.Length);
             byte[] frame = new byte[FrameWriter.GetHeaderSize(compressed.Length, masked: false) + compressed.Length];
             int header = FrameWriter.WriteHeader(frame, (Opcode)Kind, isFinal: true, compressed.Length, rsv1: true);
             compressed.CopyTo(frame.AsSpan(header));

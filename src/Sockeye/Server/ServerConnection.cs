@@ -14,6 +14,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
 {
     private readonly ServerCore _server;
     private readonly ConnectedSocket _socket;
+    private readonly HandshakeTelemetry _telemetry;
     private ITimer? _deadline;
     private Transport? _transport;
     private UpgradeRequest? _request;
@@ -24,6 +25,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     {
         _server = server;
         _socket = socket;
+        _telemetry = new HandshakeTelemetry(Role.Server, server.Time);
         _deadline = server.Time.CreateTimer(
             static state => ((ServerConnection)state!).OnDeadline(), this, server.Options.HandshakeTimeout, Timeout.InfiniteTimeSpan);
     }
@@ -100,6 +102,10 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         catch (Exception e)
         {
             if (_timedOut)
+                _telemetry.Fail("timeout");
+            else
+                _telemetry.Fail(e);
+            if (_timedOut)
                 HandshakeLog.HandshakeTimedOut(Logger, RemoteEndPoint);
             else
                 HandshakeLog.HandshakeBroke(Logger, RemoteEndPoint, e);
@@ -172,9 +178,10 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         using var reader = new HeadReader(_transport!, _server.Options.Limits, _server.Options.Connection.Buffers);
         HandshakeFault? fault = await reader.ReadAsync().ConfigureAwait(false);
         if (fault is null && RequestHead.TryParse(reader.Head, out RequestHead? head, out fault))
-            return new UpgradeRequest(_transport!, head, reader.Beyond.ToArray(), _server.UpgradeSettings, PackedHead.Pack(reader.Head));
+            return new UpgradeRequest(_transport!, head, reader.Beyond.ToArray(), _server.UpgradeSettings, PackedHead.Pack(reader.Head), telemetry: _telemetry);
 
         HandshakeRefusal refusal = HandshakeRefusal.Of(fault!);
+        _telemetry.Refuse(refusal.StatusCode);
         HandshakeLog.Refused(Logger, RemoteEndPoint, refusal.StatusCode, fault!.Message);
         await Refusals.WriteAsync(_transport!, refusal, omitBody: false).ConfigureAwait(false);
         await Refusals.FinishAsync(_transport!, _server.Time).ConfigureAwait(false);
@@ -228,6 +235,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         EndDeadline();
         Volatile.Write(ref _connection, connection);
         Volatile.Write(ref _request, null);
+        ConnectionTrace.Enter(connection); // its handler runs in this flow
         if (!_server.Connections.TryOpen(this, connection))
             Stop(connection); // its handler runs and finds that the connection is closing
     }

@@ -78,6 +78,9 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
         HubCounters.Add(ref _hub.Counters.Slow, 1);
         if (_maxAge > 0)
             Sweep.Schedule(this, _ring[0].At + _maxAge);
+        // What fills it may be on its way out only when its publisher's event loop has the time. Whoever publishes a lot at once must
+        // not make all slow.
+        ThreadPool.UnsafeQueueUserWorkItem(Connection.Send, preferLocal: false);
         AwaitRoom();
     }
 
@@ -193,14 +196,17 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
     /// <summary>Makes room for a message beyond the bound in bytes, if the policy can.</summary>
     private bool MakeRoom(int cost)
     {
+        // One message may be larger.
+        if (_first == _end && Options.MaxBacklogBytes > 0)
+            return true;
         switch (Options.SlowConsumer)
         {
             case SlowConsumerPolicy.Wait when _bytes <= Options.MaxBacklogBytes || _bytes + cost <= 2L * Options.MaxBacklogBytes:
                 HubCounters.Add(ref _hub.Counters.Waited, 1);
                 return true;
 
-            case SlowConsumerPolicy.DropOldest or SlowConsumerPolicy.Conflate when cost <= Options.MaxBacklogBytes:
-                DropOldest(Options.MaxBacklogBytes - cost);
+            case SlowConsumerPolicy.DropOldest or SlowConsumerPolicy.Conflate when Options.MaxBacklogBytes > 0:
+                DropOldest(Math.Max(0, Options.MaxBacklogBytes - cost), keep: 0);
                 return true;
 
             case SlowConsumerPolicy.Close or SlowConsumerPolicy.Wait:
@@ -213,10 +219,10 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
         }
     }
 
-    private void DropOldest(long bytes)
+    private void DropOldest(long bytes, int keep)
     {
         long dropped = 0;
-        while (_bytes > bytes)
+        while (_bytes > bytes && _end - _first > keep)
             dropped += Take(_first++) ? 1 : 0;
         HubCounters.Add(ref _hub.Counters.DroppedOldest, dropped);
     }
@@ -228,7 +234,7 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
         Count(place.Cost - At(at).Cost);
         At(at) = place;
         HubCounters.Add(ref _hub.Counters.Conflated, 1);
-        DropOldest(Options.MaxBacklogBytes);
+        DropOldest(Options.MaxBacklogBytes, keep: 1);
         return _first <= at ? Delivery.Queued : Delivery.Dropped;
     }
 

@@ -45,9 +45,9 @@ public sealed record TopicHubOptions
             : throw new ArgumentOutOfRangeException(nameof(SlowConsumer), value, "SlowConsumer is one of the members of SlowConsumerPolicy.");
     }
 
-    /// <summary>Gets how many bytes may wait for one subscriber in its backlog; 256 KiB by default. Each message counts with its frame and
-    /// with the place that it takes in the backlog (48 bytes, or 128 with a key to conflate by); a message is kept in memory once, for however
-    /// many subscribers it waits. 0 lets nothing wait.</summary>
+    /// <summary>Gets how many bytes may wait for one subscriber in its backlog; 1 MiB by default. One message may exceed it. Each counts
+    /// with its frame and with the place that it takes in the backlog (48 bytes, or 128 with a key to conflate by); a message is kept in
+    /// memory once, for however many subscribers it waits. 0 lets nothing wait.</summary>
     public int MaxBacklogBytes
     {
         get;
@@ -56,7 +56,7 @@ public sealed record TopicHubOptions
             ArgumentOutOfRangeException.ThrowIfNegative(value, nameof(MaxBacklogBytes));
             field = value;
         }
-    } = 256 * 1024;
+    } = 1024 * 1024;
 
     /// <summary>Gets how long a message may wait in a backlog; 10 s by default, <see cref="TimeSpan.Zero"/> is unlimited. After that it is
     /// dropped, or its subscriber is closed, where the policy loses nothing.</summary>

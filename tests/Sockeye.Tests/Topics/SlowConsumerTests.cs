@@ -231,19 +231,27 @@ public sealed class SlowConsumerTests
     }
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(TopicPeers.Cost - 1)]
-    public async Task Message_that_can_never_wait_is_dropped(int bound)
+    [InlineData(SlowConsumerPolicy.DropNewest, 10)]
+    [InlineData(SlowConsumerPolicy.DropOldest, 12)]
+    [InlineData(SlowConsumerPolicy.Conflate, 12)]
+    public async Task One_message_may_exceed_the_bound_unless_nothing_may_wait(SlowConsumerPolicy policy, int kept)
     {
-        foreach (SlowConsumerPolicy policy in (SlowConsumerPolicy[])[SlowConsumerPolicy.DropNewest, SlowConsumerPolicy.DropOldest])
+        await using RawPeer slow = await TopicPeers.OpenSlowAsync();
+        using var nothing = new TopicHub(new() { SlowConsumer = policy, MaxBacklogBytes = 0 });
+        using (nothing.Subscribe(slow.Connection, "t"))
         {
-            await using RawPeer slow = await TopicPeers.OpenSlowAsync();
-            using var hub = new TopicHub(new() { SlowConsumer = policy, MaxBacklogBytes = bound });
-            hub.Subscribe(slow.Connection, "t");
-            hub.Fill();
-            Assert.Equal(new PublishResult(0, 0, 1), hub.Publish(10));
-            Assert.Equal((0, 1), (hub.Counts.Slow, hub.Counts.DroppedNewest));
+            nothing.Fill();
+            Assert.Equal(new PublishResult(0, 0, 1), nothing.Publish(9));
+            Assert.Equal((0, 1), (nothing.Counts.Slow, nothing.Counts.DroppedNewest));
         }
+
+        using var hub = new TopicHub(new() { SlowConsumer = policy, MaxBacklogBytes = 1 });
+        hub.Subscribe(slow.Connection, "t");
+        for (int i = 10; i < 13; i++)
+            hub.Publish(i, key: "a");
+        await slow.ReleaseAsync();
+        await slow.AssertReadsAsync([.. Enumerable.Range(0, TopicPeers.Room), kept]);
+        await Settle.UntilAsync(() => hub.Counts.Slow == 0);
     }
 
     [Theory]

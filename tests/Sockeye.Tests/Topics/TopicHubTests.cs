@@ -201,6 +201,77 @@ public sealed class TopicHubTests
         static string Text(int round) => $"news {round} " + new string('n', round);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Burst_of_a_handler_makes_nobody_slow_who_reads(bool isEventLoop)
+    {
+        const int Subscribers = 8;
+        const int Messages = 150;
+        await using var test = new ServerTest(options => options with { EventLoop = isEventLoop ? new EventLoopOptions() : null });
+        using var hub = new TopicHub();
+        test.Server.Map("/", async (socket, cancel) =>
+        {
+            hub.Subscribe(socket, "t");
+            await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+            {
+                // More than ten times what a connection takes, without a pause.
+                for (int i = 0; i < Messages; i++)
+                    _ = hub.PublishTextAsync("t", $"{i} ".PadRight(5000));
+            }
+        });
+        await test.Server.StartAsync();
+        List<WebSocketConnection> clients = [];
+        for (int i = 0; i < Subscribers; i++)
+            clients.Add(await WebSocketClient.ConnectAsync(new Uri(test.Uri)).Soon());
+        await Settle.UntilAsync(() => hub.Counts.Subscriptions == Subscribers);
+        await clients[0].SendTextAsync("go");
+        await Task.WhenAll(clients.Select(async client =>
+        {
+            for (int i = 0; i < Messages; i++)
+                Assert.Equal($"{i}", (await client.ReceiveAsync().Soon()).GetText().TrimEnd());
+        }));
+        Assert.Equal((0, 0), (hub.Counts.Closed, hub.Counts.Abandoned));
+        foreach (WebSocketConnection client in clients)
+            await client.DisposeAsync();
+        await test.AssertNothingIsLeftAsync();
+    }
+
+    [Fact]
+    public async Task Subscription_and_publication_cost_next_to_nothing()
+    {
+        const int Count = 1000;
+        using var hub = new TopicHub();
+        var options = new WebSocketConnectionOptions { IdleTimeout = TimeSpan.Zero };
+        SubscriberTransport[] transports = [.. Enumerable.Range(0, Count).Select(_ => new SubscriberTransport())];
+        WebSocketConnection[] connections =
+            [.. transports.Select(transport => new WebSocketConnection(transport, Role.Server, options, ConnectionDetails.None, []))];
+        foreach (WebSocketConnection connection in connections)
+            connection.Start();
+        hub.Subscribe(connections[0], "t");
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        foreach (WebSocketConnection connection in connections)
+            hub.Subscribe(connection, "t");
+        // Two small objects, and its share of an array that has doubled.
+        Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / Count, 1, 200);
+
+        long least = long.MaxValue;
+        var message = new PreparedMessage("1 ");
+        for (int i = 1; i <= 20; i++)
+        {
+            before = GC.GetAllocatedBytesForCurrentThread();
+            ValueTask<PublishResult> published = hub.PublishAsync("t", message);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+            Assert.Equal(new PublishResult(Count, 0, 0), await published);
+            await Settle.UntilAsync(() => Array.TrueForAll(transports, transport => transport.Count == i));
+        }
+
+        // What is made once for each segment or flush is kept.
+        Assert.InRange(least, 0, Count);
+        foreach (WebSocketConnection connection in connections)
+            connection.Abort();
+    }
+
     [Fact]
     public void Option_out_of_range_throws_where_it_is_set()
     {
