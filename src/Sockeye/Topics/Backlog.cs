@@ -64,6 +64,7 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
         Append(place);
         if (Options.SlowConsumer == SlowConsumerPolicy.Wait && _bytes > Options.MaxBacklogBytes)
         {
+            HubCounters.Add(ref _hub.Counters.Waited, 1);
             _withinBounds ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             (waits ??= []).Add(_withinBounds.Task);
         }
@@ -202,7 +203,6 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
         switch (Options.SlowConsumer)
         {
             case SlowConsumerPolicy.Wait when _bytes <= Options.MaxBacklogBytes || _bytes + cost <= 2L * Options.MaxBacklogBytes:
-                HubCounters.Add(ref _hub.Counters.Waited, 1);
                 return true;
 
             case SlowConsumerPolicy.DropOldest or SlowConsumerPolicy.Conflate when Options.MaxBacklogBytes > 0:

@@ -1,4 +1,3 @@
-using Sockeye.Compression;
 using Sockeye.Diagnostics;
 using Sockeye.Protocol;
 using Sockeye.Tests.Compression;

@@ -217,7 +217,7 @@ public sealed class TopicHubTests
             {
                 // More than ten times what a connection takes, without a pause.
                 for (int i = 0; i < Messages; i++)
-                    _ = hub.PublishTextAsync("t", $"{i} ".PadRight(5000));
+                    _ = hub.PublishTextAsync("t", $"{i} ".PadRight(5000), cancellationToken: cancel);
             }
         });
         await test.Server.StartAsync();
