@@ -12,6 +12,7 @@ public class BroadcastBenchmarks
     private byte[] _message = [];
     private WebSocketConnection[] _subscribers = [];
     private WebSocket[] _framework = [];
+    private TopicHub? _topics;
 
     /// <summary>Gets or sets to how many.</summary>
     [Params(1, 1000, 10_000)]
@@ -23,6 +24,7 @@ public class BroadcastBenchmarks
     [GlobalCleanup]
     public void End()
     {
+        _topics!.Dispose();
         foreach (WebSocketConnection subscriber in _subscribers)
             subscriber.Abort();
         foreach (WebSocket socket in _framework)
@@ -49,6 +51,15 @@ public class BroadcastBenchmarks
         _arrivals.Wait();
     }
 
+    /// <summary>The same, from one memory for all and flushed in turns.</summary>
+    [Benchmark]
+    public void Sockeye_topic()
+    {
+        _arrivals.Begin(_subscribers.Length);
+        _ = _topics!.PublishAsync("topic", new PreparedMessage(_message, WebSocketMessageKind.Text));
+        _arrivals.Wait();
+    }
+
     [Benchmark(Baseline = true)]
     public async Task Framework_loop()
     {
@@ -70,8 +81,13 @@ public class BroadcastBenchmarks
             .. Enumerable.Range(0, Subscribers)
                 .Select(_ => new WebSocketConnection(new SinkTransport(_arrivals), Role.Server, options, details, [])),
         ];
+        _topics = new TopicHub();
         foreach (WebSocketConnection subscriber in _subscribers)
+        {
             subscriber.Start();
+            _topics.Subscribe(subscriber, "topic");
+        }
+
         _framework =
         [
             .. Enumerable.Range(0, Subscribers).Select(_ => WebSocket.CreateFromStream(

@@ -44,6 +44,11 @@ internal static class HttpUpgrade
             return await RefuseAsync(
                 new HandshakeRefusal(503, headers, "The server has too many connections that were upgraded. Try again.\n")).ConfigureAwait(false);
         }
+        catch (Exception e)
+        {
+            request.Handshake.Fail(e);
+            throw;
+        }
 
         HandshakeLog.Opened(settings.Logger, transport.RemoteEndPoint, PeerText.Escape(request.Path), subprotocol);
         var details = new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = request.Path, Request = request.Head };
@@ -55,11 +60,13 @@ internal static class HttpUpgrade
                 connection.Abort();
             return Task.CompletedTask;
         });
+        request.Handshake.Accept(connection);
         host.Add(connection);
         return connection;
 
         async Task<WebSocketConnection?> RefuseAsync(HandshakeRefusal refusal)
         {
+            request.Handshake.Refuse(refusal.StatusCode);
             HandshakeLog.Refused(
                 settings.Logger, transport.RemoteEndPoint, refusal.StatusCode, refusal.Fault?.Message ?? refusal.Body.TrimEnd());
             await HttpRefusal.WriteAsync(context, refusal).ConfigureAwait(false);

@@ -6,7 +6,8 @@ namespace Sockeye;
 /// <summary>Registers what WebSocket end points have in common.</summary>
 public static class WebSocketServiceCollectionExtensions
 {
-    /// <summary>Sets the options of all WebSocket end points of the application. The last call counts.</summary>
+    /// <summary>Sets the options of all WebSocket end points of the application, and registers a <see cref="TopicHub"/> as one of its
+    /// services, with the <see cref="TopicHubOptions"/> that are registered, if any. The last call counts.</summary>
     /// <param name="services">The services of the application.</param>
     /// <param name="options">The options.</param>
     /// <returns>The services.</returns>
@@ -14,11 +15,12 @@ public static class WebSocketServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(options);
+        services.TryAddSingleton<TopicHub>();
         return services.Replace(ServiceDescriptor.Singleton(options));
     }
 
-    /// <summary>Sets the options of all WebSocket end points of the application by means of its services, such as its configuration.
-    /// The last call counts.</summary>
+    /// <summary>Sets the options of all WebSocket end points of the application by means of its services, such as its configuration, and
+    /// registers a <see cref="TopicHub"/>. The last call counts.</summary>
     /// <param name="services">The services of the application.</param>
     /// <param name="options">Makes the options, once.</param>
     /// <returns>The services.</returns>
@@ -26,6 +28,7 @@ public static class WebSocketServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(options);
+        services.TryAddSingleton<TopicHub>();
         return services.Replace(ServiceDescriptor.Singleton(options));
     }
 }

@@ -89,7 +89,8 @@ public static class WebSocketClient
     private static async Task<WebSocketConnection> ConnectAsync(
         WebSocketUri uri, WebSocketClientOptions options, Transport? transport, HandshakeDeadline deadline)
     {
-        ClientHandshake handshake = MakeHandshake(uri, options);
+        var telemetry = new HandshakeTelemetry(Role.Client, options.Connection.TimeProvider);
+        ClientHandshake handshake = MakeHandshake(uri, options, telemetry);
         RequestHead request = handshake.CreateRequest();
         ILogger logger = options.Connection.LoggerFactory.CreateLogger("Sockeye.Client");
         try
@@ -99,11 +100,13 @@ public static class WebSocketClient
             if (logger.IsEnabled(LogLevel.Debug))
                 HandshakeLog.Connected(logger, uri.ToString());
             transport = null;
+            telemetry.Accept(connection);
             connection.Start();
             return connection;
         }
         catch (Exception e)
         {
+            telemetry.Fail(e);
             if (logger.IsEnabled(LogLevel.Debug))
                 HandshakeLog.ConnectFailed(logger, uri.ToString(), e);
             throw;
@@ -115,11 +118,12 @@ public static class WebSocketClient
         }
     }
 
-    private static ClientHandshake MakeHandshake(WebSocketUri uri, WebSocketClientOptions options)
+    private static ClientHandshake MakeHandshake(WebSocketUri uri, WebSocketClientOptions options, HandshakeTelemetry telemetry)
     {
         var headers = new HttpHeaders(options.Headers);
         if (uri.Authorization is not null && !headers.Contains("Authorization"))
             headers.Add("Authorization", uri.Authorization);
+        telemetry.Call(uri, headers);
         return new ClientHandshake(uri.HostHeader, uri.Target, WebSocketWire.CreateHandshakeKey())
         {
             Subprotocols = options.Subprotocols,

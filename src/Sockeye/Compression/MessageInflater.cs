@@ -20,7 +20,9 @@ internal sealed class MessageInflater(CodecPool<Inflater> pool, bool keepsContex
         gate?.Wait();
         try
         {
-            return (_inflater ??= pool.Rent()).TryInflate(source, destination, out consumed, out written);
+            bool isInflated = (_inflater ??= pool.Rent()).TryInflate(source, destination, out consumed, out written);
+            Diagnostics.Telemetry.Inflated(consumed, written);
+            return isInflated;
         }
         catch (Exception e)
         {

@@ -102,6 +102,7 @@ internal sealed partial class CloseHandshake
             }
 
             closed?.TrySetResult(result);
+            _connection.TellCompanions();
             if (told is not null)
                 ThreadPool.UnsafeQueueUserWorkItem(told, preferLocal: false);
         }

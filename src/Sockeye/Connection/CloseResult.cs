@@ -29,6 +29,9 @@ public enum CloseCause
     /// <summary>The handler threw; <see cref="CloseResult.Exception"/> holds what.</summary>
     HandlerFailed,
 
+    /// <summary>A <see cref="TopicHub"/> closed the connection because its peer reads more slowly than is published.</summary>
+    SlowConsumer,
+
     /// <summary>The server stopped.</summary>
     ServerShutdown,
 

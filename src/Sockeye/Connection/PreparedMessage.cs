@@ -29,11 +29,7 @@ public sealed class PreparedMessage
             throw new ArgumentException("The payload is not valid UTF-8, which a text message must be: send it as Binary.", nameof(payload));
         Kind = kind;
         Options = options;
-        _header = FrameWriter.GetHeaderSize(payload.Length, masked: false);
-        byte[] frame = new byte[_header + payload.Length];
-        FrameWriter.WriteHeader(frame, (Opcode)kind, isFinal: true, payload.Length);
-        payload.CopyTo(frame.AsSpan(_header));
-        _frame = frame;
+        (_frame, _header) = MakeFrame(payload, kind);
     }
 
     /// <summary>Prepares a text message.</summary>
@@ -42,6 +38,12 @@ public sealed class PreparedMessage
     public PreparedMessage(string text, SendOptions options = SendOptions.None)
         : this(Encode(text), WebSocketMessageKind.Text, options)
     {
+    }
+
+    private PreparedMessage(in Incoming received)
+    {
+        Kind = (WebSocketMessageKind)received.Kind;
+        (_frame, _header) = MakeFrame(received.Payload, Kind);
     }
 
     /// <summary>Gets what the message carries.</summary>
@@ -74,6 +76,18 @@ public sealed class PreparedMessage
         }
     }
 
+    /// <summary>Prepares a message that was received, and need not be checked again.</summary>
+    internal static PreparedMessage Of(in Incoming received) => new(received);
+
+    private static (byte[] Frame, int Header) MakeFrame(ReadOnlySpan<byte> payload, WebSocketMessageKind kind)
+    {
+        int header = FrameWriter.GetHeaderSize(payload.Length, masked: false);
+        byte[] frame = new byte[header + payload.Length];
+        FrameWriter.WriteHeader(frame, (Opcode)kind, isFinal: true, payload.Length);
+        payload.CopyTo(frame.AsSpan(header));
+        return (frame, header);
+    }
+
     private byte[] Compress(DeflateAgreement agreement)
     {
         using MessageDeflater deflater = agreement.CreateDeflater();
@@ -82,6 +96,7 @@ public sealed class PreparedMessage
         {
             deflater.Compress(Payload.Span, ref output, endsMessage: true);
             ReadOnlySpan<byte> compressed = output.Written;
+            Diagnostics.Telemetry.Deflated(Payload.Length, compressed.Length);
             byte[] frame = new byte[FrameWriter.GetHeaderSize(compressed.Length, masked: false) + compressed.Length];
             int header = FrameWriter.WriteHeader(frame, (Opcode)Kind, isFinal: true, compressed.Length, rsv1: true);
             compressed.CopyTo(frame.AsSpan(header));

@@ -56,6 +56,9 @@ internal sealed partial class ReceiveLoop
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
+    /// <summary>Gets whether it has ever begun to receive. Does not change once the connection has ended.</summary>
+    public bool HasStarted => _isStarted;
+
     /// <summary>Notes that the connection has ended. What was read ahead can still be read.</summary>
     public void OnEnded(CloseResult result)
     {
@@ -152,6 +155,7 @@ internal sealed partial class ReceiveLoop
 
     private void CleanUp()
     {
+        Count(bytes: 0);
         _assembler?.Assembler.Dispose();
         _inflater?.Dispose();
         lock (_connection.Sync)

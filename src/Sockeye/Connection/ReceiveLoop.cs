@@ -1,5 +1,6 @@
 using System.Buffers;
 using Sockeye.Compression;
+using Sockeye.Diagnostics;
 using Sockeye.Protocol;
 using Sockeye.Transports;
 
@@ -38,7 +39,8 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
     private int _position;
     private int _end;
     private int _direct;
-    private int _synchronous;
+    private byte _synchronous;
+    private int _messages;
     private bool _isAtEnd;
     private bool _isReceiving;
     private bool _isStalled;
@@ -152,6 +154,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
             _state = State.Active;
         }
 
+        Telemetry.Opened(_connection.Role);
         _connection.Deadlines.Start();
         return true;
     }
@@ -260,6 +263,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
         switch (received.Kind)
         {
             case ReceivedEventKind.Text or ReceivedEventKind.Binary:
+                _messages++;
                 SharedMemory? hold = received.Gathered is null ? null : PooledArray.Wrap(array, Arrays);
                 item = new Incoming((WebSocketEventKind)received.Kind, array, start, received.Length, hold);
                 if (!_isIgnoring)
@@ -309,6 +313,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
         if (Volatile.Read(ref _result) is not null)
             return Leave();
 
+        Count(bytes: 0);
         Transport.Advance(_position - _blockStart);
         _blockStart = _position;
         if (_assembler?.TryReturn() == true)
@@ -364,6 +369,7 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
             return ReceiveFailed(e);
         }
 
+        Count(block.Memory.Count - (_end - _position) + block.Direct);
         _block = block.Memory.Array ?? [];
         _position = _blockStart = block.Memory.Offset;
         _end = _position + block.Memory.Count;
@@ -378,6 +384,14 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
 
         _connection.Deadlines.Received();
         return true;
+    }
+
+    /// <summary>Counts what was received, for who observes it: once for each receive, not for each message.</summary>
+    private void Count(int bytes)
+    {
+        if (Telemetry.CountsTraffic && (bytes | _messages) != 0)
+            Telemetry.Received(_connection.Role, _messages, bytes);
+        _messages = 0;
     }
 
     private bool ReceiveFailed(Exception exception)

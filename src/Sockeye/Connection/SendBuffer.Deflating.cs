@@ -97,6 +97,7 @@ internal sealed partial class SendBuffer
             try
             {
                 length = DeflateNext(segment, ref output);
+                Diagnostics.Telemetry.Deflated(length, output.Written.Length);
             }
             catch (Exception e)
             {

@@ -47,23 +47,81 @@ internal sealed partial class SendBuffer
     public SendResult TrySendShared(SharedFrames frames, int start, bool isDeflated, out bool isFlushOwed)
     {
         int length = frames.End - start;
-        Wake wake;
         isFlushOwed = false;
         lock (_connection.Sync)
         {
             TakeCork();
-            if (_isClosed)
-                return SendResult.Closed;
-            if (_buffered > 0 && _buffered + length > _highWater)
-                return SendResult.Full;
+            if (!HasRoomFor(length, out SendResult refusal))
+                return refusal;
             AppendShared(frames.Array, start, length, frames, isDeflated);
-            wake = NeedsFlush();
+            isFlushOwed = NeedsFlush() != Wake.None;
         }
 
-        isFlushOwed = wake == Wake.Queue;
-        if (wake == Wake.Flush)
-            Flush();
         return SendResult.Accepted;
+    }
+
+    /// <summary>Accepts a prepared message, from no memory that is shared beyond the message itself; refuses it where this connection is
+    /// slow.</summary>
+    public SendResult TrySendPrepared(PreparedMessage message)
+    {
+        bool isShareable = CanShare(message);
+        bool deflates = isShareable && Deflates(message.Payload.Length, message.Options);
+        ReadOnlyMemory<byte> frame = deflates ? message.CompressedFrame(_deflation!.Agreement) : message.Frame;
+        Wake wake = Wake.None;
+        lock (_connection.Sync)
+        {
+            TakeCork();
+            if (!HasRoomFor(frame.Length, out SendResult refusal))
+                return refusal;
+            if (isShareable)
+            {
+                AppendPrepared(frame, deflates);
+                wake = NeedsFlush();
+            }
+        }
+
+        // In this connection's own masks or fragments: its payload stays valid, whoever waits for it.
+        if (isShareable)
+            Started(wake);
+        else
+            _ = SendAsync((Opcode)message.Kind, message.Payload, hold: null, message.Options, CancellationToken.None);
+        return SendResult.Accepted;
+    }
+
+    /// <summary>Completes when no more waits than the low-water mark; fails where the connection takes no more messages.</summary>
+    public ValueTask WhenRoomAsync()
+    {
+        lock (_connection.Sync)
+        {
+            TakeCork();
+            if (_isClosed)
+                return Refused();
+            return _buffered <= _connection.Terms.LowWaterMark ? default : _room.Add().Task;
+        }
+    }
+
+    /// <summary>Tells whether a message finds room: always at the low-water mark, so that whoever waited for that gets on.</summary>
+    private bool HasRoomFor(int length, out SendResult refusal)
+    {
+        refusal = _isClosed ? SendResult.Closed : SendResult.Full;
+        return !_isClosed && (_buffered <= _connection.Terms.LowWaterMark || _buffered + length <= _highWater);
+    }
+
+    private void AppendPrepared(ReadOnlyMemory<byte> frame, bool isDeflated)
+    {
+        if (frame.Length > CopyLimit)
+        {
+            System.Runtime.InteropServices.MemoryMarshal.TryGetArray(frame, out ArraySegment<byte> memory);
+            AppendShared(memory.Array!, memory.Offset, memory.Count, hold: null, isDeflated);
+            return;
+        }
+
+        OutputSegment chunk = ChunkFor(ref _queue, frame.Length);
+        frame.Span.CopyTo(chunk.Array.AsSpan(chunk.End));
+        chunk.End += frame.Length;
+        chunk.EndsContext |= isDeflated;
+        Volatile.Write(ref _buffered, _buffered + frame.Length);
+        MessageAppended();
     }
 
     /// <summary>Queues a frame that lies in memory of others, as one stretch with what lies before it there.</summary>

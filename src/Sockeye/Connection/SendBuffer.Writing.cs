@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Sockeye.Diagnostics;
 using Sockeye.Protocol;
 using Sockeye.Transports.Linux;
 
@@ -71,6 +72,7 @@ internal sealed partial class SendBuffer
                 if (!write.IsCompleted)
                 {
                     _connection.Deadlines.WatchWrite();
+                    Telemetry.Watch(this);
                     (_wait ??= new CompletionWait(this)).Begin(write);
                     return;
                 }
@@ -99,6 +101,7 @@ internal sealed partial class SendBuffer
     /// <summary>Goes on when the transport has taken a write for which it needed time.</summary>
     void ICompletionObserver.OnCompleted(ValueTask write)
     {
+        Telemetry.Unwatch(this);
         try
         {
             write.GetAwaiter().GetResult();
@@ -338,6 +341,8 @@ internal sealed partial class SendBuffer
     /// <returns>Whether <see cref="WebSocketConnection.Writable"/> is owed.</returns>
     private bool Account()
     {
+        if (Telemetry.CountsTraffic)
+            Telemetry.Sent(_connection.Role, _inFlightMessages, _inFlightBytes);
         _unsentMessages -= _inFlightMessages;
         Volatile.Write(ref _buffered, _buffered - _inFlightBytes);
         if (!_isEnded && _inFlight is not null && _inFlight != _deflation?.Framed.Head && _queue.Head is { Kind: OutputKind.Stream } stream)

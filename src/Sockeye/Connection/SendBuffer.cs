@@ -75,6 +75,9 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem, ICompletionObser
         }
     }
 
+    /// <summary>Gets how many bytes are queued, without the lock and without what the loop has corked.</summary>
+    public long QueuedBytes => Volatile.Read(ref _buffered);
+
     /// <summary>Gets whether the transport has failed a write.</summary>
     public bool IsBroken => Volatile.Read(ref _isBroken);
 

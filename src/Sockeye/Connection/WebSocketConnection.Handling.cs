@@ -12,6 +12,9 @@ public sealed partial class WebSocketConnection
     // What runs it: a HandlerRun, or what is told of the end.
     private object? _run;
 
+    // Those who keep it company, linked.
+    private ConnectionCompanion? _companions;
+
     internal CancellationToken HandlerToken => _run is HandlerRun handler ? handler.Token : default;
 
     /// <summary>Runs a handler.</summary>
@@ -42,6 +45,27 @@ public sealed partial class WebSocketConnection
         }
 
         ThreadPool.UnsafeQueueUserWorkItem(told, preferLocal: false);
+    }
+
+    /// <summary>Gets who keeps the connection company, linked; null for nobody. Called under the lock.</summary>
+    internal ConnectionCompanion? Companions => _companions;
+
+    /// <summary>Takes one more companion. Called under the lock.</summary>
+    /// <returns>False where the connection has ended: nobody would be told of that any more.</returns>
+    internal bool TryAccompany(ConnectionCompanion companion)
+    {
+        if (_close is { IsTold: true })
+            return false;
+        companion.Next = _companions;
+        _companions = companion;
+        return true;
+    }
+
+    /// <summary>Tells those who keep the connection company that it has ended.</summary>
+    internal void TellCompanions()
+    {
+        for (ConnectionCompanion? companion = _companions; companion is not null; companion = companion.Next)
+            ThreadPool.UnsafeQueueUserWorkItem(companion, preferLocal: false);
     }
 
     /// <summary>Gets what is to be told of the end. Called under the lock.</summary>

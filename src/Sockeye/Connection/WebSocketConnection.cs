@@ -407,7 +407,11 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         lock (Sync)
             answered = _pings?.Answer(payload);
         for (; answered is not null; answered = answered.Next)
-            answered.Pong.TrySetResult(Deadlines.Since(answered.SentAt));
+        {
+            TimeSpan roundTrip = Deadlines.Since(answered.SentAt);
+            Telemetry.Pinged(Role, roundTrip);
+            answered.Pong.TrySetResult(roundTrip);
+        }
     }
 
     /// <summary>Notes that the connection has ended.</summary>
@@ -419,6 +423,8 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
             unanswered = _pings?.TakeAll();
         if (unanswered is not null)
             FailPings(unanswered, new WebSocketClosedException(result));
+        if (Receive.HasStarted)
+            Telemetry.Closed(Role, result);
         Terms.Logger.Closed(result.Code, result.Cause, result.IsClean);
     }
 

@@ -1,25 +1,15 @@
-using System.Runtime.InteropServices;
-using Sockeye.Compression;
-
 namespace Sockeye;
 
-/// <summary>Sends prepared messages to many connections, each in the same order.</summary>
-/// <remarks>Each message is written once, into memory that all its receivers send from: for each form of it (plain, and one for each set
-/// of compression parameters) a stretch of its own. One thread at a time broadcasts, under the lock.</remarks>
+/// <summary>Sends prepared messages to the connections of a server.</summary>
 internal sealed class Broadcasting(ServerConnections connections)
 {
-    private const int ChunkSize = 64 * 1024;
-
-    private readonly Lock _sync = new();
-    private readonly List<Form> _forms = [];
-    private BroadcastFlush? _flush;
-    private BroadcastFlush? _spareFlush;
+    private readonly Fanout _fanout = new();
 
     public BroadcastResult Send(PreparedMessage message, WebSocketConnection? except, string? path)
     {
         int accepted = 0;
         int skipped = 0;
-        lock (_sync)
+        lock (_fanout.Sync)
         {
             try
             {
@@ -27,7 +17,7 @@ internal sealed class Broadcasting(ServerConnections connections)
                 {
                     if (connection == except || (path is not null && connection.Details.Path != path))
                         continue;
-                    switch (Send(message, connection))
+                    switch (_fanout.Send(message, connection))
                     {
                         case SendResult.Accepted or SendResult.AcceptedAboveHighWater:
                             accepted++;
@@ -40,10 +30,7 @@ internal sealed class Broadcasting(ServerConnections connections)
             }
             finally
             {
-                foreach (Form form in _forms)
-                    form.End();
-                _flush?.Start();
-                _flush = null;
+                _fanout.End();
             }
         }
 
@@ -53,72 +40,8 @@ internal sealed class Broadcasting(ServerConnections connections)
     /// <summary>Lets go of the memory, when the server has stopped.</summary>
     public void Release()
     {
-        lock (_sync)
-        {
-            foreach (Form form in _forms)
-                form.Frames?.Release();
-            _forms.Clear();
-        }
-    }
-
-    private SendResult Send(PreparedMessage message, WebSocketConnection connection)
-    {
-        SendBuffer output = connection.Send;
-        if (!output.CanShare(message))
-            return connection.Send.IsAboveHighWater ? SendResult.Full : connection.TrySend(message.Payload.Span, message.Kind, message.Options);
-
-        DeflateAgreement? agreement = output.CompressesShared(message);
-        Form form = FormOf(agreement);
-        if (!form.IsWritten)
-            form.Write(agreement is null ? message.Frame : message.CompressedFrame(agreement), connection.Buffers);
-        SendResult result = output.TrySendShared(form.Frames!, form.Start, agreement is not null, out bool isFlushOwed);
-        if (isFlushOwed)
-        {
-            _flush ??= Interlocked.Exchange(ref _spareFlush, null) ?? new BroadcastFlush(ended => _spareFlush = ended);
-            _flush.Add(output);
-        }
-
-        return result;
-    }
-
-    private Form FormOf(DeflateAgreement? agreement)
-    {
-        DeflaterSettings? settings = agreement?.DeflaterSettings;
-        foreach (Form form in CollectionsMarshal.AsSpan(_forms))
-        {
-            if (form.Settings == settings)
-                return form;
-        }
-
-        var made = new Form(settings);
-        _forms.Add(made);
-        return made;
-    }
-
-    /// <summary>One form of the messages: plain, or compressed on some terms.</summary>
-    private sealed class Form(DeflaterSettings? settings)
-    {
-        public DeflaterSettings? Settings => settings;
-
-        public SharedFrames? Frames { get; private set; }
-
-        public int Start { get; private set; }
-
-        public bool IsWritten { get; private set; }
-
-        public void Write(ReadOnlyMemory<byte> frame, Transports.BufferPool buffers)
-        {
-            if (Frames is not { } frames || !frames.HasRoom(frame.Length))
-            {
-                Frames?.Release();
-                Frames = frames = new SharedFrames(buffers.Arrays, Math.Max(ChunkSize, frame.Length));
-            }
-
-            Start = frames.Append(frame.Span);
-            IsWritten = true;
-        }
-
-        public void End() => IsWritten = false;
+        lock (_fanout.Sync)
+            _fanout.Release();
     }
 }
 

@@ -14,6 +14,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
 {
     private readonly ServerCore _server;
     private readonly ConnectedSocket? _socket;
+    private readonly HandshakeTelemetry _telemetry;
     private ITimer? _deadline;
     private Transport? _transport;
     private UpgradeRequest? _request;
@@ -28,6 +29,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         _server = server;
         request.MoveTo(this, server.UpgradeSettings);
         _transport = request.Transport;
+        _telemetry = request.Handshake;
         _request = request;
         _deadline = StartDeadline();
     }
@@ -36,6 +38,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     {
         _server = server;
         _socket = socket;
+        _telemetry = new HandshakeTelemetry(Role.Server, server.Time);
         _deadline = StartDeadline();
     }
 
@@ -143,9 +146,16 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     private void OnBroken(Exception exception)
     {
         if (_timedOut)
+        {
+            _telemetry.Fail("timeout");
             HandshakeLog.HandshakeTimedOut(Logger, RemoteEndPoint);
+        }
         else
+        {
+            _telemetry.Fail(exception);
             HandshakeLog.HandshakeBroke(Logger, RemoteEndPoint, exception);
+        }
+
         _server.OnHandshakeFailed(new FailedHandshake
         {
             RemoteEndPoint = RemoteEndPoint ?? _peer,
@@ -245,9 +255,10 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         using var reader = new HeadReader(_transport!, _server.Options.Limits, _server.Options.Connection.Buffers);
         HandshakeFault? fault = await reader.ReadAsync().ConfigureAwait(false);
         if (fault is null && RequestHead.TryParse(reader.Head, out RequestHead? head, out fault))
-            return new UpgradeRequest(_transport!, head, reader.Beyond.ToArray(), _server.UpgradeSettings, PackedHead.Pack(reader.Head));
+            return new UpgradeRequest(_transport!, head, reader.Beyond.ToArray(), _server.UpgradeSettings, PackedHead.Pack(reader.Head), telemetry: _telemetry);
 
         HandshakeRefusal refusal = HandshakeRefusal.Of(fault!);
+        _telemetry.Refuse(refusal.StatusCode);
         HandshakeLog.Refused(Logger, RemoteEndPoint, refusal.StatusCode, fault!.Message);
         _server.OnHandshakeFailed(new FailedHandshake
         {
@@ -330,6 +341,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         EndDeadline();
         Volatile.Write(ref _connection, connection);
         Volatile.Write(ref _request, null);
+        ConnectionTrace.Enter(connection); // its handler runs in this flow
         if (_server.Connections.Open(this, connection) is { } draining)
             Stop(connection, draining); // its handler runs and finds that the connection is closing
     }

@@ -23,6 +23,7 @@ public sealed class UpgradeRequest
     private readonly UpgradeOffer? _offer;
     private readonly ReadOnlyMemory<byte> _received;
     private readonly byte[]? _packed;
+    private readonly HandshakeTelemetry _telemetry;
 
     // Completes with the connection once the request is accepted, or with null once it is refused and all is over.
     private readonly TaskCompletionSource<WebSocketConnection?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -38,15 +39,19 @@ public sealed class UpgradeRequest
     /// <param name="settings">What it inherits.</param>
     /// <param name="packed">The head as <see cref="PackedHead"/> keeps it; null where the connection keeps the object.</param>
     /// <param name="isExtendedConnect">Whether it came by HTTP/2 or later.</param>
+    /// <param name="telemetry">What times the handshake; null where it begins here.</param>
     internal UpgradeRequest(
         Transport transport,
         RequestHead head,
         ReadOnlyMemory<byte> received,
         UpgradeSettings settings,
         byte[]? packed = null,
-        bool isExtendedConnect = false)
+        bool isExtendedConnect = false,
+        HandshakeTelemetry? telemetry = null)
     {
         _packed = packed;
+        _telemetry = telemetry ?? new HandshakeTelemetry(Role.Server, settings.Time);
+        _telemetry.Receive(head, transport);
         _transport = transport;
         _settings = settings;
         _received = received;
@@ -117,6 +122,9 @@ public sealed class UpgradeRequest
 
     /// <summary>Gets what it came by.</summary>
     internal Transport Transport => _transport;
+
+    /// <summary>Gets what times and traces the handshake.</summary>
+    internal HandshakeTelemetry Handshake => _telemetry;
 
     /// <summary>Gets whether the application can still decide.</summary>
     internal bool IsUndecided => Volatile.Read(ref _state) == Undecided;
@@ -240,15 +248,18 @@ public sealed class UpgradeRequest
 
             WebSocketConnectionOptions settings = options.Connection ?? _settings.Connection;
             HandshakeLog.Opened(_settings.Logger, RemoteEndPoint, PeerText.Escape(Path), subprotocol);
-            return new WebSocketConnection(
+            var connection = new WebSocketConnection(
                 _transport,
                 Role.Server,
                 settings,
                 MakeDetails(subprotocol, deflate, mappedPath),
                 _received.Span);
+            _telemetry.Accept(connection);
+            return connection;
         }
-        catch (Exception)
+        catch (Exception e)
         {
+            _telemetry.Fail(e);
             await CloseAsync().ConfigureAwait(false);
             throw;
         }
@@ -331,6 +342,7 @@ public sealed class UpgradeRequest
     {
         try
         {
+            _telemetry.Refuse(refusal.StatusCode);
             HandshakeLog.Refused(_settings.Logger, RemoteEndPoint, refusal.StatusCode, reason);
             _settings.Failed?.Invoke(new FailedHandshake
             {
@@ -399,6 +411,7 @@ public sealed class UpgradeRequest
 
     private async Task CloseAsync()
     {
+        _telemetry.Fail("aborted");
         _transport.Abort();
         await Refusals.CloseAsync(_transport).ConfigureAwait(false);
         _ended.TrySetResult(null);

@@ -152,7 +152,8 @@ public sealed class WebSocketServer : IAsyncDisposable
     }
 
     /// <summary>Sends a message to every open connection. Never waits: a connection at which more than
-    /// <see cref="WebSocketConnectionOptions.HighWaterMark"/> bytes would wait is skipped and counted, and costs the others nothing.</summary>
+    /// <see cref="WebSocketConnectionOptions.HighWaterMark"/> bytes would wait is skipped and counted, unless no more than
+    /// <see cref="WebSocketConnectionOptions.LowWaterMark"/> wait yet. It costs the others nothing.</summary>
     /// <param name="message">The message.</param>
     /// <param name="except">A connection to leave out, such as the one that the message came from; null for none.</param>
     /// <param name="path">The path of the connections to send to, as their requests have it; null for all.</param>

@@ -2,12 +2,12 @@ using Sockeye.Transports.Linux;
 
 namespace Sockeye;
 
-/// <summary>Hands to their transports what a broadcast has left with many connections: some at a time, so that others have their turn
+/// <summary>Hands to their transports what was sent to many connections: some at a time, so that others have their turn
 /// between them.</summary>
-/// <remarks>The event loop that the broadcast came from does that when it has served what is at hand, so that one write takes all that was
-/// broadcast meanwhile; elsewhere as many threads of the pool as there are processors share it.</remarks>
+/// <remarks>The event loop that it was sent from does that when it has served what is at hand, so that one write takes all that was
+/// sent meanwhile; elsewhere as many threads of the pool as there are processors share it.</remarks>
 /// <param name="ended">Is called when everything has been handed over: the object can be used again.</param>
-internal sealed class BroadcastFlush(Action<BroadcastFlush> ended) : IThreadPoolWorkItem
+internal sealed class FanoutFlush(Action<FanoutFlush> ended) : IThreadPoolWorkItem
 {
     private const int AtATime = 32;
 

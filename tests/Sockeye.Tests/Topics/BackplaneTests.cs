@@ -1,0 +1,175 @@
+using Sockeye.Tests.Connection;
+
+namespace Sockeye.Tests.Topics;
+
+/// <summary>Several hubs, as on several machines, and what goes between them.</summary>
+public sealed class BackplaneTests
+{
+    [Fact]
+    public async Task Publication_reaches_the_subscribers_of_every_node_once()
+    {
+        var backplane = new InProcessBackplane();
+        await using RawPeer here = TopicPeers.OpenFast();
+        await using RawPeer there = TopicPeers.OpenFast();
+        using var one = new TopicHub(new() { Backplane = backplane });
+        using var two = new TopicHub(new() { Backplane = backplane });
+        one.Subscribe(here.Connection, "t");
+        two.Subscribe(there.Connection, "t");
+
+        Assert.Equal(new PublishResult(1, 0, 0), await one.PublishTextAsync("t", "1"));
+        Assert.Equal(new PublishResult(0, 0, 0), await one.PublishTextAsync("t", "2", except: here.Connection));
+        Assert.Equal(new PublishResult(1, 0, 0), await two.PublishTextAsync("t", "3"));
+
+        foreach (string expected in (string[])["1", "3"])
+            Assert.Equal(expected, (await here.ReadFrameAsync())!.Text);
+        foreach (string expected in (string[])["1", "2", "3"])
+            Assert.Equal(expected, (await there.ReadFrameAsync())!.Text);
+        Assert.Equal((2, 3), (one.Counts.Accepted, two.Counts.Accepted));
+    }
+
+    [Fact]
+    public async Task Node_subscribes_only_to_what_its_own_connections_want()
+    {
+        var backplane = new InProcessBackplane();
+        await using RawPeer one = TopicPeers.OpenFast();
+        await using RawPeer two = TopicPeers.OpenFast();
+        using var hub = new TopicHub(new() { Backplane = backplane });
+        using var other = new TopicHub(new() { Backplane = backplane });
+        TopicSubscription first = hub.Subscribe(one.Connection, "t");
+        TopicSubscription second = hub.Subscribe(two.Connection, "t");
+        hub.Subscribe(two.Connection, "u");
+        Assert.Equal((1, 1, 0), (backplane.CountNodes("t"), backplane.CountNodes("u"), backplane.CountNodes("v")));
+
+        first.Dispose();
+        Assert.Equal(1, backplane.CountNodes("t"));
+        second.Dispose();
+        Assert.Equal(0, backplane.CountNodes("t"));
+        hub.Subscribe(one.Connection, "t");
+        other.Subscribe(one.Connection, "t");
+        Assert.Equal(2, backplane.CountNodes("t"));
+        one.Connection.Abort();
+        await Settle.UntilAsync(() => backplane.CountNodes("t") == 0);
+        hub.Dispose();
+        Assert.Equal(0, backplane.CountNodes("u"));
+    }
+
+    [Fact]
+    public async Task Key_and_waiting_go_with_a_publication()
+    {
+        var backplane = new InProcessBackplane();
+        await using RawPeer slow = await TopicPeers.OpenSlowAsync();
+        using var from = new TopicHub(new() { Backplane = backplane });
+        using var conflating = new TopicHub(new() { Backplane = backplane, SlowConsumer = SlowConsumerPolicy.Conflate });
+        using (conflating.Subscribe(slow.Connection, "t"))
+        {
+            from.Fill();
+            from.Publish(10, "a");
+            from.Publish(11, "a");
+            Assert.Equal(1, conflating.Counts.Conflated);
+        }
+
+        using var waiting = new TopicHub(new() { Backplane = backplane, SlowConsumer = SlowConsumerPolicy.Wait, MaxBacklogBytes = 0 });
+        waiting.Subscribe(slow.Connection, "t");
+        Task<PublishResult> published = from.PublishAsync("t", TopicPeers.Message(12)).AsTask();
+        Assert.Equal(1, waiting.Counts.Waited);
+        Assert.False(published.IsCompleted);
+        await slow.ReleaseAsync();
+        Assert.Equal(default, await published.Soon());
+        await slow.AssertReadsAsync([.. Enumerable.Range(0, TopicPeers.Room), 12]);
+    }
+
+    [Fact]
+    public async Task Slow_backplane_is_asked_for_one_thing_at_a_time_and_for_the_last_wish()
+    {
+        var backplane = new HeldBackplane();
+        await using RawPeer peer = TopicPeers.OpenFast();
+        using var hub = new TopicHub(new() { Backplane = backplane });
+        hub.Subscribe(peer.Connection, "t").Dispose();
+        hub.Subscribe(peer.Connection, "t").Dispose();
+        Assert.Equal(["subscribe t"], backplane.Calls);
+        backplane.Complete();
+        await Settle.UntilAsync(() => backplane.Calls.Count == 2);
+        hub.Subscribe(peer.Connection, "t");
+        hub.Subscribe(peer.Connection, "u");
+        Assert.Equal(["subscribe t", "dispose t", "subscribe u"], backplane.Calls);
+        backplane.Complete();
+        await Settle.UntilAsync(() => backplane.Calls.Count == 4);
+        Assert.Equal("subscribe t", backplane.Calls[3]);
+        backplane.Complete();
+        Assert.Equal(4, backplane.Calls.Count);
+    }
+
+    [Fact]
+    public async Task Backplane_that_fails_is_logged_escaped_and_asked_again()
+    {
+        var backplane = new HeldBackplane { Failure = new IOException("The broker is down.") };
+        using var log = new Attacks.TextLog();
+        await using RawPeer peer = TopicPeers.OpenFast();
+        await using RawPeer other = TopicPeers.OpenFast();
+        using var hub = new TopicHub(new() { Backplane = backplane }, log);
+        hub.Subscribe(peer.Connection, "t\u001B[31m");
+        await Settle.UntilAsync(() => !log.Lines.IsEmpty);
+        Assert.All(log.Lines, line => Assert.DoesNotContain(line.Text, c => c is < ' ' or > '~'));
+        await Assert.ThrowsAsync<IOException>(() => hub.PublishTextAsync("t\u001B[31m", "here all the same").AsTask());
+        Assert.Equal("here all the same", (await peer.ReadFrameAsync())!.Text);
+
+        backplane.Failure = null;
+        hub.Subscribe(other.Connection, "t\u001B[31m");
+        await Settle.UntilAsync(() => backplane.Calls.Count == 2);
+        backplane.Complete();
+    }
+
+    private sealed class HeldBackplane : IBackplane
+    {
+        private readonly Lock _sync = new();
+        private readonly List<string> _calls = [];
+        private List<TaskCompletionSource> _held = [];
+
+        public Exception? Failure { get; set; }
+
+        public IReadOnlyList<string> Calls
+        {
+            get
+            {
+                lock (_sync)
+                    return [.. _calls];
+            }
+        }
+
+        public void Complete()
+        {
+            List<TaskCompletionSource> held;
+            lock (_sync)
+                (held, _held) = (_held, []);
+            held.ForEach(one => one.SetResult());
+        }
+
+        public async ValueTask<IAsyncDisposable> SubscribeAsync(string topic, Func<BackplaneMessage, ValueTask> receive)
+        {
+            await HoldAsync($"subscribe {topic}");
+            return new Subscription(this, topic);
+        }
+
+        public ValueTask PublishAsync(string topic, BackplaneMessage message, CancellationToken cancellationToken) =>
+            Failure is null ? default : ValueTask.FromException(Failure);
+
+        private Task HoldAsync(string call)
+        {
+            var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            lock (_sync)
+            {
+                _calls.Add(call);
+                if (Failure is not null)
+                    return Task.FromException(Failure);
+                _held.Add(held);
+            }
+
+            return held.Task;
+        }
+
+        private sealed class Subscription(HeldBackplane backplane, string topic) : IAsyncDisposable
+        {
+            public ValueTask DisposeAsync() => new(backplane.HoldAsync($"dispose {topic}"));
+        }
+    }
+}
