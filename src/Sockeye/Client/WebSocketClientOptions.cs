@@ -1,4 +1,6 @@
+using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using Sockeye.Protocol;
 
 namespace Sockeye;
@@ -40,6 +42,36 @@ public sealed record WebSocketClientOptions
         }
     } = [];
 
+    /// <summary>Gets where cookies come from, and where those go that the server sets in its response, be it an upgrade or not; null
+    /// (the default) for neither. They are those of the <c>http</c> or <c>https</c> address of the same host and path, and go behind a
+    /// <c>Cookie</c> of <see cref="Headers"/>. Any number of connections may share it.</summary>
+    public CookieContainer? Cookies { get; init; }
+
+    /// <summary>Gets what sees and edits the headers of each request before it is sent; null (the default) for nothing. It may wait, for
+    /// instance for a token, within <see cref="ConnectTimeout"/>, whose token it is given. What it throws fails the attempt as
+    /// it is.</summary>
+    /// <remarks>Headers that the handshake itself writes are refused afterwards, by <see cref="ArgumentException"/>.</remarks>
+    public Func<WebSocketClientRequest, CancellationToken, ValueTask>? RequestCallback { get; init; }
+
+    /// <summary>Gets what sees each response before it is judged, be it a 101 or not; null (the default) for nothing. What it throws
+    /// fails the attempt and ends the connection.</summary>
+    public Action<ResponseHead>? ResponseCallback { get; init; }
+
+    /// <summary>Gets what connects in the place of Sockeye: it returns a stream that leads to the end point it is given, such as a
+    /// pipe, a tunnel or a socket of its own; null (the default) for Sockeye. TLS of <c>wss</c> addresses is laid over
+    /// the stream. The stream belongs to the connection, which disposes it in the end. Reading from it must return what has arrived without
+    /// waiting for more.</summary>
+    /// <remarks><see cref="IOException"/> and <see cref="SocketException"/> become <see cref="HandshakeFailure.Connect"/>; what else it
+    /// throws fails the attempt as it is.</remarks>
+    public Func<WebSocketConnectContext, CancellationToken, ValueTask<Stream>>? ConnectCallback { get; init; }
+
+    /// <summary>Gets what sees each socket before it is connected, to set its options: <see cref="Socket.Bind"/> for the address of this
+    /// side, keep-alive, buffers; null (the default) for nothing. A host with several addresses gets a socket for each that is
+    /// tried. The socket is not to be kept, and a <see cref="SocketException"/> counts as a failure of that address.</summary>
+    /// <remarks>Messages leave at once (<see cref="Socket.NoDelay"/>) whatever is set. Probes of TCP are seldom of use beside
+    /// <see cref="WebSocketConnectionOptions.IdleTimeout"/>.</remarks>
+    public Action<Socket>? ConfigureSocket { get; init; }
+
     /// <summary>Gets how messages are compressed where the server accepts it: permessage-deflate (RFC 7692), which is offered with
     /// <see cref="PerMessageDeflateOptions.Default"/> by default; null offers nothing.</summary>
     public PerMessageDeflateOptions? PerMessageDeflate { get; init; } = PerMessageDeflateOptions.Default;
@@ -76,7 +108,8 @@ public sealed record WebSocketClientOptions
     }
 
     /// <summary>Gets how long connecting may take as a whole, from the name of the host over TCP and TLS to the server's answer; 10 s by
-    /// default, at least 1 ms. The deadline is absolute: no byte moves it.</summary>
+    /// default, 1 ms to one day. The deadline is absolute: no byte moves it.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is out of range.</exception>
     public TimeSpan ConnectTimeout
     {
         get;
