@@ -5,7 +5,7 @@ using Sockeye.Transports;
 namespace Sockeye;
 
 /// <summary>Asks a server for one connection, over a transport that leads to it, and judges its answer.</summary>
-internal sealed class ClientOpening
+internal sealed partial class ClientOpening
 {
     /// <summary>The most interim responses (100, 103) that are skipped before the one that counts.</summary>
     private const int MaxInterimResponses = 8;
@@ -31,6 +31,7 @@ internal sealed class ClientOpening
             Origin = options.Origin,
             Headers = headers,
             Extensions = options.PerMessageDeflate is { } deflate ? [DeflateAgreement.Offer(deflate)] : [],
+            IsExtendedConnect = options.Http2 is not null,
         };
         _request = _handshake.CreateRequest();
     }

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -45,13 +46,14 @@ internal static class ClientTls
     /// <summary>Explains a failure that came after the handshake, where TLS is behind it and not the network: in TLS 1.3 a server tells
     /// only then that it wants a certificate of the client.</summary>
     /// <returns>The exception to throw; null where it is the network.</returns>
-    public static WebSocketHandshakeException? Explain(Exception exception) => exception.GetBaseException() is CryptographicException
-        ? new WebSocketHandshakeException(
-            HandshakeFailure.Tls,
-            $"The server broke TLS off: {ReasonOf(exception, hasCertificate: true)} Where it wants a certificate of the client, "
-                + "set Tls.ClientCertificateContext.",
-            exception)
-        : null;
+    public static WebSocketHandshakeException? Explain(Exception exception) =>
+        exception.GetBaseException() is CryptographicException or (Win32Exception and not SocketException)
+            ? new WebSocketHandshakeException(
+                HandshakeFailure.Tls,
+                $"The server broke TLS off: {ReasonOf(exception, hasCertificate: true)} Where it wants a certificate of the client, "
+                    + "set Tls.ClientCertificateContext.",
+                exception)
+            : null;
 
     private static string ReasonOf(Exception exception, bool hasCertificate)
     {

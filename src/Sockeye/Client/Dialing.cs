@@ -13,12 +13,36 @@ internal static class Dialing
     /// <exception cref="OperationCanceledException">The caller's token was cancelled.</exception>
     public static async Task<Transport> DialAsync(WebSocketUri uri, WebSocketClientOptions options, HandshakeDeadline deadline)
     {
-        Link link = options.ConnectCallback is null && uri.SocketPath is null
-            ? await ReachAsync(uri.Host, uri.Port, options, deadline).ConfigureAwait(false)
-            : await ReachAsync(uri, uri.EndPoint, options, deadline).ConfigureAwait(false);
+        ProxyTunnel? proxy = options.Proxy is { } chosen ? ProxyTunnel.Find(chosen, uri) : null;
+        Link link;
+        if (proxy is not null)
+            link = await ReachThroughAsync(proxy, uri, options, deadline).ConfigureAwait(false);
+        else if (options.ConnectCallback is null && uri.SocketPath is null)
+            link = await ReachAsync(uri.Host, uri.Port, options, deadline).ConfigureAwait(false);
+        else
+            link = await ReachAsync(uri, uri.EndPoint, options, deadline).ConfigureAwait(false);
         if (uri.IsSecure)
             link = await ClientTls.SecureAsync(link, options.Tls, uri.Host, uri.Port, deadline).ConfigureAwait(false);
         return link.CreateTransport(options.Connection.Buffers);
+    }
+
+    private static async Task<Link> ReachThroughAsync(
+        ProxyTunnel proxy, WebSocketUri uri, WebSocketClientOptions options, HandshakeDeadline deadline)
+    {
+        Link link;
+        string host = proxy.Address.IdnHost;
+        try
+        {
+            link = await ReachAsync(uri, new DnsEndPoint(host, proxy.Port), options, deadline).ConfigureAwait(false);
+            if (proxy.IsSecure)
+                link = await ClientTls.SecureAsync(link, ClientTls.ForAnother(options.Tls), host, proxy.Port, deadline).ConfigureAwait(false);
+        }
+        catch (WebSocketHandshakeException e) when (e.Cause != HandshakeFailure.Timeout)
+        {
+            throw ProxyTunnel.Failure(proxy.Address, $"cannot be reached: {e.Message}", e);
+        }
+
+        return await proxy.OpenAsync(link, uri, options, deadline).ConfigureAwait(false);
     }
 
     /// <summary>Connects to an end point, by the callback of the user where there is one.</summary>

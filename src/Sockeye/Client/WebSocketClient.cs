@@ -45,6 +45,8 @@ public static class WebSocketClient
     {
         ArgumentNullException.ThrowIfNull(stream);
         options ??= WebSocketClientOptions.Default;
+        if (options.Http2 is not null)
+            options = options with { Http2 = null };
         var transport = new StreamTransport(stream, options.Connection.Buffers);
         try
         {
@@ -58,13 +60,21 @@ public static class WebSocketClient
         }
     }
 
-    private static async Task<WebSocketConnection> ConnectAsync(
+    /// <summary>Asks one server, and follows no redirect.</summary>
+    internal static async Task<WebSocketConnection> ConnectOnceAsync(
         WebSocketUri uri, WebSocketClientOptions options, CancellationToken cancellationToken)
     {
         using var deadline = new HandshakeDeadline(options.ConnectTimeout, options.Connection.TimeProvider, cancellationToken);
         Task<WebSocketConnection> connecting = ConnectAsync(uri, options, transport: null, deadline);
-        return await (options.ConnectCallback is null ? connecting : GuardAsync(connecting, deadline)).ConfigureAwait(false);
+        bool isOurs = options.ConnectCallback is null && options.Http2 is null;
+        return await (isOurs ? connecting : GuardAsync(connecting, deadline)).ConfigureAwait(false);
     }
+
+    private static Task<WebSocketConnection> ConnectAsync(
+        WebSocketUri uri, WebSocketClientOptions options, CancellationToken cancellationToken) =>
+        options.MaxRedirects == 0
+            ? ConnectOnceAsync(uri, options, cancellationToken)
+            : Redirects.FollowAsync(uri, options, cancellationToken);
 
     /// <summary>Bounds what goes over a stream of the user's: not every one ends a read when it is disposed.</summary>
     private static async Task<WebSocketConnection> GuardAsync(Task<WebSocketConnection> connecting, HandshakeDeadline deadline)
@@ -98,8 +108,17 @@ public static class WebSocketClient
             if (options.RequestCallback is { } callback)
                 await EditAsync(callback, new WebSocketClientRequest(uri.ToUri(), headers), deadline).ConfigureAwait(false);
             var opening = new ClientOpening(uri, headers, options, deadline);
-            transport ??= await Dialing.DialAsync(uri, options, deadline).ConfigureAwait(false);
-            WebSocketConnection connection = await opening.OpenAsync(transport).ConfigureAwait(false);
+            WebSocketConnection connection;
+            if (options.Http2 is { } http)
+            {
+                connection = await opening.OpenAsync(http).ConfigureAwait(false);
+            }
+            else
+            {
+                transport ??= await Dialing.DialAsync(uri, options, deadline).ConfigureAwait(false);
+                connection = await opening.OpenAsync(transport).ConfigureAwait(false);
+            }
+
             if (logger.IsEnabled(LogLevel.Debug))
                 HandshakeLog.Connected(logger, uri.ToString());
             transport = null;

@@ -57,6 +57,44 @@ public sealed record WebSocketClientOptions
     /// fails the attempt and ends the connection.</summary>
     public Action<ResponseHead>? ResponseCallback { get; init; }
 
+    /// <summary>Gets the proxy to go through, by the address of the server; null (the default) for none. <c>http://</c> and <c>https://</c>
+    /// proxies are asked for a tunnel by CONNECT, <c>socks5://</c> and <c>socks4a://</c> ones in their language; all of them resolve
+    /// the name of the server. A name and a password stand in the address of the proxy, or in its credentials.</summary>
+    /// <remarks><see cref="HttpClient.DefaultProxy"/> is that of the environment (<c>HTTP_PROXY</c>, <c>HTTPS_PROXY</c>, <c>ALL_PROXY</c>,
+    /// <c>NO_PROXY</c>) or of the system; a <see cref="WebProxy"/> is one of the application's. TLS with the proxy goes by
+    /// <see cref="Tls"/>, without its client certificates and <see cref="SslClientAuthenticationOptions.TargetHost"/>.</remarks>
+    public IWebProxy? Proxy { get; init; }
+
+    /// <summary>Gets how many redirects of servers are followed, 0 to 10; 0 (the default) follows none, and a redirect is
+    /// a failure by its status. Locations may be relative; none leads from <c>wss</c> to <c>ws</c>, nor to a Unix domain socket. Each
+    /// hop has the whole <see cref="ConnectTimeout"/>.</summary>
+    /// <remarks>To another host or port go neither <c>Authorization</c>, <c>Cookie</c>, <c>Proxy-Authorization</c> and <c>Host</c> of
+    /// <see cref="Headers"/>, nor user information, nor the client certificates and the <see cref="SslClientAuthenticationOptions.TargetHost"/>
+    /// of <see cref="Tls"/>. Everything else does, subprotocols as well.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">The value is out of range.</exception>
+    public int MaxRedirects
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value, nameof(MaxRedirects));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 10, nameof(MaxRedirects));
+            field = value;
+        }
+    }
+
+    /// <summary>Gets what sees each redirect before it is followed; null (the default) for nothing. It may wait, as long as the caller's
+    /// token does not fire; what it throws stops there.</summary>
+    public Func<WebSocketRedirectEventArgs, CancellationToken, ValueTask>? RedirectCallback { get; init; }
+
+    /// <summary>Gets what connects over HTTP/2 (RFC 8441): an <see cref="HttpClient"/>, or an <see cref="HttpMessageInvoker"/> with a
+    /// <see cref="SocketsHttpHandler"/>; null (the default) for HTTP/1.1. WebSockets, and requests, to one server share the
+    /// HTTP/2 connection that it keeps. It is not disposed.</summary>
+    /// <remarks>All that brings a connection about is the handler's then, and its options hold instead of those here: TLS, proxies,
+    /// sockets, redirects. What is in the request, compression, cookies, callbacks and the timeout are as for HTTP/1.1. A server that does not
+    /// offer it is a failure: <see cref="HandshakeFailure.Protocol"/>.</remarks>
+    public HttpMessageInvoker? Http2 { get; init; }
+
     /// <summary>Gets what connects in the place of Sockeye: it returns a stream that leads to the end point it is given, such as a
     /// pipe, a tunnel or a socket of its own; null (the default) for Sockeye. TLS of <c>wss</c> addresses is laid over
     /// the stream. The stream belongs to the connection, which disposes it in the end. Reading from it must return what has arrived without

@@ -27,6 +27,9 @@ internal sealed record WebSocketUri
     /// <summary>Gets the value of Host: the port stands there unless it is the default.</summary>
     public required string HostHeader { get; init; }
 
+    /// <summary>Gets the host and the port, whether it is the default or not.</summary>
+    public string Authority => Host.Contains(':', StringComparison.Ordinal) ? $"[{Host.Split('%')[0]}]:{Port}" : $"{Host}:{Port}";
+
     /// <summary>Gets the path with the query, at least <c>/</c>.</summary>
     public required string Target { get; init; }
 
