@@ -158,7 +158,7 @@ public sealed class Http2ClientTests
 
     [Theory]
     [InlineData("subprotocol", HandshakeFailure.Protocol, "SubprotocolMustBeSelected")]
-    [InlineData("http1", HandshakeFailure.Protocol, null)]
+    [InlineData("http1", HandshakeFailure.Ended, null)]
     [InlineData("http1 by TLS", HandshakeFailure.Tls, null)]
     [InlineData("nobody", HandshakeFailure.Connect, null)]
     [InlineData("untrusted", HandshakeFailure.Tls, null)]

@@ -2,8 +2,10 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
+using Sockeye.Testing;
 using Sockeye.Tests.Connection;
 using Sockeye.Tests.Server;
+using Sockeye.Transports;
 
 namespace Sockeye.Tests.Client;
 
@@ -262,6 +264,23 @@ public sealed class ProxyTests
         await answering.ContinueWith(_ => { }, TaskScheduler.Default);
         Assert.Equal(HandshakeFailure.Proxy, thrown.Cause);
         Assert.Contains("255 bytes", thrown.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Proxy_that_fails_leaves_no_memory_behind()
+    {
+        var pool = new CountingPool();
+        var buffers = new BufferPool(pool);
+        foreach (string answer in (string[])["", "rubbish\r\n\r\n", "HTTP/1.1 403 No\r\n\r\nbody", Established + "early", Established])
+        {
+            using var proxy = new FakeProxy();
+            Task answering = proxy.AnswerAsync(answer);
+            await Assert.ThrowsAsync<WebSocketHandshakeException>(() => WebSocketClient.ConnectAsync(
+                "ws://example.invalid/", Through($"http://localhost:{proxy.Port}") with { Connection = new() { Buffers = buffers } }).Soon());
+            await answering.Soon();
+        }
+
+        await Settle.UntilAsync(() => pool.Outstanding == 0 && buffers.SlabsHeld == 0, () => string.Join("\n\n", pool.Traces));
     }
 
     private static WebSocketClientOptions Through(string proxy) =>
