@@ -72,19 +72,26 @@ internal sealed class ProxyProcess : IAsyncDisposable
         }
 
         File.WriteAllText(configuration, SquidConfiguration(folder, port, isSecure: kind == "squid by TLS"));
-        // It lays its rights down, and its helper reads there.
+        LetOthersRead(folder);
+        return new ProxyProcess(
+            folder, PeerProcess.Start("/usr/sbin/squid", "-N", "-f", configuration), port, kind == "squid" ? "http" : "https");
+    }
+
+    /// <summary>Opens a folder to squid, which lays its rights down, and to its helper.</summary>
+    private static void LetOthersRead(DirectoryInfo folder)
+    {
+        if (OperatingSystem.IsWindows())
+            return;
         foreach (FileInfo file in folder.GetFiles())
             file.UnixFileMode |= UnixFileMode.GroupRead | UnixFileMode.OtherRead;
         folder.UnixFileMode |= UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
-        return new ProxyProcess(
-            folder, PeerProcess.Start("/usr/sbin/squid", "-N", "-f", configuration), port, kind == "squid" ? "http" : "https");
     }
 
     private static string SquidConfiguration(DirectoryInfo folder, int port, bool isSecure)
     {
         string users = Path.Combine(folder.FullName, "users");
         using Process hash = Process.Start(
-            new ProcessStartInfo("openssl", ["passwd", "-apr1", Password]) { RedirectStandardOutput = true })!;
+            new ProcessStartInfo("openssl", ["passwd", "-apr1", Password]) { RedirectStandardOutput = true, UseShellExecute = false })!;
         File.WriteAllText(users, $"{UserName}:{hash.StandardOutput.ReadToEnd()}");
         string listen = isSecure
             ? $"https_port 127.0.0.1:{port} tls-cert={Peers.Certificate("server.pem")} tls-key={Peers.Certificate("server.key")}"
