@@ -2,7 +2,7 @@
 # Provides the real peers that the interop tests talk to, installing what is missing:
 #
 #   Debian   python3-websockets, chromium, libnss3-tools (certutil: how Chromium learns the test authority), openssl,
-#            and Node.js with npm where none is there and the distribution's is recent enough
+#            the proxies tinyproxy, squid and microsocks, and Node.js with npm where none is there and the distribution's is recent enough
 #   npm      ws, deno, playwright-core, as locked in tests/Sockeye.Interop.Tests/peers/package-lock.json
 #
 # Says what it installs. Debian packages need root; with SOCKEYE_NO_INSTALL=1 it installs nothing. Whatever is still
@@ -35,6 +35,9 @@ absent_packages() {
     [[ -x /usr/bin/chromium ]] || echo chromium
     command -v certutil > /dev/null || echo libnss3-tools
     command -v openssl > /dev/null || echo openssl
+    command -v tinyproxy > /dev/null || echo tinyproxy
+    [[ -x /usr/sbin/squid ]] || echo squid
+    command -v microsocks > /dev/null || echo microsocks
 }
 
 debian_node() {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Security.Cryptography;
 using Sockeye.Protocol;
 
 namespace Sockeye.Cli;
@@ -9,33 +10,21 @@ internal static class ConnectCommand
     public static Command Create()
     {
         var url = new Argument<string>("url") { Description = "The server, such as wss://example.com/feed." };
-        var headers = new Option<string[]>("--header", "-H") { Description = "A header to send: 'Name: value'." };
-        var subprotocols = new Option<string[]>("--subprotocol", "-s") { Description = "A subprotocol to offer." };
-        var authorities = new Option<FileInfo?>("--cacert") { Description = "PEM certificates to trust instead of the system's." };
-        var command = new Command("connect", "Connects to a server: standard input goes out as text, a message a line.")
-        {
-            url, headers, subprotocols, authorities,
-        };
-        command.SetAction((parsed, cancel) => RunAsync(
-            parsed.GetValue(url)!, parsed.GetValue(headers) ?? [], parsed.GetValue(subprotocols) ?? [], parsed.GetValue(authorities), cancel));
+        var command = new Command("connect", "Connects to a server: standard input goes out as text, a message a line.") { url };
+        var arguments = new ClientArguments();
+        arguments.AddTo(command);
+        command.SetAction((parsed, cancel) => RunAsync(parsed.GetValue(url)!, () => arguments.Read(parsed), cancel));
         return command;
     }
 
-    private static async Task<int> RunAsync(
-        string url, string[] headers, string[] subprotocols, FileInfo? authorities, CancellationToken cancel)
+    private static async Task<int> RunAsync(string url, Func<WebSocketClientOptions> options, CancellationToken cancel)
     {
         WebSocketConnection socket;
         try
         {
-            var options = new WebSocketClientOptions
-            {
-                Headers = ParseHeaders(headers),
-                Subprotocols = subprotocols,
-                Tls = authorities is null ? null : TrustedAuthorities.Load(authorities.FullName),
-            };
-            socket = await WebSocketClient.ConnectAsync(url, options, cancel);
+            socket = await WebSocketClient.ConnectAsync(url, options(), cancel);
         }
-        catch (Exception e) when (e is WebSocketHandshakeException or ArgumentException or IOException)
+        catch (Exception e) when (e is WebSocketHandshakeException or ArgumentException or IOException or CryptographicException)
         {
             await Console.Error.WriteLineAsync(TerminalText.Escape(e.Message));
             return 1;
@@ -66,20 +55,6 @@ internal static class ConnectCommand
             await Console.Error.WriteLineAsync($"closed {(int)end.Code}{reason}");
             return end.IsClean ? 0 : 1;
         }
-    }
-
-    private static HttpHeaders ParseHeaders(string[] headers)
-    {
-        var parsed = new HttpHeaders();
-        foreach (string header in headers)
-        {
-            int colon = header.IndexOf(':', StringComparison.Ordinal);
-            if (colon <= 0)
-                throw new ArgumentException($"The header '{header}' has no colon: write 'Name: value'.");
-            parsed.Add(header[..colon].Trim(), header[(colon + 1)..].Trim());
-        }
-
-        return parsed;
     }
 
     /// <summary>Sends each line of standard input; closes at its end.</summary>

@@ -148,7 +148,7 @@ internal sealed class WebHost : IAsyncDisposable
 
     private static SocketsHttpHandler Handler() => new() { SslOptions = Trusting() };
 
-    private static SslClientAuthenticationOptions Trusting() => new()
+    public static SslClientAuthenticationOptions Trusting() => new()
     {
         TargetHost = "localhost",
         RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate?.Subject == "CN=localhost",

@@ -90,6 +90,10 @@ public sealed class ClientHandshake
         }
     } = [];
 
+    /// <summary>Gets whether the request is an extended CONNECT of HTTP/2, which has no key and is answered with 200 (RFC 8441,
+    /// section 5).</summary>
+    internal bool IsExtendedConnect { get; init; }
+
     /// <summary>Makes the request.</summary>
     /// <exception cref="ArgumentException">The target or the origin cannot stand in a request, or the origin stands in
     /// <see cref="Headers"/> as well.</exception>
@@ -101,9 +105,13 @@ public sealed class ClientHandshake
         var headers = new HttpHeaders();
         if (!Headers.Contains(HandshakeHeaders.Host))
             headers.AddChecked(HandshakeHeaders.Host, Host);
-        headers.AddChecked(HandshakeHeaders.Upgrade, "websocket");
-        headers.AddChecked(HandshakeHeaders.Connection, "Upgrade");
-        headers.AddChecked(HandshakeHeaders.Key, Key);
+        if (!IsExtendedConnect)
+        {
+            headers.AddChecked(HandshakeHeaders.Upgrade, "websocket");
+            headers.AddChecked(HandshakeHeaders.Connection, "Upgrade");
+            headers.AddChecked(HandshakeHeaders.Key, Key);
+        }
+
         headers.AddChecked(HandshakeHeaders.Version, ProtocolVersion.ToString());
         if (Origin is not null)
             headers.Add(ProtocolVersions.OriginHeader(ProtocolVersion), Origin);
@@ -113,7 +121,7 @@ public sealed class ClientHandshake
             headers.AddChecked(HandshakeHeaders.Extensions, ExtensionHeader.Format(Extensions));
         foreach ((string name, string value) in Headers)
             headers.AddChecked(name, value);
-        return new RequestHead("GET", Target, headers);
+        return new RequestHead(IsExtendedConnect ? "CONNECT" : "GET", Target, headers);
     }
 
     /// <summary>Judges the response to the request.</summary>
@@ -150,6 +158,8 @@ public sealed class ClientHandshake
     private HandshakeFault? CheckSwitch(ResponseHead response)
     {
         HttpHeaders headers = response.Headers;
+        if (IsExtendedConnect)
+            return response.StatusCode == 200 ? null : HandshakeFault.Of(HandshakeRule.StatusMustBe101, $"{response.StatusCode}");
         if (response.StatusCode != 101)
             return HandshakeFault.Of(HandshakeRule.StatusMustBe101, $"{response.StatusCode} {response.ReasonPhrase}".TrimEnd());
         if (response.MinorVersion == 0)

@@ -77,6 +77,11 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
         AddChecked(name, value.Trim(' ', '\t'));
     }
 
+    /// <summary>Removes a field, as often as it stands there.</summary>
+    /// <param name="name">The name, in any case.</param>
+    /// <returns>Whether it was there.</returns>
+    public bool Remove(string name) => _fields.RemoveAll(field => IsSame(field.Key, name)) > 0;
+
     /// <summary>Tells whether a field is present.</summary>
     /// <param name="name">The name, in any case.</param>
     public bool Contains(string name)

@@ -1,7 +1,5 @@
 using System.Net;
-using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Authentication;
 using Sockeye.Transports;
 using Sockeye.Transports.Linux;
 
@@ -15,128 +13,141 @@ internal static class Dialing
     /// <exception cref="OperationCanceledException">The caller's token was cancelled.</exception>
     public static async Task<Transport> DialAsync(WebSocketUri uri, WebSocketClientOptions options, HandshakeDeadline deadline)
     {
-        IPAddress[] addresses = await ResolveAsync(uri, deadline).ConfigureAwait(false);
-        ConnectedSocket socket = await ConnectAsync(uri, addresses, options.EventLoop, deadline).ConfigureAwait(false);
-        BufferPool buffers = options.Connection.Buffers;
-        return uri.IsSecure
-            ? await SecureAsync(uri, socket, options.Tls, buffers, deadline).ConfigureAwait(false)
-            : socket.CreateTransport(buffers);
+        ProxyTunnel? proxy = options.Proxy is { } chosen ? ProxyTunnel.Find(chosen, uri) : null;
+        Link link;
+        if (proxy is not null)
+            link = await ReachThroughAsync(proxy, uri, options, deadline).ConfigureAwait(false);
+        else if (options.ConnectCallback is null && uri.SocketPath is null)
+            link = await ReachAsync(uri.Host, uri.Port, options, deadline).ConfigureAwait(false);
+        else
+            link = await ReachAsync(uri, uri.EndPoint, options, deadline).ConfigureAwait(false);
+        if (uri.IsSecure)
+            link = await ClientTls.SecureAsync(link, options.Tls, uri.Host, uri.Port, deadline).ConfigureAwait(false);
+        return link.CreateTransport(options.Connection.Buffers);
     }
 
-    private static async Task<IPAddress[]> ResolveAsync(WebSocketUri uri, HandshakeDeadline deadline)
+    private static async Task<Link> ReachThroughAsync(
+        ProxyTunnel proxy, WebSocketUri uri, WebSocketClientOptions options, HandshakeDeadline deadline)
     {
-        if (IPAddress.TryParse(uri.Host, out IPAddress? address))
+        Link link;
+        string host = proxy.Address.IdnHost;
+        try
+        {
+            link = await ReachAsync(uri, new DnsEndPoint(host, proxy.Port), options, deadline).ConfigureAwait(false);
+            if (proxy.IsSecure)
+                link = await ClientTls.SecureAsync(link, ClientTls.ForAnother(options.Tls), host, proxy.Port, deadline).ConfigureAwait(false);
+        }
+        catch (WebSocketHandshakeException e) when (e.Cause != HandshakeFailure.Timeout)
+        {
+            throw ProxyTunnel.Failure(proxy.Address, $"cannot be reached: {e.Message}", e);
+        }
+
+        return await proxy.OpenAsync(link, uri, options, deadline).ConfigureAwait(false);
+    }
+
+    /// <summary>Connects to an end point, by the callback of the user where there is one.</summary>
+    private static async Task<Link> ReachAsync(WebSocketUri uri, EndPoint endPoint, WebSocketClientOptions options, HandshakeDeadline deadline)
+    {
+        if (options.ConnectCallback is { } callback)
+            return await CallAsync(callback, new WebSocketConnectContext(uri.ToUri(), endPoint), deadline).ConfigureAwait(false);
+        if (endPoint is DnsEndPoint host)
+            return await ReachAsync(host.Host, host.Port, options, deadline).ConfigureAwait(false);
+        try
+        {
+            return new Link(await ConnectAsync(endPoint, options, deadline.Token).ConfigureAwait(false));
+        }
+        catch (Exception e)
+        {
+            throw Explain(e, $"{endPoint}", deadline);
+        }
+    }
+
+    /// <summary>Connects by TCP.</summary>
+    private static async Task<Link> ReachAsync(string host, int port, WebSocketClientOptions options, HandshakeDeadline deadline)
+    {
+        IPAddress[] addresses = await ResolveAsync(host, deadline).ConfigureAwait(false);
+        try
+        {
+            return new Link(addresses.Length == 1
+                ? await ConnectAsync(new IPEndPoint(addresses[0], port), options, deadline.Token).ConfigureAwait(false)
+                : await RaceAsync(addresses, port, options, deadline.Token).ConfigureAwait(false));
+        }
+        catch (Exception e)
+        {
+            throw Explain(e, $"{host} port {port}", deadline);
+        }
+    }
+
+    private static async Task<IPAddress[]> ResolveAsync(string host, HandshakeDeadline deadline)
+    {
+        if (IPAddress.TryParse(host, out IPAddress? address))
             return [address];
 
         try
         {
-            IPAddress[] addresses = await Dns.GetHostAddressesAsync(uri.Host, deadline.Token).ConfigureAwait(false);
+            IPAddress[] addresses = await Dns.GetHostAddressesAsync(host, deadline.Token).ConfigureAwait(false);
             if (addresses.Length > 0)
                 return addresses;
         }
         catch (Exception e) when (deadline.IsOver)
         {
-            throw deadline.Explain(e, $"the address of {uri.Host}");
+            throw deadline.Explain(e, $"the address of {host}");
         }
         catch (SocketException e)
         {
-            throw new WebSocketHandshakeException(HandshakeFailure.Dns, $"The host {uri.Host} has no address: {e.Message}.", e);
+            throw new WebSocketHandshakeException(HandshakeFailure.Dns, $"The host {host} has no address: {e.Message}.", e);
         }
 
-        throw new WebSocketHandshakeException(HandshakeFailure.Dns, $"The host {uri.Host} has no address.");
+        throw new WebSocketHandshakeException(HandshakeFailure.Dns, $"The host {host} has no address.");
     }
 
-    /// <summary>Tries one address after the other.</summary>
-    private static async Task<ConnectedSocket> ConnectAsync(
-        WebSocketUri uri, IPAddress[] addresses, EventLoopOptions? eventLoop, HandshakeDeadline deadline)
-    {
-        SocketException? last = null;
-        foreach (IPAddress address in addresses)
-        {
-            try
-            {
-                var endPoint = new IPEndPoint(address, uri.Port);
-                return eventLoop?.Group is { } group
-                    ? await EventLoopConnector.ConnectAsync(group, endPoint, deadline.Token).ConfigureAwait(false)
-                    : await ConnectAsync(endPoint, deadline.Token).ConfigureAwait(false);
-            }
-            catch (Exception e)
-            {
-                if (deadline.IsOver)
-                    throw deadline.Explain(e, $"a TCP connection to {uri.Host} port {uri.Port}");
-                if ((e as SocketException ?? e.InnerException as SocketException) is not { } failure)
-                    throw;
-                last = failure;
-            }
-        }
+    private static Task<ConnectedSocket> RaceAsync(
+        IPAddress[] addresses, int port, WebSocketClientOptions options, CancellationToken cancellationToken) => AddressRace.RunAsync(
+            AddressRace.Order(addresses),
+            (address, token) => ConnectAsync(new IPEndPoint(address, port), options, token),
+            options.Connection.TimeProvider,
+            cancellationToken);
 
-        string reason = last!.SocketErrorCode == SocketError.ConnectionRefused ? "nothing listens there" : last.Message;
-        throw new WebSocketHandshakeException(
-            HandshakeFailure.Connect, $"Cannot connect to {uri.Host} port {uri.Port}: {reason}.", last);
-    }
+    private static Task<ConnectedSocket> ConnectAsync(EndPoint endPoint, WebSocketClientOptions options, CancellationToken cancellationToken) =>
+        options.EventLoop?.Group is { } group
+            ? EventLoopConnector.ConnectAsync(group, endPoint, options.ConfigureSocket, cancellationToken)
+            : RuntimeSocket.ConnectAsync(endPoint, options.ConfigureSocket, cancellationToken);
 
-    private static async Task<ConnectedSocket> ConnectAsync(IPEndPoint endPoint, CancellationToken cancellationToken)
+    private static async Task<Link> CallAsync(
+        Func<WebSocketConnectContext, CancellationToken, ValueTask<Stream>> callback, WebSocketConnectContext context, HandshakeDeadline deadline)
     {
-        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await socket.ConnectAsync(endPoint, cancellationToken).ConfigureAwait(false);
-            return new RuntimeSocket(socket);
+            Stream stream = await callback(context, deadline.Token).ConfigureAwait(false)
+                ?? throw new InvalidOperationException("ConnectCallback returned null: return a stream, or throw.");
+            return new Link(stream is NetworkStream network ? new RuntimeSocket(network.Socket) : null, stream);
         }
-        catch (Exception)
+        catch (Exception e) when (deadline.IsOver)
         {
-            socket.Dispose();
-            throw;
+            throw deadline.Explain(e, "ConnectCallback");
+        }
+        catch (Exception e) when (e is IOException or SocketException)
+        {
+            throw new WebSocketHandshakeException(HandshakeFailure.Connect, $"ConnectCallback did not reach {context.EndPoint}: {e.Message}", e);
         }
     }
 
-    private static async Task<Transport> SecureAsync(
-        WebSocketUri uri, ConnectedSocket socket, SslClientAuthenticationOptions? tls, BufferPool buffers, HandshakeDeadline deadline)
+    private static Exception Explain(Exception exception, string where, HandshakeDeadline deadline)
     {
-        var stream = new SslStream(socket.CreateStream());
-        try
-        {
-            await stream.AuthenticateAsClientAsync(TlsOptions(tls, uri.Host), deadline.Token).ConfigureAwait(false);
-            return new StreamTransport(stream, buffers, socket);
-        }
-        catch (Exception e)
-        {
-            await stream.DisposeAsync().ConfigureAwait(false);
-            if (deadline.IsOver)
-                throw deadline.Explain(e, $"TLS with {uri.Host}");
-            if (e is not (AuthenticationException or IOException or SocketException))
-                throw;
-            throw new WebSocketHandshakeException(
-                HandshakeFailure.Tls, $"TLS with {uri.Host} port {uri.Port} failed: {(e.InnerException ?? e).Message}", e);
-        }
+        if (deadline.IsOver)
+            return deadline.Explain(exception, $"a connection to {where}");
+
+        // One where there was one address, else as many as there were addresses.
+        Exception[] failures = exception is AggregateException all ? [.. all.InnerExceptions] : [exception];
+        if (Array.Find(failures, failure => Of(failure) is null) is { } unexpected)
+            return unexpected;
+        string[] reasons = [.. failures.Select(failure => ReasonOf(Of(failure)!)).Distinct(StringComparer.Ordinal)];
+        return new WebSocketHandshakeException(
+            HandshakeFailure.Connect, $"Cannot connect to {where}: {string.Join(", ", reasons)}.", Of(failures[^1]));
     }
 
-    /// <summary>Copies the user's options, with the server's name for SNI and for the check of its certificate.</summary>
-    private static SslClientAuthenticationOptions TlsOptions(SslClientAuthenticationOptions? from, string host)
-    {
-        from ??= new SslClientAuthenticationOptions();
-        var options = new SslClientAuthenticationOptions
-        {
-            TargetHost = string.IsNullOrEmpty(from.TargetHost) ? host : from.TargetHost,
-            ApplicationProtocols = from.ApplicationProtocols ?? [SslApplicationProtocol.Http11],
-            AllowRenegotiation = from.AllowRenegotiation,
-            AllowTlsResume = from.AllowTlsResume,
-            CertificateChainPolicy = from.CertificateChainPolicy,
-            CertificateRevocationCheckMode = from.CertificateRevocationCheckMode,
-            CipherSuitesPolicy = from.CipherSuitesPolicy,
-            ClientCertificateContext = from.ClientCertificateContext,
-            ClientCertificates = from.ClientCertificates,
-            EnabledSslProtocols = from.EnabledSslProtocols,
-            EncryptionPolicy = from.EncryptionPolicy,
-            LocalCertificateSelectionCallback = from.LocalCertificateSelectionCallback,
-            RemoteCertificateValidationCallback = from.RemoteCertificateValidationCallback,
-        };
-        if (OperatingSystem.IsLinux() || OperatingSystem.IsWindows())
-        {
-            options.AllowRsaPkcs1Padding = from.AllowRsaPkcs1Padding;
-            options.AllowRsaPssPadding = from.AllowRsaPssPadding;
-        }
+    private static SocketException? Of(Exception exception) => exception as SocketException ?? exception.InnerException as SocketException;
 
-        return options;
-    }
+    private static string ReasonOf(SocketException exception) =>
+        exception.SocketErrorCode == SocketError.ConnectionRefused ? "nothing listens there" : exception.Message;
 }

@@ -6,6 +6,7 @@ namespace Sockeye;
 public sealed partial class EventWebSocket
 {
     private readonly HandlerQueue _handlers;
+    private readonly RememberedEvent<WebSocketRedirectEventArgs> _redirect;
     private readonly RememberedEvent<WebSocketUpgradeEventArgs> _upgrade;
     private readonly RememberedEvent<WebSocketResponseEventArgs> _unexpectedResponse;
     private readonly RememberedEvent<EventArgs> _opened;
@@ -19,6 +20,14 @@ public sealed partial class EventWebSocket
 
     // Completed and replaced with whatever may let an event be raised that waits; guarded by the lock.
     private TaskCompletionSource? _change;
+
+    /// <summary>Raised for each redirect, before it is followed (<see cref="WebSocketClientOptions.MaxRedirects"/>): a handler may
+    /// look at it, and close.</summary>
+    public event EventHandler<WebSocketRedirectEventArgs>? Redirect
+    {
+        add => _redirect.Add(value);
+        remove => _redirect.Remove(value);
+    }
 
     /// <summary>Raised when the server has agreed, before <see cref="Opened"/>: a handler may look at its headers, and close.</summary>
     public event EventHandler<WebSocketUpgradeEventArgs>? Upgrade
@@ -121,7 +130,8 @@ public sealed partial class EventWebSocket
         WebSocketConnection connection;
         try
         {
-            connection = await WebSocketClient.ConnectAsync(uri, _options, _dialing.Token).ConfigureAwait(false);
+            WebSocketClientOptions options = _options.MaxRedirects == 0 ? _options : _options with { RedirectCallback = RaiseRedirectAsync };
+            connection = await WebSocketClient.ConnectAsync(uri, options, _dialing.Token).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -138,6 +148,13 @@ public sealed partial class EventWebSocket
             return connection;
         connection.Abort();
         return null;
+    }
+
+    private async ValueTask RaiseRedirectAsync(WebSocketRedirectEventArgs redirect, CancellationToken cancellationToken)
+    {
+        if (_options.RedirectCallback is { } callback)
+            await callback(redirect, cancellationToken).ConfigureAwait(false);
+        await _handlers.RunAsync(() => _redirect.Raise(redirect)).ConfigureAwait(false);
     }
 
     /// <summary>Opens, unless it has been closed meanwhile. Runs in the queue.</summary>

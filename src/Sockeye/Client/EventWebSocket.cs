@@ -10,9 +10,9 @@ namespace Sockeye;
 /// <see cref="SynchronizationContext"/> of who constructed it, or else on a thread of the pool. An exception in one is logged
 /// and ends nothing; without a context that holds for what an <c>async void</c> handler throws after an <c>await</c> as well.</para>
 /// <para>Nothing is lost before a handler is there. Messages wait for the first handler of <see cref="Message"/>, and beyond
-/// <see cref="WebSocketConnectionOptions.ReadAhead"/> the server waits too. What happens once (<see cref="Upgrade"/>,
-/// <see cref="UnexpectedResponse"/>, <see cref="Opened"/>, <see cref="Error"/>, <see cref="Closed"/>) is remembered, and told to who
-/// subscribes later. Only once the connection has ended, and a handler of <see cref="Error"/> or <see cref="Closed"/> but none of
+/// <see cref="WebSocketConnectionOptions.ReadAhead"/> the server waits too. All other events but pings and pongs
+/// (<see cref="Redirect"/>, <see cref="Upgrade"/>, <see cref="UnexpectedResponse"/>, <see cref="Opened"/>, <see cref="Error"/>, <see cref="Closed"/>) are remembered, and told to
+/// who subscribes later. Only once the connection has ended, and a handler of <see cref="Error"/> or <see cref="Closed"/> but none of
 /// <see cref="Message"/> is there, messages that wait are dropped: subscribe to <see cref="Message"/> first.</para>
 /// <para>An error that nobody observes does nothing. All members may be used from any thread.</para>
 /// </remarks>
@@ -51,12 +51,10 @@ public sealed partial class EventWebSocket : IAsyncDisposable
     public EventWebSocket(Uri url, WebSocketClientOptions? options = null)
     {
         var parsed = WebSocketUri.Parse(url);
-        Url = new UriBuilder(url)
-        {
-            Scheme = parsed.IsSecure ? "wss" : "ws", Port = url.IsDefaultPort ? -1 : url.Port, UserName = "", Password = "",
-        }.Uri;
+        Url = parsed.ToUri();
         _options = options ?? WebSocketClientOptions.Default;
         _handlers = new HandlerQueue(_options.Connection.Logger);
+        _redirect = new(this, _handlers);
         _upgrade = new(this, _handlers);
         _unexpectedResponse = new(this, _handlers);
         _opened = new(this, _handlers);

@@ -1,6 +1,6 @@
 namespace Sockeye;
 
-/// <summary>An event that happens at most once, and that who subscribes later is told of as well.</summary>
+/// <summary>An event that happens seldom, and that who subscribes later is told of as well.</summary>
 /// <remarks>Its state belongs to the queue: subscribing takes its turn among what is raised, so that nobody hears of the end before what
 /// was there first.</remarks>
 /// <typeparam name="TArgs">What its handlers are given.</typeparam>
@@ -8,7 +8,7 @@ internal sealed class RememberedEvent<TArgs>(object sender, HandlerQueue queue)
     where TArgs : EventArgs
 {
     private EventHandler<TArgs>? _handlers;
-    private TArgs? _raised;
+    private TArgs[] _raised = [];
     private volatile bool _isAwaited;
 
     /// <summary>Gets whether anybody has ever subscribed.</summary>
@@ -17,10 +17,9 @@ internal sealed class RememberedEvent<TArgs>(object sender, HandlerQueue queue)
     public void Add(EventHandler<TArgs>? handler) => queue.Post(() =>
     {
         _isAwaited = true;
-        if (_raised is null)
-            _handlers += handler;
-        else
-            queue.Call(handler, sender, _raised);
+        foreach (TArgs raised in _raised)
+            queue.Call(handler, sender, raised);
+        _handlers += handler;
     });
 
     public void Remove(EventHandler<TArgs>? handler) => queue.Post(() => _handlers -= handler);
@@ -28,8 +27,7 @@ internal sealed class RememberedEvent<TArgs>(object sender, HandlerQueue queue)
     /// <summary>Raises the event. Runs in the queue.</summary>
     public void Raise(TArgs args)
     {
-        _raised = args;
+        _raised = [.. _raised, args];
         queue.Call(_handlers, sender, args);
-        _handlers = null;
     }
 }

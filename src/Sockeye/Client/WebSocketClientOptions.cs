@@ -1,4 +1,6 @@
+using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using Sockeye.Protocol;
 
 namespace Sockeye;
@@ -40,6 +42,74 @@ public sealed record WebSocketClientOptions
         }
     } = [];
 
+    /// <summary>Gets where cookies come from, and where those go that the server sets in its response, be it an upgrade or not; null
+    /// (the default) for neither. They are those of the <c>http</c> or <c>https</c> address of the same host and path, and go behind a
+    /// <c>Cookie</c> of <see cref="Headers"/>. Any number of connections may share it.</summary>
+    public CookieContainer? Cookies { get; init; }
+
+    /// <summary>Gets what sees and edits the headers of each request before it is sent; null (the default) for nothing. It may wait, for
+    /// instance for a token, within <see cref="ConnectTimeout"/>, whose token it is given. What it throws fails the attempt as
+    /// it is.</summary>
+    /// <remarks>Headers that the handshake itself writes are refused afterwards, by <see cref="ArgumentException"/>.</remarks>
+    public Func<WebSocketClientRequest, CancellationToken, ValueTask>? RequestCallback { get; init; }
+
+    /// <summary>Gets what sees each response before it is judged, be it a 101 or not; null (the default) for nothing. What it throws
+    /// fails the attempt and ends the connection.</summary>
+    public Action<ResponseHead>? ResponseCallback { get; init; }
+
+    /// <summary>Gets the proxy to go through, by the address of the server; null (the default) for none. <c>http://</c> and <c>https://</c>
+    /// proxies are asked for a tunnel by CONNECT, <c>socks5://</c> and <c>socks4a://</c> ones in their language; all of them resolve
+    /// the name of the server. A name and a password stand in the address of the proxy, or in its credentials.</summary>
+    /// <remarks><see cref="HttpClient.DefaultProxy"/> is that of the environment (<c>HTTP_PROXY</c>, <c>HTTPS_PROXY</c>, <c>ALL_PROXY</c>,
+    /// <c>NO_PROXY</c>) or of the system; a <see cref="WebProxy"/> is one of the application's. TLS with the proxy goes by
+    /// <see cref="Tls"/>, without its client certificates and <see cref="SslClientAuthenticationOptions.TargetHost"/>.</remarks>
+    public IWebProxy? Proxy { get; init; }
+
+    /// <summary>Gets how many redirects of servers are followed, 0 to 10; 0 (the default) follows none, and a redirect is
+    /// a failure by its status. Locations may be relative; none leads from <c>wss</c> to <c>ws</c>, nor to a Unix domain socket. Each
+    /// hop has the whole <see cref="ConnectTimeout"/>.</summary>
+    /// <remarks>To another host or port go neither <c>Authorization</c>, <c>Cookie</c>, <c>Proxy-Authorization</c> and <c>Host</c> of
+    /// <see cref="Headers"/>, nor user information, nor the client certificates and the <see cref="SslClientAuthenticationOptions.TargetHost"/>
+    /// of <see cref="Tls"/>. Everything else does, subprotocols as well.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">The value is out of range.</exception>
+    public int MaxRedirects
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value, nameof(MaxRedirects));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 10, nameof(MaxRedirects));
+            field = value;
+        }
+    }
+
+    /// <summary>Gets what sees each redirect before it is followed; null (the default) for nothing. It may wait, as long as the caller's
+    /// token does not fire; what it throws stops there.</summary>
+    public Func<WebSocketRedirectEventArgs, CancellationToken, ValueTask>? RedirectCallback { get; init; }
+
+    /// <summary>Gets what connects over HTTP/2 (RFC 8441): an <see cref="HttpClient"/>, or an <see cref="HttpMessageInvoker"/> with a
+    /// <see cref="SocketsHttpHandler"/>; null (the default) for HTTP/1.1. WebSockets, and requests, to one server share the
+    /// HTTP/2 connection that it keeps. It is not disposed.</summary>
+    /// <remarks>All that brings a connection about is the handler's then, and its options hold instead of those here: TLS, proxies,
+    /// sockets, redirects. What is in the request, compression, cookies, callbacks and the timeout are as for HTTP/1.1. A server that does not
+    /// offer it is a failure: <see cref="HandshakeFailure.Protocol"/>.</remarks>
+    public HttpMessageInvoker? Http2 { get; init; }
+
+    /// <summary>Gets what connects in the place of Sockeye: it returns a stream that leads to the end point it is given, such as a
+    /// pipe, a tunnel or a socket of its own; null (the default) for Sockeye. TLS of <c>wss</c> addresses is laid over
+    /// the stream. The stream belongs to the connection, which disposes it in the end. Reading from it must return what has arrived without
+    /// waiting for more.</summary>
+    /// <remarks><see cref="IOException"/> and <see cref="SocketException"/> become <see cref="HandshakeFailure.Connect"/>; what else it
+    /// throws fails the attempt as it is.</remarks>
+    public Func<WebSocketConnectContext, CancellationToken, ValueTask<Stream>>? ConnectCallback { get; init; }
+
+    /// <summary>Gets what sees each socket before it is connected, to set its options: <see cref="Socket.Bind"/> for the address of this
+    /// side, keep-alive, buffers; null (the default) for nothing. A host with several addresses gets a socket for each that is
+    /// tried. The socket is not to be kept, and a <see cref="SocketException"/> counts as a failure of that address.</summary>
+    /// <remarks>Messages leave at once (<see cref="Socket.NoDelay"/>) whatever is set. Probes of TCP are seldom of use beside
+    /// <see cref="WebSocketConnectionOptions.IdleTimeout"/>.</remarks>
+    public Action<Socket>? ConfigureSocket { get; init; }
+
     /// <summary>Gets how messages are compressed where the server accepts it: permessage-deflate (RFC 7692), which is offered with
     /// <see cref="PerMessageDeflateOptions.Default"/> by default; null offers nothing.</summary>
     public PerMessageDeflateOptions? PerMessageDeflate { get; init; } = PerMessageDeflateOptions.Default;
@@ -76,7 +146,8 @@ public sealed record WebSocketClientOptions
     }
 
     /// <summary>Gets how long connecting may take as a whole, from the name of the host over TCP and TLS to the server's answer; 10 s by
-    /// default, at least 1 ms. The deadline is absolute: no byte moves it.</summary>
+    /// default, 1 ms to one day. The deadline is absolute: no byte moves it.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is out of range.</exception>
     public TimeSpan ConnectTimeout
     {
         get;

@@ -1,3 +1,4 @@
+using System.Net.Security;
 using Sockeye.Protocol;
 
 namespace Sockeye;
@@ -8,10 +9,15 @@ public enum HandshakeFailure
     /// <summary>The name of the host has no address.</summary>
     Dns,
 
-    /// <summary>No TCP connection came about: nobody listens there, or nothing leads there.</summary>
+    /// <summary>No connection came about: nobody listens there, or nothing leads there.</summary>
     Connect,
 
-    /// <summary>TLS failed: the certificate is not trusted or is for another name, or there is no TLS at all.</summary>
+    /// <summary>The proxy could not be reached, or did not connect to the server; <see cref="WebSocketHandshakeException.StatusCode"/>
+    /// tells its answer, where it gave one.</summary>
+    Proxy,
+
+    /// <summary>TLS failed: the certificate is not trusted or is for another name (<see cref="WebSocketHandshakeException.CertificateErrors"/>),
+    /// or there is no TLS at all.</summary>
     Tls,
 
     /// <summary>It took longer than the timeout.</summary>
@@ -67,6 +73,9 @@ public sealed class WebSocketHandshakeException : IOException
     /// <summary>Gets the first 64 KiB of the body of a response other than 101, chunks joined; empty where there is none. Other
     /// content encodings are left as they are.</summary>
     public ReadOnlyMemory<byte> Body { get; init; }
+
+    /// <summary>Gets what is wrong with the server's certificate, where TLS failed for that; the message says it in words.</summary>
+    public SslPolicyErrors CertificateErrors { get; init; }
 
     /// <summary>Gets the versions of the WebSocket protocol that the server named in a response other than 101, as it does where it
     /// does not speak that of <see cref="WebSocketClientOptions.ProtocolVersion"/>; empty where it named none.</summary>

@@ -48,6 +48,32 @@ internal sealed class RuntimeSocket(Socket socket) : ConnectedSocket
 
     public Socket Socket => socket;
 
+    /// <summary>Connects.</summary>
+    /// <param name="endPoint">Where to.</param>
+    /// <param name="configure">Sees the socket before; null for none.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <exception cref="SocketException">That failed.</exception>
+    public static async Task<ConnectedSocket> ConnectAsync(EndPoint endPoint, Action<Socket>? configure, CancellationToken cancellationToken)
+    {
+        Socket socket = Create(endPoint);
+        try
+        {
+            configure?.Invoke(socket);
+            await socket.ConnectAsync(endPoint, cancellationToken).ConfigureAwait(false);
+            return new RuntimeSocket(socket);
+        }
+        catch (Exception)
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes a socket that can be connected to an end point.</summary>
+    public static Socket Create(EndPoint endPoint) => endPoint.AddressFamily == AddressFamily.Unix
+        ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+        : new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+
     public override Transport CreateTransport(BufferPool buffers) => socket.ProtocolType == ProtocolType.Tcp
         ? new SocketTransport(socket, buffers)
         : new StreamTransport(CreateStream(), buffers, this);

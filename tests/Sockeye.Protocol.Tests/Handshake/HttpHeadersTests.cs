@@ -53,6 +53,17 @@ public sealed class HttpHeadersTests
     }
 
     [Fact]
+    public void Remove_takes_a_field_away_as_often_as_it_is_there()
+    {
+        var headers = new HttpHeaders { { "A", "1" }, { "b", "2" }, { "a", "3" }, { "AB", "4" } };
+
+        Assert.True(headers.Remove("a"));
+        Assert.False(headers.Remove("a"));
+
+        Assert.Equal(["b: 2", "AB: 4"], headers.Select(field => $"{field.Key}: {field.Value}"));
+    }
+
+    [Fact]
     public void Add_of_null_throws()
     {
         var headers = new HttpHeaders();

@@ -387,6 +387,44 @@ public sealed class EventWebSocketTests
         Assert.ThrowsAny<ArgumentException>(() => new EventWebSocket("ws://localhost:1/", ["a", "a"]));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Redirects_are_raised_before_they_are_followed_and_a_handler_may_close(bool closes)
+    {
+        using var server = new RawServer();
+        List<string> hops = [];
+        var ws = new EventWebSocket(server.Uri, Plain with
+        {
+            MaxRedirects = 2,
+            RedirectCallback = (redirect, _) =>
+            {
+                hops.Add(redirect.To.AbsolutePath);
+                return default;
+            },
+        });
+        if (closes)
+        {
+            ws.Redirect += (_, e) =>
+            {
+                if (e.To.AbsolutePath == "/b")
+                    ws.Close();
+            };
+        }
+
+        await server.AnswerAsync("HTTP/1.1 302 There\r\nLocation: /a\r\nContent-Length: 0\r\n\r\n");
+        await server.AnswerAsync("HTTP/1.1 301 There\r\nLocation: b\r\nContent-Length: 0\r\n\r\n");
+        if (!closes)
+            await server.AnswerAsync(Open + "\r\n" + Close(1000, ""), end: true);
+
+        Assert.Equal(
+            closes
+                ? ["redirect 302 /a", "redirect 301 /b", "error The WebSocket was closed before the connection was established.", "closed Closed 1006  False"]
+                : ["redirect 302 /a", "redirect 301 /b", "upgrade ", "opened", "closed Closed 1000  True"],
+            (await new Log(ws).ToEndAsync()).Select(line => line.StartsWith("opened", StringComparison.Ordinal) ? "opened" : line));
+        Assert.Equal(["/a", "/b"], hops);
+    }
+
     private static string Start(string line) =>
         line.StartsWith("error", StringComparison.Ordinal) ? line.Split(':')[0].Split(", and")[0]
         : line.StartsWith("closed", StringComparison.Ordinal) ? string.Join(' ', line.Split(' ')[..3]) : line;
@@ -408,6 +446,7 @@ public sealed class EventWebSocketTests
 
         public Log(EventWebSocket ws)
         {
+            ws.Redirect += (_, e) => Add($"redirect {e.StatusCode} {e.To.AbsolutePath}");
             ws.Upgrade += (_, e) => Add($"upgrade {e.Headers["Sec-WebSocket-Protocol"]}");
             ws.UnexpectedResponse += (_, e) => Add($"response {e.StatusCode} {Encoding.UTF8.GetString(e.Exception.Body.Span)}");
             ws.Opened += (_, _) => Add($"opened {ws.ReadyState}");

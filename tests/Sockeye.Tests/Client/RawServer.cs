@@ -28,15 +28,18 @@ internal sealed class RawServer : IDisposable
 
     public Socket Client => _client!;
 
+    /// <summary>Accepts a client, and reads nothing.</summary>
+    public async Task AcceptRawAsync() => _client = await _listener.AcceptAsync().WaitAsync(Patience);
+
     /// <summary>Accepts a client and reads its request.</summary>
     public async Task AcceptAsync()
     {
-        _client = await _listener.AcceptAsync().WaitAsync(Patience);
+        await AcceptRawAsync();
         var received = new StringBuilder();
         byte[] buffer = new byte[4096];
         while (!received.ToString().Contains("\r\n\r\n", StringComparison.Ordinal))
         {
-            int count = await _client.ReceiveAsync(buffer.AsMemory()).AsTask().WaitAsync(Patience);
+            int count = await _client!.ReceiveAsync(buffer.AsMemory()).AsTask().WaitAsync(Patience);
             Assert.NotEqual(0, count);
             received.Append(Encoding.Latin1.GetString(buffer, 0, count));
         }

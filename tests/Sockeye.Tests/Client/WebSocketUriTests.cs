@@ -34,6 +34,23 @@ public sealed class WebSocketUriTests
     }
 
     [Theory]
+    [InlineData("ws+unix:/run/a.sock", "/run/a.sock", "/")]
+    [InlineData("ws+unix:/run/a.sock:", "/run/a.sock", "/")]
+    [InlineData("ws+unix:/run/a.sock:/", "/run/a.sock", "/")]
+    [InlineData("ws+unix:///run/a.sock:/b/c?d=e:f", "/run/a.sock", "/b/c?d=e:f")]
+    [InlineData("ws+unix:/run/a%3Ab%20c.sock:/%20", "/run/a:b c.sock", "/%20")]
+    [InlineData("ws+unix:a.sock:/b", "a.sock", "/b")]
+    [InlineData("ws+unix:/run/a.sock?q", "/run/a.sock", "/?q")]
+    public void Parse_of_a_unix_domain_socket_gives_its_path_and_the_target(string text, string socketPath, string target)
+    {
+        WebSocketUri uri = WebSocketUri.Parse(text);
+
+        Assert.Equal((socketPath, target), (uri.SocketPath, uri.Target));
+        Assert.Equal((false, "localhost"), (uri.IsSecure, uri.HostHeader));
+        Assert.Equal($"ws+unix:{socketPath}:{target.Split('?')[0]}", uri.ToString());
+    }
+
+    [Theory]
     [InlineData("a:b", "a:b")]
     [InlineData("a", "a:")]
     [InlineData("a:", "a:")]
@@ -54,6 +71,11 @@ public sealed class WebSocketUriTests
     [InlineData("/chat", "scheme")]
     [InlineData("ftp://example.com/", "scheme")]
     [InlineData("file:///etc", "scheme")]
+    [InlineData("ws+unix:", "names no socket")]
+    [InlineData("ws+unix:/", "names no socket")]
+    [InlineData("ws+unix::/a", "")]
+    [InlineData("ws+unix://host/a.sock", "names no socket")]
+    [InlineData("ws+unix:/a.sock:/#x", "fragment")]
     [InlineData("ws:", "")]
     [InlineData("ws://", "")]
     [InlineData("ws://:80/", "")]

@@ -59,7 +59,7 @@ internal static class Carriers
         listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         listener.Listen();
         EventLoopGroup group = new EventLoopOptions().Group!;
-        EventLoopSocket connected = await EventLoopConnector.ConnectAsync(group, (IPEndPoint)listener.LocalEndPoint!, CancellationToken.None);
+        ConnectedSocket connected = await EventLoopConnector.ConnectAsync(group, listener.LocalEndPoint!, null, CancellationToken.None);
         return (connected, new RuntimeSocket(await listener.AcceptAsync()));
     }
 

@@ -31,8 +31,7 @@ public sealed class EventLoopSocketTests
             {
                 // The peer writes at once and goes: its edges are on their way when the number is free again.
                 Task<Socket> accepting = listener.AcceptAsync();
-                EventLoopSocket socket = await EventLoopConnector.ConnectAsync(
-                    Group, (System.Net.IPEndPoint)listener.LocalEndPoint!, CancellationToken.None);
+                ConnectedSocket socket = await EventLoopConnector.ConnectAsync(Group, listener.LocalEndPoint!, null, CancellationToken.None);
                 Transport own = socket.CreateTransport(BufferPool.Shared);
                 using Socket peer = await accepting;
                 // Accepted by another one of these tasks, maybe: what counts is who it is connected with.

@@ -16,7 +16,7 @@ internal static class LoopPeers
     public static async Task<(EventLoopSocket Own, Socket Peer)> ConnectAsync(EventLoopGroup group)
     {
         using Socket listener = Listen();
-        EventLoopSocket own = await EventLoopConnector.ConnectAsync(group, (IPEndPoint)listener.LocalEndPoint!, CancellationToken.None);
+        var own = (EventLoopSocket)await EventLoopConnector.ConnectAsync(group, listener.LocalEndPoint!, null, CancellationToken.None);
         Socket peer = await listener.AcceptAsync();
         peer.NoDelay = true;
         return (own, peer);

@@ -6,19 +6,25 @@ namespace Sockeye.Transports.Linux;
 /// <summary>Connects sockets that an event loop watches from the beginning.</summary>
 internal static class EventLoopConnector
 {
-    /// <summary>Connects by TCP.</summary>
+    /// <summary>Connects.</summary>
+    /// <param name="group">The loops.</param>
+    /// <param name="endPoint">Where to.</param>
+    /// <param name="configure">Sees the socket before; null for none.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="SocketException">That failed.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public static async Task<EventLoopSocket> ConnectAsync(EventLoopGroup group, IPEndPoint endPoint, CancellationToken cancellationToken)
+    public static async Task<ConnectedSocket> ConnectAsync(
+        EventLoopGroup group, EndPoint endPoint, Action<Socket>? configure, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        EventLoopSocket socket = Create(group, endPoint, out ReadOnlyMemory<byte> address);
+        EventLoopSocket socket = Create(group, endPoint, configure, out ReadOnlyMemory<byte> address);
         try
         {
             using (cancellationToken.UnsafeRegister(static closed => ((EventLoopSocket)closed!).Dispose(), socket))
             {
                 var readiness = new ReadinessSource(socket);
-                socket.SetNoDelay();
+                if (endPoint.AddressFamily != AddressFamily.Unix)
+                    socket.SetNoDelay();
                 int error = socket.Connect(address.Span);
                 if (error == Libc.InProgress)
                 {
@@ -44,14 +50,31 @@ internal static class EventLoopConnector
         }
     }
 
-    private static EventLoopSocket Create(EventLoopGroup group, IPEndPoint endPoint, out ReadOnlyMemory<byte> address)
+    private static EventLoopSocket Create(
+        EventLoopGroup group, EndPoint endPoint, Action<Socket>? configure, out ReadOnlyMemory<byte> address)
     {
         SocketAddress serialized = endPoint.Serialize();
         address = serialized.Buffer[..serialized.Size];
-        bool isInet6 = endPoint.AddressFamily == AddressFamily.InterNetworkV6;
-        int descriptor = Libc.CreateTcp(isInet6 ? Libc.FamilyInet6 : Libc.FamilyInet);
+        int descriptor = configure is null ? Libc.CreateStream(FamilyOf(endPoint)) : CreateConfigured(endPoint, configure);
         if (descriptor < 0)
             throw SocketFault.ExceptionOf(Libc.Errno);
         return new EventLoopSocket(group.Next(), descriptor, new SocketAddresses(address.Span, listener: null));
     }
+
+    /// <summary>Makes a socket that the user has seen as one of the runtime.</summary>
+    private static int CreateConfigured(EndPoint endPoint, Action<Socket> configure)
+    {
+        using Socket socket = RuntimeSocket.Create(endPoint);
+        configure(socket);
+        socket.Blocking = false;
+        // A descriptor of its own, since the runtime closes the other one.
+        return Libc.Duplicate((int)socket.Handle);
+    }
+
+    private static int FamilyOf(EndPoint endPoint) => endPoint.AddressFamily switch
+    {
+        AddressFamily.Unix => Libc.FamilyUnix,
+        AddressFamily.InterNetworkV6 => Libc.FamilyInet6,
+        _ => Libc.FamilyInet,
+    };
 }

@@ -76,7 +76,7 @@ internal static unsafe partial class Libc
     /// <summary>Makes another descriptor for what a descriptor stands for.</summary>
     public static int Duplicate(int descriptor) => fcntl(descriptor, DuplicateCloseOnExec, 0);
 
-    public static int CreateTcp(int family) => socket(family, Stream | NonBlocking | CloseOnExec, 0);
+    public static int CreateStream(int family) => socket(family, Stream | NonBlocking | CloseOnExec, 0);
 
     public static int Accept(int listener, byte* address, int* length) => accept4(listener, address, length, NonBlocking | CloseOnExec);
 
