@@ -7,7 +7,7 @@ using Sockeye.Transports;
 namespace Sockeye;
 
 /// <summary>Connects to WebSocket servers.</summary>
-public static class WebSocketClient
+public static partial class WebSocketClient
 {
     /// <summary>The most interim responses (100, 103) that are skipped before the one that counts.</summary>
     private const int MaxInterimResponses = 8;
@@ -79,7 +79,7 @@ public static class WebSocketClient
     }
 
     /// <summary>Ends a connection that nobody waits for any more.</summary>
-    private static async Task AbandonAsync(Task<WebSocketConnection> connecting)
+    internal static async Task AbandonAsync(Task<WebSocketConnection> connecting)
     {
         await ((Task)connecting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (connecting.IsCompletedSuccessfully)
