@@ -73,7 +73,7 @@ internal sealed class ReconnectingOutbox
         lock (_sync)
         {
             if (_end is not null)
-                return ValueTask.FromException<OutboxMessage>(_end);
+                return new ValueTask<OutboxMessage>(Task.FromException<OutboxMessage>(_end).Observed());
             if (_waiting.Count == 0 && HasRoom(message))
                 Append(message);
             else if (_options.WhenFull == OutboxPolicy.Wait)
@@ -83,7 +83,7 @@ internal sealed class ReconnectingOutbox
         }
 
         TellLost();
-        return wait is null ? new ValueTask<OutboxMessage>(message) : WaitForRoomAsync(wait, token);
+        return wait is null ? new ValueTask<OutboxMessage>(message) : new ValueTask<OutboxMessage>(WaitForRoomAsync(wait, token).Observed());
     }
 
     /// <summary>Takes the next message that waits, for a connection.</summary>
@@ -93,14 +93,13 @@ internal sealed class ReconnectingOutbox
         lock (_sync)
         {
             Expire();
+            MakeRoom();
             if (_firstQueued is { } node)
             {
                 taken = node.Value;
                 taken.Become(DeliveryState.Accepted);
                 _firstQueued = node.Next;
             }
-
-            MakeRoom();
         }
 
         TellLost();
@@ -248,7 +247,7 @@ internal sealed class ReconnectingOutbox
         }
     }
 
-    private async ValueTask<OutboxMessage> WaitForRoomAsync(RoomWait wait, CancellationToken token)
+    private async Task<OutboxMessage> WaitForRoomAsync(RoomWait wait, CancellationToken token)
     {
         await using CancellationTokenRegistration registration = token.UnsafeRegister(
             (_, cancelled) =>

@@ -137,7 +137,8 @@ public sealed partial class ReconnectingWebSocket
         while (!connection.Closed.IsCompleted && !IsClosing)
         {
             HandOver(connection, all: false);
-            if (check.IsCompleted && _outbox.LastTaken is { } last)
+            // One that is closing answers no more questions; its end is near.
+            if (check.IsCompleted && connection.IsOpen && _outbox.LastTaken is { } last)
                 WakeAfter(check = CheckAsync(connection, last));
             await _changes.Reader.ReadAsync().ConfigureAwait(false);
         }

@@ -1,4 +1,6 @@
 using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Sockeye.Testing;
 using Sockeye.Tests.Connection;
 using Sockeye.Transports;
@@ -41,9 +43,9 @@ internal sealed class ReconnectBench : IAsyncDisposable
     private CountingPool Pool => (CountingPool)_buffers.Arrays;
 
     /// <summary>Makes options under which every delay is as long as it may be.</summary>
-    public ReconnectOptions Options() => new()
+    public ReconnectOptions Options(ILoggerFactory? logs = null) => new()
     {
-        Client = new WebSocketClientOptions { Connection = new WebSocketConnectionOptions { TimeProvider = Time } },
+        Client = new() { Connection = new() { TimeProvider = Time, LoggerFactory = logs ?? NullLoggerFactory.Instance } },
         InitialDelay = TimeSpan.FromSeconds(1),
         MaxDelay = TimeSpan.FromSeconds(60),
         MinUptime = TimeSpan.FromSeconds(5),

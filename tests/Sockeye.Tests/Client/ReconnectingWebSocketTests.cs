@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Sockeye.Protocol;
 using Sockeye.Testing;
 using Sockeye.Tests.Connection;
@@ -481,6 +482,42 @@ public sealed class ReconnectingWebSocketTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Delays_and_the_end_stand_in_the_logs()
+    {
+        using var logs = new RecordedLogs();
+        _bench.Failing = attempt => attempt.Failures == 0 ? new IOException("test") : new ArgumentException("mine");
+        await using ReconnectingWebSocket socket = Make(options => options with { Reconnect = _bench.Options(logs) });
+        socket.Start();
+        await _bench.PassAsync(Second);
+        await socket.Closed.Soon();
+        Assert.Equal(
+            [(LogLevel.Information, 220), (LogLevel.Error, 221)], logs.Lines.Where(line => line.Id is >= 220 and < 230).Select(line => (line.Level, line.Id)));
+    }
+
+    [Fact]
+    public async Task Context_that_takes_no_more_work_ends_nothing()
+    {
+        using var logs = new RecordedLogs();
+        SynchronizationContext? before = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(new DeadContext());
+        ReconnectingWebSocket socket;
+        try
+        {
+            socket = Make(options => options with { Reconnect = _bench.Options(logs) });
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(before);
+        }
+
+        socket.Start();
+        await AssertNextIsAsync(socket, await _bench.OpenedAsync(), "1");
+        await socket.CloseAsync().Soon();
+        Assert.Contains(logs.Lines, line => line.Id == 222);
+        Assert.Empty(Transitions());
+    }
+
+    [Fact]
     public async Task Wrong_arguments_are_refused_at_the_call()
     {
         await using ReconnectingWebSocket socket = Make();
@@ -552,5 +589,10 @@ public sealed class ReconnectingWebSocketTests : IAsyncLifetime
     {
         lock (_lost)
             return [.. _lost];
+    }
+
+    private sealed class DeadContext : SynchronizationContext
+    {
+        public override void Post(SendOrPostCallback d, object? state) => throw new InvalidOperationException("the application has ended");
     }
 }
