@@ -95,6 +95,7 @@ unset SOCKEYE_EVENT_LOOP
 [[ $mode == --full ]] || finish
 
 echo "== What is only run here"
+run Sockeye.Tests -trait Category=Full
 run Sockeye.Conformance.Tests -trait Category=Full
 run Sockeye.Interop.Tests -trait Category=Full
 

@@ -10,4 +10,11 @@ public sealed class PublicSurfaceTests
         if (PublicSurface.Review(typeof(WebSocketResult).Assembly) is { } difference)
             Assert.Fail(difference);
     }
+
+    [Fact]
+    public void Public_surface_of_Sockeye_Testing_AspNetCore_is_the_one_that_was_reviewed()
+    {
+        if (PublicSurface.Review(typeof(TestServerExtensions).Assembly) is { } difference)
+            Assert.Fail(difference);
+    }
 }

@@ -12,7 +12,7 @@ internal sealed class EngineSubject
 
     private readonly BufferPool _buffers = new(new CountingPool(trace: false));
     private readonly BufferPool _peerBuffers = new(new CountingPool(trace: false));
-    private readonly ManualTime _time = new();
+    private readonly ManualTimeProvider _time = new();
 
     private CountingPool Pool => (CountingPool)_buffers.Arrays;
 

@@ -66,6 +66,27 @@ public sealed partial class SampleTests
         server.Kill();
     }
 
+    [Fact]
+    public async Task Reconnect_tells_what_becomes_of_each_line()
+    {
+        await using PeerProcess first = Start("EchoServer", "0");
+        string url = "ws://" + first.WaitForLine("Listening on ws://");
+        await using PeerProcess client = Start("Reconnect", url);
+        client.WaitForLine("state: Open");
+        await client.Input.WriteLineAsync("one");
+        string[] told = [client.WaitForLine(""), client.WaitForLine("")];
+        Assert.Equal(["Confirmed: one", "received: one"], told.Order(StringComparer.Ordinal));
+        first.Kill();
+        client.WaitForLine("state: Waiting");
+        await client.Input.WriteLineAsync("two");
+        await using PeerProcess second = Start("EchoServer", new Uri(url).Port.ToString());
+        Assert.Equal("two", client.WaitForLine("Confirmed: "));
+        client.Input.Close();
+        client.WaitForLine("state: Closed");
+        Assert.Equal(0, await client.WaitForExitAsync());
+        second.Kill();
+    }
+
     private static string Shown(string sample) =>
         File.ReadAllText(Path.Combine(Repository.Root, "samples", "Echo", sample, "Program.cs"))
             .Replace("args is [var port] ? int.Parse(port) : 8080", "8080", StringComparison.Ordinal)

@@ -10,4 +10,11 @@ public sealed class PublicSurfaceTests
         if (PublicSurface.Review(typeof(WebSocketConnection).Assembly) is { } difference)
             Assert.Fail(difference);
     }
+
+    [Fact]
+    public void Public_surface_of_Sockeye_Testing_is_the_one_that_was_reviewed()
+    {
+        if (PublicSurface.Review(typeof(TestLink).Assembly) is { } difference)
+            Assert.Fail(difference);
+    }
 }

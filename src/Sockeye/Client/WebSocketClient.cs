@@ -6,7 +6,7 @@ using Sockeye.Transports;
 namespace Sockeye;
 
 /// <summary>Connects to WebSocket servers.</summary>
-public static class WebSocketClient
+public static partial class WebSocketClient
 {
     /// <summary>Connects to a server and opens a WebSocket connection.</summary>
     /// <param name="uri">The address, such as <c>wss://example.com/feed?x=1</c>; <c>http</c> and <c>https</c> stand for <c>ws</c> and
@@ -91,7 +91,7 @@ public static class WebSocketClient
     }
 
     /// <summary>Ends a connection that nobody waits for any more.</summary>
-    private static async Task AbandonAsync(Task<WebSocketConnection> connecting)
+    internal static async Task AbandonAsync(Task<WebSocketConnection> connecting)
     {
         await ((Task)connecting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (connecting.IsCompletedSuccessfully)

@@ -110,7 +110,7 @@ internal sealed partial class SendBuffer
         int bytes = (int)rest;
         int messages = (int)(rest >> MessageShift);
         _corkTaken = corked;
-        _unsentMessages += messages;
+        _acceptedMessages += messages;
         if (_isClosed)
         {
             // Accepted in the very moment in which another thread began to close the connection.

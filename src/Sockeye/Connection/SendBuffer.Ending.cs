@@ -57,7 +57,7 @@ internal sealed partial class SendBuffer
         // The transport may have taken a part of the write that is under way.
         long taken = Math.Clamp(_connection.Transport.BytesSent - _bytesSentBefore, 0, _inFlightBytes);
         int messages = taken > 0 && taken == _inFlightBytes ? _inFlightMessages : 0;
-        return (_unsentMessages - messages, Math.Max(0, _buffered + LostBytes - taken - (IsCloseWritten ? 0 : CloseFrameSize)));
+        return (UnsentMessages - messages, Math.Max(0, _buffered + LostBytes - taken - (IsCloseWritten ? 0 : CloseFrameSize)));
     }
 
     private void Broke(Exception exception)
@@ -66,6 +66,7 @@ internal sealed partial class SendBuffer
         lock (_connection.Sync)
         {
             (_, long unsent) = CountUnsent();
+            Ending.BrokenMessages += _inFlightMessages;
             _isClosed = true;
             _isBroken = true;
             Landed();
@@ -127,5 +128,8 @@ internal sealed partial class SendBuffer
         public long LostBytes { get; set; }
 
         public bool HasDropped { get; set; }
+
+        /// <summary>Gets or sets how many messages were in a write that failed.</summary>
+        public int BrokenMessages { get; set; }
     }
 }

@@ -28,7 +28,7 @@ internal sealed partial class SendBuffer
     private void MessageAppended()
     {
         _queue.Tail!.Messages++;
-        _unsentMessages++;
+        _acceptedMessages++;
     }
 
     private void AppendControl(Opcode opcode, ReadOnlySpan<byte> payload)

@@ -63,7 +63,7 @@ internal sealed partial class SendBuffer
                 waiter ??= stream.Room.Add();
             if (isFinal)
             {
-                _unsentMessages++;
+                _acceptedMessages++;
                 EndStreamLocked(stream);
             }
         }

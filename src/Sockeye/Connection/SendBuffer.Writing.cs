@@ -136,7 +136,8 @@ internal sealed partial class SendBuffer
                     return false;
                 turn = Turn.GoOn;
 
-                if (!_isBroken && !_isEnded)
+                // Nothing leaves once the account has been made, which says what has not left.
+                if (!_isBroken && !_connection.HasEnded)
                 {
                     isTaken = TryTakeLocked(out first, out second);
                     closeWritten = !isTaken && _ending is { CloseFrameSize: > 0, IsCloseWritten: false } && !HasOutput;
@@ -343,7 +344,7 @@ internal sealed partial class SendBuffer
     {
         if (Telemetry.CountsTraffic)
             Telemetry.Sent(_connection.Role, _inFlightMessages, _inFlightBytes);
-        _unsentMessages -= _inFlightMessages;
+        _leftMessages += _inFlightMessages;
         Volatile.Write(ref _buffered, _buffered - _inFlightBytes);
         if (!_isEnded && _inFlight is not null && _inFlight != _deflation?.Framed.Head && _queue.Head is { Kind: OutputKind.Stream } stream)
             MakeRoom(stream, _inFlightBytes);

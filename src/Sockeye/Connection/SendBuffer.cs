@@ -30,7 +30,8 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem, ICompletionObser
     private OutputQueue _queue;
     private int _openStreams;
     private long _buffered;
-    private int _unsentMessages;
+    private int _acceptedMessages;
+    private int _leftMessages;
     private bool _isClosed;
     private bool _isBroken;
     private bool _isEnded;
@@ -86,6 +87,8 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem, ICompletionObser
 
     /// <summary>Gets whether more waits than the high-water mark allows.</summary>
     public bool IsAboveHighWater => Volatile.Read(ref _buffered) > _highWater;
+
+    private int UnsentMessages => _acceptedMessages - _leftMessages;
 
     private ArrayPool<byte> Arrays => _connection.Buffers.Arrays;
 
@@ -343,7 +346,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem, ICompletionObser
         {
             TakeCork();
             if (_connection.HasEnded)
-                return _unsentMessages == 0 ? default : Refused();
+                return UnsentMessages == 0 ? default : Refused();
             if (HasDropped)
                 return Refused();
             if (_buffered == 0 && _lane is not { PongLength: >= 0 })
@@ -402,7 +405,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem, ICompletionObser
         OutputSegment segment = AppendPayload(ref _queue, kind, opcode, payload, endsMessage: true);
         segment.Hold = hold;
         segment.Messages = 1;
-        _unsentMessages++;
+        _acceptedMessages++;
         return segment;
     }
 
@@ -426,7 +429,7 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem, ICompletionObser
             if (segment is null || segment.IsCommitted)
                 return;
             Volatile.Write(ref _buffered, _buffered - FramedSize(segment.Payload.Length));
-            _unsentMessages--;
+            _leftMessages++; // for those that count it is gone
             segment.Hold?.Release();
             _queue.Remove(segment);
             segment.Return();

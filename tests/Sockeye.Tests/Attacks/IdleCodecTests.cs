@@ -14,7 +14,7 @@ public sealed class IdleCodecTests(ITestOutputHelper output)
     private static readonly byte[] Text = [.. Enumerable.Repeat("idle compressed connections "u8.ToArray(), 60).SelectMany(b => b)];
 
     private readonly CountingPool _pool = new(trace: false);
-    private readonly ManualTime _time = new();
+    private readonly ManualTimeProvider _time = new();
 
     [Theory]
     [InlineData(CodecKind.Native)]

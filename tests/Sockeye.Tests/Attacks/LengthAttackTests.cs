@@ -51,7 +51,7 @@ public sealed class LengthAttackTests
         const int Count = 1000;
         var pool = new CountingPool(trace: false);
         var buffers = new BufferPool(pool);
-        var options = new WebSocketConnectionOptions { TimeProvider = new ManualTime(), Buffers = buffers };
+        var options = new WebSocketConnectionOptions { TimeProvider = new ManualTimeProvider(), Buffers = buffers };
         byte[] wire = [.. Wire.Frame(Role.Server, Opcode.Ping, []), .. Wire.Header(0x82, 64, 16 * MiB, isMasked: true), 0x55];
         List<(WebSocketConnection Connection, InMemoryTransport Peer)> all = [];
         for (int i = 0; i < Count; i++)

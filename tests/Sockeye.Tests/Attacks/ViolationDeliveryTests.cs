@@ -100,7 +100,7 @@ public sealed class ViolationDeliveryTests
             {
                 PerMessageDeflate = Deflates(rule) ? Deflate : null,
                 // No time passes: a grace that ends too early is not what is looked at.
-                Connection = Violations.Limit(new WebSocketConnectionOptions { TimeProvider = new ManualTime() }),
+                Connection = Violations.Limit(new WebSocketConnectionOptions { TimeProvider = new ManualTimeProvider() }),
             });
         using Socket socket = await listener.AcceptAsync();
         socket.NoDelay = true;

@@ -5,7 +5,7 @@ namespace Sockeye.Tests.Connection;
 /// <summary>Rule T3: one sweep serves all deadlines of a clock.</summary>
 public sealed class DeadlineSweepTests
 {
-    private readonly ManualTime _time = new();
+    private readonly ManualTimeProvider _time = new();
     private readonly List<int> _fired = [];
     private readonly DeadlineSweep _sweep;
 
@@ -93,7 +93,7 @@ public sealed class DeadlineSweepTests
     [Fact]
     public void T3_Sweep_can_be_made_where_the_flow_is_suppressed()
     {
-        var time = new ManualTime();
+        var time = new ManualTimeProvider();
         using (ExecutionContext.SuppressFlow())
             Assert.Same(DeadlineSweep.For(time), DeadlineSweep.For(time));
     }

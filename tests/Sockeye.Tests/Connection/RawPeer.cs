@@ -32,7 +32,7 @@ internal sealed class RawPeer : IAsyncDisposable
         Connection = new WebSocketConnection(own, role, options, new ConnectionDetails { Deflate = deflate }, []);
     }
 
-    public ManualTime Time { get; } = new();
+    public ManualTimeProvider Time { get; } = new();
 
     public CountingPool Pool => (CountingPool)Buffers.Arrays;
 

@@ -12,7 +12,7 @@ public sealed class StreamCloseTests
     [InlineData(Role.Client)]
     public async Task Close_over_a_stream_that_cannot_be_shut_down_takes_no_timeout(Role closing)
     {
-        var time = new ManualTime(); // it stands still
+        var time = new ManualTimeProvider(); // it stands still
         var pool = new CountingPool();
         var buffers = new BufferPool(pool);
         (DuplexStream one, DuplexStream other) = StreamPair.Create();

@@ -35,7 +35,7 @@ public sealed class TransportTests
         (SslStream ownTls, SslStream peerTls) = await Carriers.SecureAsync(
             role, new NetworkStream(own, ownsSocket: true), wire, SslProtocols.Tls12); // 1.3 hides what kind a record is of
         var buffers = new BufferPool(new CountingPool());
-        var time = new ManualTime();
+        var time = new ManualTimeProvider();
         var connection = new WebSocketConnection(
             new StreamTransport(ownTls, buffers, socket: new RuntimeSocket(own)),
             role,
@@ -130,7 +130,7 @@ public sealed class TransportTests
         const int Count = 1000;
         var pool = new CountingPool();
         var buffers = new BufferPool(pool);
-        var options = new WebSocketConnectionOptions { Buffers = buffers, TimeProvider = new ManualTime() };
+        var options = new WebSocketConnectionOptions { Buffers = buffers, TimeProvider = new ManualTimeProvider() };
         List<(WebSocketConnection Connection, Socket Peer)> all = [];
         for (int i = 0; i < Count; i++)
         {
@@ -230,7 +230,7 @@ public sealed class TransportTests
         var connection = new WebSocketConnection(
             new StreamTransport(stream, buffers),
             Role.Server,
-            new WebSocketConnectionOptions { Buffers = buffers, TimeProvider = new ManualTime() },
+            new WebSocketConnectionOptions { Buffers = buffers, TimeProvider = new ManualTimeProvider() },
             ConnectionDetails.None,
             []);
         connection.Start();

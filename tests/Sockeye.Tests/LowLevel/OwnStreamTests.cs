@@ -14,7 +14,7 @@ public sealed class OwnStreamTests
 
     private readonly CountingPool _pool = new();
     private readonly BufferPool _buffers;
-    private readonly ManualTime _time = new();
+    private readonly ManualTimeProvider _time = new();
     private readonly DuplexStream _client;
     private readonly DuplexStream _server;
 

@@ -93,7 +93,7 @@ internal sealed class TimerSignals : TimeProvider
     private readonly List<TimeSpan> _created = [];
     private readonly List<(TimeSpan Due, int Count, TaskCompletionSource Signal)> _waiting = [];
 
-    public ManualTime Manual { get; } = new();
+    public ManualTimeProvider Manual { get; } = new();
 
     public override long TimestampFrequency => Manual.TimestampFrequency;
 

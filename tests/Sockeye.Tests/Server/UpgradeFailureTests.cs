@@ -16,7 +16,7 @@ public sealed class UpgradeFailureTests
 
     private readonly CountingPool _pool = new();
     private readonly BufferPool _buffers;
-    private readonly ManualTime _time = new();
+    private readonly ManualTimeProvider _time = new();
     private readonly ScriptedStream _stream = Holding(Request);
 
     public UpgradeFailureTests()

@@ -156,7 +156,7 @@ public sealed class WebSocketUpgradeTests
     [Fact]
     public async Task AcceptAsync_of_a_silent_stream_that_no_dispose_wakes_throws_at_the_deadline()
     {
-        var time = new ManualTime();
+        var time = new ManualTimeProvider();
         var options = new WebSocketAcceptOptions { Connection = new() { TimeProvider = time } };
         Task<WebSocketConnection> accepting = WebSocketUpgrade.AcceptAsync(new DeafStream(), options);
 

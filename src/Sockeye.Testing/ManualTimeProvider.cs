@@ -1,21 +1,43 @@
 namespace Sockeye.Testing;
 
-/// <summary>A clock that moves only when it is told to.</summary>
-internal sealed class ManualTime : TimeProvider
+/// <summary>A clock for tests, which moves only when it is told to. All members may be used from any thread.</summary>
+/// <remarks>Give it to what is tested as its <see cref="TimeProvider"/>, as <see cref="WebSocketConnectionOptions.TimeProvider"/> for a
+/// connection. A timer that is due at once fires with the next <see cref="Advance"/> as well, never by itself.</remarks>
+public sealed class ManualTimeProvider : TimeProvider
 {
     private readonly Lock _sync = new();
     private readonly List<ManualTimer> _timers = [];
     private long _now = TimeSpan.TicksPerDay;
 
+    /// <inheritdoc/>
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
+    /// <summary>Gets how long it is until the next timer falls due, not below zero; null while none is set. A test waits for it, to move
+    /// the clock only once the code that it tests has begun to wait.</summary>
+    public TimeSpan? NextDue
+    {
+        get
+        {
+            lock (_sync)
+            {
+                long next = _timers.Count == 0 ? long.MaxValue : _timers.Min(timer => timer.DueAt);
+                return next == long.MaxValue ? null : TimeSpan.FromTicks(Math.Max(0, next - _now));
+            }
+        }
+    }
+
+    /// <inheritdoc/>
     public override long GetTimestamp() => Interlocked.Read(ref _now);
 
+    /// <inheritdoc/>
     public override DateTimeOffset GetUtcNow() => new(GetTimestamp(), TimeSpan.Zero);
 
     /// <summary>Moves the clock, and fires every timer that falls due on the way, in order, on this thread.</summary>
+    /// <param name="span">How far, not below zero.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The span is negative: the clock never goes back.</exception>
     public void Advance(TimeSpan span)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(span, TimeSpan.Zero);
         long end = GetTimestamp() + span.Ticks;
         while (true)
         {
@@ -25,7 +47,7 @@ internal sealed class ManualTime : TimeProvider
                 next = _timers.Where(timer => timer.DueAt <= end).MinBy(timer => timer.DueAt);
                 if (next is null)
                 {
-                    Interlocked.Exchange(ref _now, end);
+                    Interlocked.Exchange(ref _now, Math.Max(_now, end));
                     return;
                 }
 
@@ -37,16 +59,21 @@ internal sealed class ManualTime : TimeProvider
         }
     }
 
-    /// <summary>Jumps without firing what fell due on the way, until after the jump: a machine that slept.</summary>
+    /// <summary>Jumps without firing what falls due on the way until after the jump: a machine that slept.</summary>
+    /// <param name="span">How far, not below zero.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The span is negative: the clock never goes back.</exception>
     public void Sleep(TimeSpan span)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(span, TimeSpan.Zero);
         lock (_sync)
             Interlocked.Add(ref _now, span.Ticks);
         Advance(TimeSpan.Zero);
     }
 
+    /// <inheritdoc/>
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
+        ArgumentNullException.ThrowIfNull(callback);
         var timer = new ManualTimer(this, callback, state);
         timer.Change(dueTime, period);
         lock (_sync)
@@ -54,7 +81,7 @@ internal sealed class ManualTime : TimeProvider
         return timer;
     }
 
-    private sealed class ManualTimer(ManualTime time, TimerCallback callback, object? state) : ITimer
+    private sealed class ManualTimer(ManualTimeProvider time, TimerCallback callback, object? state) : ITimer
     {
         private long _period = -1;
 
