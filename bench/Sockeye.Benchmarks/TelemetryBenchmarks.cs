@@ -29,7 +29,7 @@ public class TelemetryBenchmarks
         _client = new WebSocketConnection(near, Role.Client, WebSocketConnectionOptions.Default, ConnectionDetails.None, []);
         _client.Start();
         var server = new WebSocketConnection(far, Role.Server, WebSocketConnectionOptions.Default, ConnectionDetails.None, []);
-        server.Run((socket, _) => EchoAsync(socket), new ServerConnections());
+        server.Run((socket, _) => EchoAsync(socket), new ServerConnections(new WebSocketServerOptions()));
     }
 
     [GlobalSetup(Target = nameof(Sockeye_that_is_observed))]

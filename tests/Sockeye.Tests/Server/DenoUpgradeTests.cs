@@ -162,7 +162,7 @@ public sealed class DenoUpgradeTests : IDisposable
     public async Task Silence_for_the_idle_timeout_ends_with_an_error_and_a_close()
     {
         Assert.Equal(TimeSpan.FromSeconds(30), WebSocketConnectionOptions.Default.IdleTimeout);
-        var time = new ManualTime();
+        var time = new ManualTimeProvider();
         (RawClient client, Socket socket) = await ConnectAsync();
         WebSocketConnection connection = await WebSocketUpgrade.AcceptAsync(
             socket, Head("GET", Valid), default, new() { Connection = new() { TimeProvider = time } }).Soon();
@@ -186,7 +186,7 @@ public sealed class DenoUpgradeTests : IDisposable
     [Fact]
     public async Task Idle_timeout_of_zero_is_off()
     {
-        var time = new ManualTime();
+        var time = new ManualTimeProvider();
         (RawClient client, Socket socket) = await ConnectAsync();
         WebSocketConnection connection = await WebSocketUpgrade.AcceptAsync(
             socket, Head("GET", Valid), default, new() { Connection = new() { TimeProvider = time, IdleTimeout = TimeSpan.Zero } }).Soon();

@@ -34,7 +34,7 @@ public sealed class StalledSubscribersTests
     {
         int stalled = subscribers / 10;
         int steady = subscribers - stalled;
-        var time = new ManualTime();
+        var time = new ManualTimeProvider();
         var pool = new CountingPool(trace: false);
         var connection = new WebSocketConnectionOptions { TimeProvider = time, Buffers = new BufferPool(pool), IdleTimeout = TimeSpan.Zero };
         // 2 s for a policy that counts on the age: the bound in bytes is reached later.
