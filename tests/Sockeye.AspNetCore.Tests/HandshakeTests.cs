@@ -143,12 +143,8 @@ public sealed class HandshakeTests
     private static string Request(WebHost host, string[] headers) =>
         $"GET / HTTP/1.1\r\nHost: {host.Host}\r\n{string.Concat(headers.Select(line => line + "\r\n"))}\r\n";
 
-    private static string CloseFrame() => Frame(Opcode.Close, "\x03\xE8");
+    private static string CloseFrame() => Encoding.Latin1.GetString(WebHost.CloseFrame);
 
-    private static string Frame(Opcode opcode, string payload)
-    {
-        var writer = new System.Buffers.ArrayBufferWriter<byte>();
-        FrameWriter.WriteFrame(writer, opcode, Encoding.Latin1.GetBytes(payload), isFinal: true, 0x04030201u);
-        return Encoding.Latin1.GetString(writer.WrittenSpan);
-    }
+    private static string Frame(Opcode opcode, string payload) =>
+        Encoding.Latin1.GetString(WebHost.Frame(opcode, Encoding.Latin1.GetBytes(payload)));
 }
