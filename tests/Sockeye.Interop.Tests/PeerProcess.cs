@@ -55,6 +55,8 @@ internal sealed class PeerProcess : IAsyncDisposable
 
     public int Id => _process.Id;
 
+    public bool HasExited => _process.HasExited;
+
     public static PeerProcess Start(string program, params IEnumerable<string> arguments) => new(program, arguments);
 
     /// <summary>Starts the tool of this checkout. It hears the signal of Ctrl-C also where whoever runs the tests in the background does
