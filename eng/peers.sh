@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Provides the real peers that the interop tests talk to, installing what is missing:
 #
-#   Debian   python3-websockets, chromium, libnss3-tools (certutil: how Chromium learns the test authority), openssl,
-#            and Node.js with npm where none is there and the distribution's is recent enough
+#   Debian   python3-websockets, chromium, libnss3-tools (certutil: how Chromium learns the test authority), openssl, nginx and
+#            haproxy, and Node.js with npm where none is there and the distribution's is recent enough
 #   npm      ws, deno, playwright-core, as locked in tests/Sockeye.Interop.Tests/peers/package-lock.json
 #
 # Says what it installs. Debian packages need root; with SOCKEYE_NO_INSTALL=1 it installs nothing. Whatever is still
@@ -35,6 +35,17 @@ absent_packages() {
     [[ -x /usr/bin/chromium ]] || echo chromium
     command -v certutil > /dev/null || echo libnss3-tools
     command -v openssl > /dev/null || echo openssl
+    [[ -x /usr/sbin/nginx ]] || echo nginx
+    [[ -x /usr/sbin/haproxy ]] || echo haproxy
+}
+
+# Debian starts a server as soon as it is installed, unless this file says no.
+policy=/usr/sbin/policy-rc.d
+start_nothing() {
+    [[ -e $policy ]] && return
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod +x "$policy"
+    trap 'rm -f "$log" "$policy"' EXIT
 }
 
 debian_node() {
@@ -50,6 +61,7 @@ if { ((${#absent[@]})) || ! command -v node > /dev/null; } && may_install && [[ 
     mapfile -t absent < <(absent_packages)
     if ((${#absent[@]})); then
         echo "peers: installing Debian packages ${absent[*]}"
+        start_nothing
         DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "${absent[@]}" > "$log" 2>&1 ||
             tail -n 5 "$log" >&2
         mapfile -t absent < <(absent_packages)
@@ -85,4 +97,6 @@ fi
 npm_version() { node -p "require('$peers/node_modules/$1/package.json').version"; }
 python_version=$(/usr/bin/python3 -c 'import websockets.version as v; print(v.version)')
 echo "peers: ready: Node.js $(node --version), ws $(npm_version ws), Deno $(npm_version deno)," \
-    "Python websockets $python_version, $(/usr/bin/chromium --version 2> /dev/null | grep -oE 'Chromium [0-9.]+')"
+    "Python websockets $python_version, $(/usr/bin/chromium --version 2> /dev/null | grep -oE 'Chromium [0-9.]+')," \
+    "nginx $(/usr/sbin/nginx -v 2>&1 | grep -oE '[0-9][0-9.]*' | head -n 1)," \
+    "haproxy $(/usr/sbin/haproxy -v | grep -oE '[0-9][0-9.]*' | head -n 1)"
