@@ -40,30 +40,6 @@ public sealed class LivenessTests
 
     [Theory]
     [MemberData(nameof(Roads))]
-    public async Task Peer_that_answers_pings_stays(Road road)
-    {
-        const int Enough = 5;
-        await using WebHost host = await WebHost.StartAsync(
-            app => app.MapWebSocket("/", WebHost.EchoAsync, Options(new() { IdleTimeout = TimeSpan.FromSeconds(1) })), road: road);
-        await using Stream stream = await host.OpenStreamAsync("/");
-        byte[] ping = new byte[2];
-        for (int i = 0; i < Enough; i++)
-        {
-            await stream.ReadExactlyAsync(ping).AsTask().WaitAsync(WebHost.Patience);
-            Assert.Equal([0x89, 0], ping);
-            await stream.WriteAsync(WebHost.Frame(Opcode.Pong, []));
-            await stream.FlushAsync();
-        }
-
-        await stream.WriteAsync(WebHost.CloseFrame);
-        await stream.FlushAsync();
-        byte[] close = new byte[4];
-        await stream.ReadExactlyAsync(close).AsTask().WaitAsync(WebHost.Patience);
-        Assert.Equal(WebHost.CloseFrame[..1], close[..1]);
-    }
-
-    [Theory]
-    [MemberData(nameof(Roads))]
     public async Task Handler_that_does_not_read_stops_the_sender_and_loses_nothing(Road road)
     {
         const int Size = 1024 * 1024;

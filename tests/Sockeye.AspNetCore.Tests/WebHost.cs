@@ -70,7 +70,8 @@ internal sealed class WebHost : IAsyncDisposable
         Action<IServiceCollection>? services = null,
         Road road = Road.Http11,
         Action<KestrelServerOptions>? kestrel = null,
-        Action<WebApplicationBuilder>? configure = null)
+        Action<WebApplicationBuilder>? configure = null,
+        X509Certificate2? certificate = null)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -83,7 +84,7 @@ internal sealed class WebHost : IAsyncDisposable
             {
                 listen.Protocols = road is Road.Http2 or Road.Http2Tls ? HttpProtocols.Http2 : HttpProtocols.Http1;
                 if (road is Road.Http11Tls or Road.Http2Tls)
-                    listen.UseHttps(Certificate);
+                    listen.UseHttps(certificate ?? Certificate);
             });
         });
         builder.WebHost.UseKestrelHttpsConfiguration();

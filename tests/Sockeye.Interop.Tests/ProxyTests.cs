@@ -74,7 +74,7 @@ public sealed class ProxyTests
         await using ReverseProxy proxy = await ReverseProxy.StartAsync(name, host.Port);
         await using PeerProcess conform = PeerProcess.StartTool(
             "conform", proxy.UrlOf("ws"), "--strict", "--short", "--patience", Patience, "--parallel", "8", "--cases", cases);
-        Assert.True(await conform.WaitForExitAsync() == 0, conform.Output);
+        Assert.True(await conform.WaitForExitAsync(TimeSpan.FromMinutes(10)) == 0, conform.Output);
         Assert.Contains(" 0 non-strict, 0 failed, 0 unimplemented", conform.Output, StringComparison.Ordinal);
     }
 

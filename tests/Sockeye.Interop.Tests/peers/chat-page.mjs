@@ -2,17 +2,14 @@
 // Prints what they find as JSON lines. In between it asks for the server to end ("END THE SERVER") and to come back ("START THE
 // SERVER"), and reads a line each time when that is done.
 
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline/promises";
-import { chromium } from "playwright-core";
+import { launch } from "./browser.mjs";
 import { print } from "./command.mjs";
 
 const [url, screenshots] = process.argv.slice(2);
-const home = mkdtempSync(join(tmpdir(), "sockeye-browser-"));
-process.on("exit", () => rmSync(home, { recursive: true, force: true }));
 mkdirSync(screenshots, { recursive: true });
 const input = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const ask = async (what) => {
@@ -20,11 +17,7 @@ const ask = async (what) => {
   await input.next();
 };
 
-const browser = await chromium.launch({
-  executablePath: "/usr/bin/chromium",
-  args: process.getuid() === 0 ? ["--no-sandbox"] : [],
-  env: { ...process.env, HOME: home },
-});
+const browser = await launch();
 const problems = [];
 const outages = /ERR_CONNECTION_REFUSED|WebSocket connection to/; // the server is away on purpose
 
