@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Provides the real peers that the interop tests talk to, installing what is missing:
 #
-#   Debian   python3-websockets, chromium, libnss3-tools (certutil: how Chromium learns the test authority), openssl,
-#            the proxies tinyproxy, squid and microsocks, and Node.js with npm where none is there and the distribution's is recent enough
+#   Debian   python3-websockets, chromium, libnss3-tools (certutil: how Chromium learns the test authority), openssl, the proxies nginx,
+#            haproxy, tinyproxy, squid and microsocks, and Node.js with npm where none is there and the distribution's is recent enough
 #   npm      ws, deno, playwright-core, as locked in tests/Sockeye.Interop.Tests/peers/package-lock.json
 #
 # Says what it installs. Debian packages need root; with SOCKEYE_NO_INSTALL=1 it installs nothing. Whatever is still
@@ -38,6 +38,17 @@ absent_packages() {
     command -v tinyproxy > /dev/null || echo tinyproxy
     [[ -x /usr/sbin/squid ]] || echo squid
     command -v microsocks > /dev/null || echo microsocks
+    [[ -x /usr/sbin/nginx ]] || echo nginx
+    [[ -x /usr/sbin/haproxy ]] || echo haproxy
+}
+
+# Debian starts a server as soon as it is installed, unless this file says no.
+policy=/usr/sbin/policy-rc.d
+start_nothing() {
+    [[ -e $policy ]] && return
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod +x "$policy"
+    trap 'rm -f "$log" "$policy"' EXIT
 }
 
 debian_node() {
@@ -53,6 +64,7 @@ if { ((${#absent[@]})) || ! command -v node > /dev/null; } && may_install && [[ 
     mapfile -t absent < <(absent_packages)
     if ((${#absent[@]})); then
         echo "peers: installing Debian packages ${absent[*]}"
+        start_nothing
         DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y --no-install-recommends "${absent[@]}" > "$log" 2>&1 ||
             tail -n 5 "$log" >&2
         mapfile -t absent < <(absent_packages)
@@ -88,4 +100,6 @@ fi
 npm_version() { node -p "require('$peers/node_modules/$1/package.json').version"; }
 python_version=$(/usr/bin/python3 -c 'import websockets.version as v; print(v.version)')
 echo "peers: ready: Node.js $(node --version), ws $(npm_version ws), Deno $(npm_version deno)," \
-    "Python websockets $python_version, $(/usr/bin/chromium --version 2> /dev/null | grep -oE 'Chromium [0-9.]+')"
+    "Python websockets $python_version, $(/usr/bin/chromium --version 2> /dev/null | grep -oE 'Chromium [0-9.]+')," \
+    "nginx $(/usr/sbin/nginx -v 2>&1 | grep -oE '[0-9][0-9.]*' | head -n 1)," \
+    "haproxy $(/usr/sbin/haproxy -v | grep -oE '[0-9][0-9.]*' | head -n 1)"

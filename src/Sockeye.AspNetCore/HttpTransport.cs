@@ -1,9 +1,11 @@
 using System.IO.Pipelines;
 using System.Net;
+using System.Net.Security;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Sockeye.Protocol;
 using Sockeye.Transports;
 
@@ -19,6 +21,7 @@ internal sealed class HttpTransport : Transport
     private readonly BufferPool _buffers;
     private readonly bool _isTls;
     private Transport? _inner;
+    private bool _canSayFarewell;
     private IHttpRequestLifetimeFeature? _request;
     private IHttpResponseBodyFeature? _response;
     private bool _isRequestOver;
@@ -45,8 +48,7 @@ internal sealed class HttpTransport : Transport
 
     public override long BytesSent => Inner.BytesSent;
 
-    private Transport Inner => _inner
-        ?? throw new InvalidOperationException("This request is decided by the server of HTTP that it came to: it is not accepted or rejected here.");
+    private Transport Inner => _inner ?? throw new InvalidOperationException("The request has not been accepted.");
 
     /// <summary>Sends the response that accepts the request, and takes over what carries the bytes from then on.</summary>
     /// <exception cref="InvalidOperationException">The server cannot upgrade the request, or has upgraded too many.</exception>
@@ -76,12 +78,14 @@ internal sealed class HttpTransport : Transport
         {
             // Before the upgrade: Kestrel forgets it afterwards.
             IDuplexPipe? pipe = context.Features.Get<IConnectionTransportFeature>()?.Transport;
+            SslStream? tls = context.Features.Get<ISslStreamFeature>()?.SslStream;
             Stream stream = await upgrade!.UpgradeAsync().ConfigureAwait(false);
             // A stream that is not Kestrel's own was put there by somebody who wants to see what passes.
             bool isKestrels = stream.GetType().Assembly == typeof(KestrelServer).Assembly;
             _inner = pipe is not null && isKestrels
-                ? new PipeTransport(pipe, _buffers, isOwned: false)
+                ? new PipeTransport(pipe, _buffers, isOwned: false, tls)
                 : new StreamTransport(stream, _buffers);
+            _canSayFarewell = _inner is PipeTransport && tls is not null;
         }
     }
 
@@ -108,9 +112,11 @@ internal sealed class HttpTransport : Transport
     {
         lock (_sync)
         {
-            if (_isRequestOver || !CanShutdown)
+            if (_isRequestOver)
                 return default;
-            return _response is null ? Inner.ShutdownAsync() : new ValueTask(_response.CompleteAsync());
+            if (_response is not null)
+                return new ValueTask(_response.CompleteAsync());
+            return CanShutdown || _canSayFarewell ? Inner.ShutdownAsync() : default;
         }
     }
 

@@ -9,6 +9,13 @@ namespace Sockeye;
 /// <summary>Accepts or refuses the request of an <see cref="HttpContext"/>, by the rules of the standalone server.</summary>
 internal static class HttpUpgrade
 {
+    /// <summary>Reads the request, and decides nothing.</summary>
+    public static UpgradeRequest Read(HttpContext context)
+    {
+        UpgradeSettings settings = WebSocketHost.Of(context.RequestServices).Settings;
+        return RequestOf(context, new HttpTransport(context, settings.Connection.Buffers), settings, ConnectOf(context));
+    }
+
     /// <summary>Judges the request and answers it.</summary>
     /// <returns>The connection, not started; null where the request was refused, and answered.</returns>
     public static async Task<WebSocketConnection?> AcceptAsync(HttpContext context, WebSocketAcceptOptions? options)
@@ -17,13 +24,9 @@ internal static class HttpUpgrade
         options ??= host.Accept;
         UpgradeSettings settings = host.Settings;
         WebSocketConnectionOptions connectionOptions = host.OptionsOf(options);
-        IHttpExtendedConnectFeature? connect = context.Features.Get<IHttpExtendedConnectFeature>();
-        if (connect is { IsExtendedConnect: false })
-            connect = null;
-
+        IHttpExtendedConnectFeature? connect = ConnectOf(context);
         var transport = new HttpTransport(context, connectionOptions.Buffers);
-        var request = new UpgradeRequest(
-            transport, HttpRequestHead.Of(context), default, settings, isExtendedConnect: connect is not null);
+        UpgradeRequest request = RequestOf(context, transport, settings, connect);
         if ((FindRefusal(request, connect, options) ?? await request.AuthorizeAsync(options).ConfigureAwait(false)) is { } refusal)
             return await RefuseAsync(refusal).ConfigureAwait(false);
 
@@ -73,6 +76,18 @@ internal static class HttpUpgrade
             return null;
         }
     }
+
+    private static UpgradeRequest RequestOf(
+        HttpContext context, HttpTransport transport, UpgradeSettings settings, IHttpExtendedConnectFeature? connect)
+    {
+        var request = new UpgradeRequest(
+            transport, HttpRequestHead.Of(context), default, settings, isExtendedConnect: connect is not null);
+        request.DecideElsewhere();
+        return request;
+    }
+
+    private static IHttpExtendedConnectFeature? ConnectOf(HttpContext context) =>
+        context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } connect ? connect : null;
 
     private static HandshakeRefusal? FindRefusal(UpgradeRequest request, IHttpExtendedConnectFeature? connect, WebSocketAcceptOptions options)
     {

@@ -5,6 +5,17 @@ namespace Sockeye;
 /// <summary>Upgrades requests from within controllers and middleware.</summary>
 public static class WebSocketHttpContextExtensions
 {
+    /// <summary>Gets the request to upgrade, to be inspected before it is decided: the subprotocols that the client offers, the origin,
+    /// and, in <see cref="UpgradeRequest.Fault"/>, why it cannot be accepted, as of a plain GET.</summary>
+    /// <param name="context">The request. Nothing is answered.</param>
+    /// <returns>The request. Accept it by <see cref="UpgradeWebSocketAsync"/>, which checks its origin, and reject it by writing to
+    /// <see cref="HttpContext.Response"/>, as any other: its own methods for that throw <see cref="InvalidOperationException"/>.</returns>
+    public static UpgradeRequest GetUpgradeRequest(this HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        return HttpUpgrade.Read(context);
+    }
+
     /// <summary>Accepts a request to upgrade, of HTTP/1.1 or as an extended CONNECT of HTTP/2 (RFC 8441), and opens the connection,
     /// which receives from now on.</summary>
     /// <param name="context">The request. Nothing of its response may have been sent.</param>

@@ -131,6 +131,35 @@ public sealed class BindingTests
         };
     }
 
+    [Fact]
+    public async Task Filters_refuse_typed_handlers_too()
+    {
+        bool isRun = false;
+        await using WebHost host = await WebHost.StartAsync(app =>
+        {
+            RouteGroupBuilder group = app.MapGroup("/in");
+            group.AddEndpointFilter(async (call, next) =>
+                call.HttpContext.Request.Query["token"] == "right" ? await next(call) : TypedResults.Unauthorized());
+            group.MapWebSocket("/one", RunAsync);
+            group.MapWebSocket("/two", (HttpContext _, WebSocketConnection socket, CancellationToken cancel) => RunAsync(socket, cancel));
+            group.MapWebSocket("/three", new WebSocketHandler { Opened = socket => _ = RunAsync(socket, default), Message = (_, _) => default });
+        });
+        foreach (string path in (string[])["/in/one", "/in/two", "/in/three"])
+        {
+            isRun = false;
+            var e = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => host.OpenAsync(path));
+            Assert.Equal((401, false), (e.StatusCode, isRun));
+            await using WebSocketConnection socket = await host.OpenAsync(path + "?token=right");
+            Assert.Equal("in", (await socket.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience)).GetText());
+        }
+
+        async Task RunAsync(WebSocketConnection socket, CancellationToken cancel)
+        {
+            isRun = true;
+            await socket.SendTextAsync("in", cancel);
+        }
+    }
+
     [Theory]
     [InlineData(Road.Http11)]
     [InlineData(Road.Http2)]

@@ -121,6 +121,51 @@ public sealed class HostTests
         Assert.True(isNull);
     }
 
+    [Theory]
+    [MemberData(nameof(Roads))]
+    public async Task Request_is_inspected_first_and_then_accepted_or_answered(Road road)
+    {
+        await using WebHost host = await WebHost.StartAsync(
+            app => app.Run(async context =>
+            {
+                UpgradeRequest request = context.GetUpgradeRequest();
+                Assert.Null(request.Fault);
+                Assert.Equal(13, request.ProtocolVersion);
+                Assert.Equal(road is Road.Http11Tls or Road.Http2Tls, request.IsSecure);
+                if (request.GetQueryValue("token") != "let me in")
+                {
+                    context.Response.StatusCode = 401;
+                    context.Response.Headers["X-Offered"] = string.Join(' ', request.Subprotocols);
+                    return;
+                }
+
+                await using WebSocketConnection? socket = await context.UpgradeWebSocketAsync(new() { Subprotocols = request.Subprotocols });
+                await socket!.SendTextAsync(request.Path);
+            }),
+            road: road);
+        var refused = await Assert.ThrowsAsync<WebSocketException>(() => host.ConnectAsync("/", options => options.AddSubProtocol("v1")));
+        Assert.Contains("401", refused.Message, StringComparison.Ordinal);
+        using ClientWebSocket client = await host.ConnectAsync("/in?token=let%20me%20in", options => options.AddSubProtocol("v1"));
+        Assert.Equal(("v1", "/in"), (client.SubProtocol, await client.ReceiveTextAsync()));
+    }
+
+    [Fact]
+    public async Task Plain_request_is_inspected_and_has_its_fault()
+    {
+        await using WebHost host = await WebHost.StartAsync(app => app.Run(async context =>
+        {
+            UpgradeRequest request = context.GetUpgradeRequest();
+            var reject = await Assert.ThrowsAsync<InvalidOperationException>(() => request.RejectAsync(403));
+            var accept = await Assert.ThrowsAsync<InvalidOperationException>(async () => await request.AcceptAsync());
+            Assert.Equal(reject.Message, accept.Message);
+            await context.Response.WriteAsync($"{request.Fault?.Message} {reject.Message}");
+        }));
+        using var client = new HttpClient();
+        string answer = await client.GetStringAsync(new Uri($"http://{host.Host}/"));
+        Assert.Contains("UpgradeWebSocketAsync", answer, StringComparison.Ordinal);
+        Assert.Contains("Upgrade: websocket", answer, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Options_of_the_application_hold_where_an_end_point_leaves_them_open()
     {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -12,6 +13,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Sockeye.Protocol;
 
 namespace Sockeye.AspNetCore.Tests;
 
@@ -35,6 +37,9 @@ public enum Road
 internal sealed class WebHost : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    /// <summary>A client's Close with 1000.</summary>
+    public static readonly byte[] CloseFrame = Frame(Opcode.Close, [0x03, 0xE8]);
 
     private static readonly X509Certificate2 Certificate = MakeCertificate();
 
@@ -65,7 +70,8 @@ internal sealed class WebHost : IAsyncDisposable
         Action<IServiceCollection>? services = null,
         Road road = Road.Http11,
         Action<KestrelServerOptions>? kestrel = null,
-        Action<WebApplicationBuilder>? configure = null)
+        Action<WebApplicationBuilder>? configure = null,
+        X509Certificate2? certificate = null)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -78,7 +84,7 @@ internal sealed class WebHost : IAsyncDisposable
             {
                 listen.Protocols = road is Road.Http2 or Road.Http2Tls ? HttpProtocols.Http2 : HttpProtocols.Http1;
                 if (road is Road.Http11Tls or Road.Http2Tls)
-                    listen.UseHttps(Certificate);
+                    listen.UseHttps(certificate ?? Certificate);
             });
         });
         builder.WebHost.UseKestrelHttpsConfiguration();
@@ -92,6 +98,14 @@ internal sealed class WebHost : IAsyncDisposable
     {
         await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
             await socket.SendAsync(message, cancel);
+    }
+
+    /// <summary>Makes a frame as a client sends it.</summary>
+    public static byte[] Frame(Opcode opcode, ReadOnlySpan<byte> payload)
+    {
+        var writer = new ArrayBufferWriter<byte>();
+        FrameWriter.WriteFrame(writer, opcode, payload, isFinal: true, 0x04030201u);
+        return writer.WrittenSpan.ToArray();
     }
 
     /// <summary>Connects with the client of the framework, which speaks HTTP/2 too.</summary>
@@ -123,6 +137,33 @@ internal sealed class WebHost : IAsyncDisposable
         await raw.WriteAsync(Encoding.Latin1.GetBytes(request));
         using var reader = new StreamReader(raw, Encoding.Latin1);
         return await reader.ReadToEndAsync().WaitAsync(Patience);
+    }
+
+    /// <summary>Shakes hands, and gives what carries the frames, over HTTP/2 as well.</summary>
+    public async Task<Stream> OpenStreamAsync(string path)
+    {
+        if (IsHttp2)
+        {
+            var request = new HttpRequestMessage(HttpMethod.Connect, new Uri($"{(IsTls ? "https" : "http")}://{Host}{path}"))
+            {
+                Version = HttpVersion.Version20,
+                VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            };
+            request.Headers.Protocol = "websocket";
+            request.Headers.Add("Sec-WebSocket-Version", "13");
+            HttpResponseMessage response = await new HttpMessageInvoker(Handler()).SendAsync(request, default).WaitAsync(Patience);
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            return await response.Content.ReadAsStreamAsync().WaitAsync(Patience);
+        }
+
+        Stream raw = await ConnectRawAsync();
+        await raw.WriteAsync(Encoding.Latin1.GetBytes(
+            $"GET {path} HTTP/1.1\r\nHost: {Host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"));
+        byte[] one = new byte[1];
+        for (var head = new StringBuilder(); !head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal); head.Append((char)one[0]))
+            await raw.ReadExactlyAsync(one).AsTask().WaitAsync(Patience);
+        return raw;
     }
 
     /// <summary>Connects, TLS included.</summary>

@@ -85,10 +85,11 @@ internal sealed class PeerProcess : IAsyncDisposable
     }
 
     /// <summary>Waits for the end of the process.</summary>
+    /// <param name="patience">How long; 90 s where null.</param>
     /// <returns>The exit code.</returns>
-    public async Task<int> WaitForExitAsync()
+    public async Task<int> WaitForExitAsync(TimeSpan? patience = null)
     {
-        using var limit = new CancellationTokenSource(Patience);
+        using var limit = new CancellationTokenSource(patience ?? Patience);
         await _process.WaitForExitAsync(limit.Token);
         return _process.ExitCode;
     }

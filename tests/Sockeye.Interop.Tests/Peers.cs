@@ -34,9 +34,11 @@ internal static class Peers
         return description.RootElement.GetProperty("dependencies").GetProperty(package).GetString()!;
     }
 
-    public static PeerProcess StartClient(string peer, string url, bool plain = false, int? version = null, string? deflate = null)
+    public static PeerProcess StartClient(string peer, string url, bool plain = false, int? version = null, string? deflate = null, string? page = null)
     {
         List<string> arguments = [url];
+        if (page is not null)
+            arguments.AddRange(["--page", page]);
         if (url.StartsWith("wss", StringComparison.Ordinal))
             arguments.AddRange(["--ca", Certificate("ca.pem")]);
         if (plain)

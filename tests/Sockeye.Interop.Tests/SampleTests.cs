@@ -34,6 +34,16 @@ public sealed partial class SampleTests
     }
 
     [Fact]
+    public async Task NativeEcho_and_the_client_of_the_echo_talk()
+    {
+        await using PeerProcess server = Start("NativeEcho", "0");
+        await using PeerProcess client = Start("EchoClient", server.WaitForLine("Listening on "));
+        Assert.Equal("hello", client.WaitForLine("Received: "));
+        Assert.Equal(0, await client.WaitForExitAsync());
+        server.Kill();
+    }
+
+    [Fact]
     public async Task Events_prints_what_a_client_does()
     {
         await using PeerProcess server = Start("Events", "0");

@@ -153,6 +153,7 @@ internal sealed class LinkPlayer
             {
                 foreach (ReadOnlyMemory<byte> write in output.Writes)
                     await _link.Stream.WriteAsync(write, CancellationToken.None).ConfigureAwait(false);
+                await _link.Stream.FlushAsync(CancellationToken.None).ConfigureAwait(false); // HTTP/2 gathers
                 output.Clear();
                 _spare = output;
                 if (shutsDown)

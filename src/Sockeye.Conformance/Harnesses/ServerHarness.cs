@@ -22,6 +22,10 @@ internal sealed class ServerHarness : IHarness
     /// <summary>Gets the options of TLS; null checks the server's certificate as the system does.</summary>
     public SslClientAuthenticationOptions? Tls { get; init; }
 
+    /// <summary>Gets whether connections are opened by HTTP/2 (RFC 8441), each on a TCP connection of its own as over HTTP/1.1. The
+    /// groups about the bytes of the handshake and the ends of TCP, 21 to 31, are not for it.</summary>
+    public bool IsHttp2 { get; init; }
+
     /// <summary>Gets by how much pauses and limits are stretched; 1 is as the rules say.</summary>
     public double Patience { get; init; } = 1;
 
@@ -63,7 +67,7 @@ internal sealed class ServerHarness : IHarness
         Opening opening;
         try
         {
-            opening = await OpenAsync(testCase, patience.Token).ConfigureAwait(false);
+            opening = await (IsHttp2 ? OpenHttp2Async(testCase, patience.Token) : OpenAsync(testCase, patience.Token)).ConfigureAwait(false);
         }
         catch (Exception e) when (e is SocketException or IOException or AuthenticationException or OperationCanceledException)
         {
@@ -127,7 +131,51 @@ internal sealed class ServerHarness : IHarness
         }
     }
 
-    private async Task<Link> DialAsync(CancellationToken cancel)
+    /// <summary>Connects, and opens a stream of HTTP/2 by an extended CONNECT.</summary>
+    private async Task<Opening> OpenHttp2Async(ConformanceCase testCase, CancellationToken cancel)
+    {
+        Socket? socket = null;
+        var handler = new SocketsHttpHandler { SslOptions = Tls ?? new SslClientAuthenticationOptions(), ConnectCallback = ConnectAsync };
+        using var request = new HttpRequestMessage(
+            HttpMethod.Connect, $"{(_uri.IsSecure ? Uri.UriSchemeHttps : Uri.UriSchemeHttp)}://{_uri.HostHeader}{_uri.Target}")
+        {
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        request.Headers.Protocol = "websocket";
+        request.Headers.Add("Sec-WebSocket-Version", "13");
+        if (testCase.Deflate is { } terms)
+            request.Headers.Add("Sec-WebSocket-Extensions", ExtensionHeader.Format(terms.Offers));
+        try
+        {
+            // Whoever disposes the link ends the connection, and with it all that the handler holds.
+            HttpResponseMessage response = await new HttpMessageInvoker(handler).SendAsync(request, cancel).ConfigureAwait(false);
+            Stream stream = await response.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false);
+            string? header = response.Headers.TryGetValues("Sec-WebSocket-Extensions", out var values) ? string.Join(", ", values) : null;
+            DeflateParameters? agreed = null;
+            string? why = null;
+            if (response.StatusCode != HttpStatusCode.OK)
+                why = $"status {(int)response.StatusCode}";
+            else if (!ExtensionHeader.TryParse(header, out IReadOnlyList<ExtensionOffer>? extensions))
+                why = $"Sec-WebSocket-Extensions: {header}";
+            else
+                testCase.Deflate?.TryAgree(extensions, out agreed, out why);
+            return new Opening(new Link(stream, socket!), default, why, agreed, header);
+        }
+        catch (HttpRequestException e)
+        {
+            socket?.Dispose();
+            throw new IOException(e.Message, e);
+        }
+
+        async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken token)
+        {
+            socket = await ConnectSocketAsync(token).ConfigureAwait(false);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+    }
+
+    private async Task<Socket> ConnectSocketAsync(CancellationToken cancel)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
@@ -136,6 +184,20 @@ internal sealed class ServerHarness : IHarness
                 ? new IPEndPoint(address, _uri.Port)
                 : new DnsEndPoint(_uri.Host, _uri.Port);
             await socket.ConnectAsync(server, cancel).ConfigureAwait(false);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<Link> DialAsync(CancellationToken cancel)
+    {
+        Socket socket = await ConnectSocketAsync(cancel).ConfigureAwait(false);
+        try
+        {
             var stream = new NetworkStream(socket, ownsSocket: false);
             if (!_uri.IsSecure)
                 return new Link(stream, socket);

@@ -18,6 +18,7 @@ public sealed class UpgradeRequest
     private const int Accepted = 2;
     private const int Rejected = 3;
     private const int Expired = 4;
+    private const int Elsewhere = 5;
 
     private readonly Transport _transport;
     private readonly UpgradeOffer? _offer;
@@ -312,6 +313,9 @@ public sealed class UpgradeRequest
         return _offer.Accept(subprotocol, extension is null ? null : [extension], headers);
     }
 
+    /// <summary>Leaves the answer to the server of HTTP that the request came to: whoever decides here is told so.</summary>
+    internal void DecideElsewhere() => Volatile.Write(ref _state, Elsewhere);
+
     /// <summary>Answers 503 where the application has not decided.</summary>
     internal void Expire()
     {
@@ -431,8 +435,9 @@ public sealed class UpgradeRequest
             throw Decided();
     }
 
-    private static InvalidOperationException Decided() =>
-        new("This request has been accepted or rejected before: decide about each request once.");
+    private InvalidOperationException Decided() => new(Volatile.Read(ref _state) == Elsewhere
+        ? "This request is decided through its HttpContext: accept it by UpgradeWebSocketAsync, or answer it by the response."
+        : "This request has been accepted or rejected before: decide about each request once.");
 }
 
 /// <summary>Holds what a request to upgrade inherits from the server that received it.</summary>

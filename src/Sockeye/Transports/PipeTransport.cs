@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Net.Security;
 using System.Runtime.CompilerServices;
 
 namespace Sockeye.Transports;
@@ -22,6 +23,8 @@ internal class PipeTransport : BufferedTransport
     private readonly PipeReader _input;
     private readonly PipeWriter _output;
     private readonly bool _isOwned;
+    private readonly bool _isTls;
+    private TlsFarewell _farewell;
     private int _reading;
     private int _writing;
     private int _ended;
@@ -31,9 +34,12 @@ internal class PipeTransport : BufferedTransport
     /// <param name="pipe">The pipes.</param>
     /// <param name="buffers">Where memory is rented.</param>
     /// <param name="isOwned">Whether the end of the transport completes them; else somebody else does so afterwards.</param>
-    public PipeTransport(IDuplexPipe pipe, BufferPool buffers, bool isOwned = true)
+    /// <param name="tls">The stream that they read from and write to at once, and nobody else; null where there is none.</param>
+    public PipeTransport(IDuplexPipe pipe, BufferPool buffers, bool isOwned = true, SslStream? tls = null)
         : this(pipe.Input, pipe.Output, buffers, isOwned)
     {
+        _isTls = tls is not null;
+        _farewell = new TlsFarewell(tls);
     }
 
     protected PipeTransport(PipeReader input, PipeWriter output, BufferPool buffers, bool isOwned = true)
@@ -50,6 +56,7 @@ internal class PipeTransport : BufferedTransport
     public override async ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
     {
         bool mayWrite = (Interlocked.Or(ref _writing, InUse) & Ended) == 0;
+        _farewell.BeginWrite();
         try
         {
             if (!mayWrite)
@@ -73,6 +80,7 @@ internal class PipeTransport : BufferedTransport
         }
         finally
         {
+            _farewell.EndWrite();
             if ((Interlocked.And(ref _writing, ~InUse) & Ended) != 0)
                 CompleteOutput();
         }
@@ -82,7 +90,10 @@ internal class PipeTransport : BufferedTransport
     {
         try
         {
-            await _output.CompleteAsync().ConfigureAwait(false);
+            if (_isTls)
+                await _farewell.SayAsync().ConfigureAwait(false);
+            else
+                await _output.CompleteAsync().ConfigureAwait(false);
         }
         catch (Exception e) when (e is not (IOException or OutOfMemoryException))
         {
@@ -117,6 +128,7 @@ internal class PipeTransport : BufferedTransport
     protected override async ValueTask<ReceivedBlock> ReceiveMoreAsync(ArraySegment<byte> direct)
     {
         bool mayRead = (Interlocked.Or(ref _reading, InUse) & Ended) == 0;
+        _farewell.BeginRead();
         try
         {
             if (!mayRead)
@@ -139,6 +151,7 @@ internal class PipeTransport : BufferedTransport
         }
         finally
         {
+            _farewell.EndRead();
             if ((Interlocked.And(ref _reading, ~InUse) & Ended) != 0)
                 CompleteInput();
         }

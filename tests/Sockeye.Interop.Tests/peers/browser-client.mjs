@@ -1,29 +1,18 @@
-// Client session in a page in headless Chromium: node browser-client.mjs URL [--ca FILE] [--plain]
-// The page is served from http://127.0.0.1:<any port>, which is the Origin that the WebSocket server sees.
+// Client session in a page in headless Chromium: node browser-client.mjs URL [--ca FILE] [--plain] [--page URL]
+// The page is served from http://127.0.0.1:<any port>, which is the Origin that the WebSocket server sees, unless another is given; that
+// one has session.mjs beside it.
 
-import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import process from "node:process";
-import { chromium } from "playwright-core";
 import { client, print } from "./command.mjs";
+import { launch } from "./browser.mjs";
 
-const home = mkdtempSync(join(tmpdir(), "sockeye-browser-"));
-process.on("exit", () => rmSync(home, { recursive: true, force: true }));
-
-await client(async (url, caFile, plain) => {
-  if (caFile) trust(caFile);
-  const browser = await chromium.launch({
-    executablePath: "/usr/bin/chromium",
-    args: process.getuid() === 0 ? ["--no-sandbox"] : [],
-    env: { ...process.env, HOME: home },
-  });
+await client(async (url, caFile, plain, _version, _deflate, pageUrl) => {
+  const browser = await launch(caFile);
   try {
     const page = await browser.newPage();
     await page.exposeFunction("report", print);
-    await page.goto(await servePage());
+    await page.goto(pageUrl ?? (await servePage()));
     return await page.evaluate(async ([url, plain]) => {
       const { runSession } = await import("/session.mjs");
       return await runSession((protocols) => new WebSocket(url, protocols), globalThis.report, plain);
@@ -42,12 +31,4 @@ async function servePage() {
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return `http://127.0.0.1:${server.address().port}/`;
-}
-
-/** Puts the authority into the certificate database of this run's home: Chromium then judges certificates as ever. */
-function trust(caFile) {
-  const database = join(home, ".pki", "nssdb");
-  mkdirSync(database, { recursive: true });
-  execFileSync("certutil", ["-d", `sql:${database}`, "-N", "--empty-password"]);
-  execFileSync("certutil", ["-d", `sql:${database}`, "-A", "-t", "C,,", "-n", "Sockeye test CA", "-i", caFile]);
 }

@@ -27,17 +27,17 @@ export function listening(port) {
   process.stdin.on("end", () => process.exit(0)).on("error", () => process.exit(0)).resume();
 }
 
-/** Runs a client: URL [--ca FILE] [--plain] [--version N] [--deflate JSON]. `session` gets the URL, the file's name, whether the
- * server only echoes, and what npm ws alone can choose: the version of the protocol and how it compresses. It gives whether all
- * steps passed. */
+/** Runs a client: URL [--ca FILE] [--plain] [--version N] [--deflate JSON] [--page URL]. `session` gets the URL, the file's name, whether
+ * the server only echoes, what npm ws alone can choose (the version of the protocol and how it compresses), and for a browser the page
+ * that it opens first. It gives whether all steps passed. */
 export async function client(session) {
   const { values, positionals } = parseArgs({
     options: { ca: { type: "string" }, plain: { type: "boolean", default: false }, version: { type: "string" },
-      deflate: { type: "string" } },
+      deflate: { type: "string" }, page: { type: "string" } },
     allowPositionals: true,
   });
   if (positionals.length !== 1) {
-    console.error("usage: URL [--ca FILE.pem] [--plain] [--version N] [--deflate JSON]");
+    console.error("usage: URL [--ca FILE.pem] [--plain] [--version N] [--deflate JSON] [--page URL]");
     process.exit(64);
   }
   setTimeout(() => {
@@ -45,7 +45,7 @@ export async function client(session) {
     process.exit(2);
   }, 60_000);
   try {
-    process.exit((await session(positionals[0], values.ca, values.plain, values.version, values.deflate)) ? 0 : 1);
+    process.exit((await session(positionals[0], values.ca, values.plain, values.version, values.deflate, values.page)) ? 0 : 1);
   } catch (error) {
     print({ step: "session", ok: false, detail: String(error?.stack ?? error) });
     process.exit(1);

@@ -1,24 +1,17 @@
 // Looks at a report of the conformance suite in headless Chromium: node report-page.mjs FILE.html SCREENSHOTS
 // Prints a JSON line with what a reader finds there, and leaves screenshots in the folder.
 
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import process from "node:process";
-import { chromium } from "playwright-core";
+import { launch } from "./browser.mjs";
 import { print } from "./command.mjs";
 
 const [file, screenshots] = process.argv.slice(2);
-const home = mkdtempSync(join(tmpdir(), "sockeye-browser-"));
-process.on("exit", () => rmSync(home, { recursive: true, force: true }));
 mkdirSync(screenshots, { recursive: true });
 
-const browser = await chromium.launch({
-  executablePath: "/usr/bin/chromium",
-  args: process.getuid() === 0 ? ["--no-sandbox"] : [],
-  env: { ...process.env, HOME: home },
-});
+const browser = await launch();
 const problems = [];
 const requests = [];
 const page = await browser.newPage({ viewport: { width: 1280, height: 1000 }, colorScheme: "light" });

@@ -14,14 +14,6 @@ public sealed class WholeProcess;
 [Collection(nameof(WholeProcess))]
 public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>
 {
-#if DEBUG
-    // There the compiler makes the state of an async method a class, to be looked at.
-    private const int Tolerated = int.MaxValue;
-#else
-    // In all, of one measurement: each thread of the pool keeps a few objects at hand, and one that joins in has none yet.
-    private const int Tolerated = 4096;
-#endif
-
     // Of TLS, so much for each record of a message. Each is waited for by itself, and SslStream keeps what it waits with for the thread that
     // had it last: now and then it makes it anew, since the wait has ended on another one.
     private const int RecordSize = 16 * 1024;
@@ -29,38 +21,21 @@ public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>
     // Of pipes likewise, for each piece that they move.
     private const int PieceSize = 64 * 1024;
 
-    // What is made once (a thread that joins the pool, a slab where two were never needed before, code that is compiled anew) is not
-    // made for each message: the best of so many measurements counts.
-    private const int Attempts = 12;
-
     // Of tens of thousands of round trips, on a machine that has other things to do.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
-    // As bench/README.md names them; and how many messages are counted at a time: fewer of the large ones, which take longer.
-    private static readonly Dictionary<string, (EchoShape Shape, int Counted)> Scenarios = new()
-    {
-        ["a"] = (new EchoShape(Opcode.Text, Size: 64, Depth: 1), 10_000),
-        ["b"] = (new EchoShape(Opcode.Text, Size: 64, Depth: 32), 50_000),
-        ["c"] = (new EchoShape(Opcode.Binary, Size: 1024, Depth: 8), 20_000),
-        ["d"] = (new EchoShape(Opcode.Binary, Size: 64 * 1024, Depth: 4), 2000),
-        ["e"] = (new EchoShape(Opcode.Binary, Size: 1024 * 1024, Depth: 1), 300),
-    };
-
     public static TheoryData<string, Carrier, bool> Served => new MatrixTheoryData<string, Carrier, bool>(
-        Scenarios.Keys, [Carrier.EventLoop, Carrier.Socket, Carrier.EventLoopTls, Carrier.Tls], [false, true]);
+        AllocationCount.Scenarios.Keys, [Carrier.EventLoop, Carrier.Socket, Carrier.EventLoopTls, Carrier.Tls], [false, true]);
 
     public static TheoryData<string, Role, bool> InMemory => new MatrixTheoryData<string, Role, bool>(
-        Scenarios.Keys, Enum.GetValues<Role>(), [false, true]);
-
-    /// <summary>Gets what is allowed for each message: less than the smallest object takes, which is 24 bytes.</summary>
-    private static double Limit(int counted) => Math.Max(1, (double)Tolerated / counted);
+        AllocationCount.Scenarios.Keys, Enum.GetValues<Role>(), [false, true]);
 
     [Theory]
     [MemberData(nameof(Served))]
     public async Task Echo_of_a_server_allocates_nothing_per_message_or_TLS_record(
         string scenario, Carrier carrier, bool isCallback)
     {
-        (EchoShape shape, int counted) = Scenarios[scenario];
+        (EchoShape shape, int counted) = AllocationCount.Scenarios[scenario];
         bool tls = carrier is Carrier.EventLoopTls or Carrier.Tls;
         await using var server = new WebSocketServer(new()
         {
@@ -68,7 +43,7 @@ public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>
             EventLoop = carrier is Carrier.EventLoop or Carrier.EventLoopTls ? new EventLoopOptions() : null,
             Tls = tls ? TestCertificates.Serving(TestCertificates.Server) : null,
         });
-        double limit = Limit(counted) * (tls ? Math.Max(1, shape.Size / RecordSize) : 1);
+        double limit = AllocationCount.Limit(counted) * (tls ? Math.Max(1, shape.Size / RecordSize) : 1);
         var count = new AllocationCount(counted, limit);
         if (isCallback)
             server.Map("/", count.Callback);
@@ -87,10 +62,10 @@ public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>
     [MemberData(nameof(InMemory))]
     public async Task Echo_over_the_in_memory_transport_allocates_nothing_per_message_or_piece(string scenario, Role role, bool isCallback)
     {
-        (EchoShape shape, int counted) = Scenarios[scenario];
+        (EchoShape shape, int counted) = AllocationCount.Scenarios[scenario];
         (InMemoryTransport own, InMemoryTransport peer) = InMemoryTransport.CreatePair(BufferPool.Shared, BufferPool.Shared);
         var socket = new WebSocketConnection(own, role, WebSocketConnectionOptions.Default, ConnectionDetails.None, []);
-        double limit = Limit(counted) * (1 + (shape.Size / PieceSize));
+        double limit = AllocationCount.Limit(counted) * (1 + (shape.Size / PieceSize));
         var count = new AllocationCount(counted, limit);
         Task driving = Task.Run(DriveAsync);
         Task echoing = isCallback ? socket.RunAsync(count.Callback) : socket.RunAsync((connection, _) => count.EchoAsync(connection));
@@ -209,50 +184,6 @@ public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>
             _ = socket.SendTextAsync("x");
             _ = socket.SendPongAsync();
             socket.Abort(); // and once more after the end
-        }
-    }
-
-    /// <summary>Echoes, counts what is allocated for each message after the first ones, and ends the connection when it knows.</summary>
-    private sealed class AllocationCount(int counted, double limit)
-    {
-        private readonly TaskCompletionSource<double> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private double _best = double.MaxValue;
-        private long _before;
-        private int _count;
-        private int _attempts;
-
-        public Task<double> Result => _result.Task;
-
-        public WebSocketHandler Callback => new()
-        {
-            Message = (socket, message) =>
-            {
-                Count(socket);
-                return socket.SendAsync(message);
-            },
-        };
-
-        public async Task EchoAsync(WebSocketConnection socket)
-        {
-            await foreach (WebSocketMessage message in socket.ReadAllAsync())
-            {
-                Count(socket);
-                await socket.SendAsync(message);
-            }
-        }
-
-        private void Count(WebSocketConnection socket)
-        {
-            if (++_count % counted != 0)
-                return;
-            long now = GC.GetTotalAllocatedBytes(precise: true);
-            if (_count > counted)
-                _best = Math.Min(_best, (now - _before) / (double)counted);
-            _before = now;
-            if (_best >= limit && _attempts++ <= Attempts)
-                return;
-            _result.TrySetResult(_best);
-            socket.Abort();
         }
     }
 }

@@ -1,0 +1,38 @@
+using System.Net;
+using Sockeye.Protocol;
+
+namespace Sockeye.Interop.Tests;
+
+/// <summary>The sample of sessions: a cookie decides who may connect, and logging out ends the connection.</summary>
+public sealed class SessionsTests
+{
+    [Fact]
+    public async Task Session_opens_the_WebSocket_and_its_end_closes_it()
+    {
+        await using PeerProcess server = PeerProcess.Start("dotnet", Repository.Program("Sessions"), "0");
+        var url = new Uri(server.WaitForLine("Sessions at "));
+        var cookies = new CookieContainer();
+        using var handler = new HttpClientHandler { CookieContainer = cookies };
+        using var browser = new HttpClient(handler) { BaseAddress = url };
+        Assert.Contains("<title>Sessions</title>", await browser.GetStringAsync(new Uri("/", UriKind.Relative)), StringComparison.Ordinal);
+        Assert.Equal(401, await RefusalAsync());
+
+        using HttpResponseMessage login = await browser.PostAsync(new Uri("/login", UriKind.Relative), content: null);
+        string user = await login.Content.ReadAsStringAsync();
+        await using WebSocketConnection socket = await ConnectAsync();
+        await socket.SendTextAsync("hello");
+        Assert.Equal($"{user} said: hello", (await socket.ReceiveAsync()).GetText());
+
+        using HttpResponseMessage logout = await browser.DeleteAsync(new Uri("/logout", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.NoContent, logout.StatusCode);
+        CloseResult end = await socket.Closed.WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Equal((CloseCode.Unauthorized, "Logged out", true), (end.ReceivedCode, end.ReceivedReason, end.IsClean));
+        Assert.Equal(401, await RefusalAsync());
+        server.Kill();
+
+        Task<WebSocketConnection> ConnectAsync() => WebSocketClient.ConnectAsync(
+            new Uri($"ws://{url.Authority}/socket"), new() { Headers = new HttpHeaders { { "Cookie", cookies.GetCookieHeader(url) } } });
+
+        async Task<int?> RefusalAsync() => (await Assert.ThrowsAsync<WebSocketHandshakeException>(ConnectAsync)).StatusCode;
+    }
+}
