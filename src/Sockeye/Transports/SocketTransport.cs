@@ -30,13 +30,22 @@ internal sealed class SocketTransport : BufferedTransport
         if (_likelyMore && TryReceive(direct, out ReceivedBlock block))
             return new ValueTask<ReceivedBlock>(block);
 
-        ValueTask<int> readable = _socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None);
-        if (readable.IsCompletedSuccessfully)
+        ValueTask<int> readable;
+        try
         {
-            _ = readable.Result;
-            if (TryReceive(direct, out block))
-                return new ValueTask<ReceivedBlock>(block);
             readable = _socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None);
+            if (readable.IsCompletedSuccessfully)
+            {
+                _ = readable.Result;
+                if (TryReceive(direct, out block))
+                    return new ValueTask<ReceivedBlock>(block);
+                readable = _socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None);
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // It was closed meanwhile.
+            return ValueTask.FromException<ReceivedBlock>(new IOException(e.Message, e));
         }
 
         return WaitAsync(readable, direct);

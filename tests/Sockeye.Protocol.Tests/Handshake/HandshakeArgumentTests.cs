@@ -94,4 +94,29 @@ public sealed class HandshakeArgumentTests
         ResponseHead response = offer.Accept(extensions: [new ExtensionOffer("y", new ExtensionParameter("a", "2"))]);
         Assert.Equal("y; a=2", response.Headers["Sec-WebSocket-Extensions"]);
     }
+
+    [Fact]
+    public void Extended_CONNECT_needs_no_key_and_is_accepted_without_what_belongs_to_an_upgrade()
+    {
+        var headers = new HttpHeaders { { "Host", "example.com" }, { "Sec-WebSocket-Version", "13" }, { "Sec-WebSocket-Protocol", "chat" } };
+        var request = new RequestHead("CONNECT", "/", headers);
+        Assert.True(ServerHandshake.TryEvaluate(request, isExtendedConnect: true, out UpgradeOffer? offer, out _));
+        ResponseHead response = offer.Accept("chat");
+        Assert.Equal(200, response.StatusCode);
+        Assert.Equal(["Sec-WebSocket-Protocol"], response.Headers.Select(header => header.Key));
+        Assert.False(ServerHandshake.TryEvaluate(new RequestHead("GET", "/", headers), isExtendedConnect: true, out _, out _));
+    }
+
+    [Theory]
+    [InlineData("12")]
+    [InlineData(null)]
+    public void Extended_CONNECT_of_another_version_is_refused(string? version)
+    {
+        var headers = new HttpHeaders { { "Host", "example.com" } };
+        if (version is not null)
+            headers.Add("Sec-WebSocket-Version", version);
+        var request = new RequestHead("CONNECT", "/", headers);
+        Assert.False(ServerHandshake.TryEvaluate(request, isExtendedConnect: true, out _, out HandshakeFault? fault));
+        Assert.NotNull(fault);
+    }
 }
