@@ -53,7 +53,7 @@ public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>
         Scenarios.Keys, Enum.GetValues<Role>(), [false, true]);
 
     /// <summary>Gets what is allowed for each message: less than the smallest object takes, which is 24 bytes.</summary>
-    private static double Limit(int counted) => Math.Max(1, (double)Tolerated / counted);
+    private static double Limit(int counted) => Math.Max(8, (double)Tolerated / counted);
 
     [Theory]
     [MemberData(nameof(Served))]
