@@ -52,16 +52,12 @@ class ClientReport(report.Report):
 
     def head(self):
         run = self.run
-        return "\n\n".join(part for part in [
-            f"# Sockeye's client beside ClientWebSocket, {run['started'][:10]}",
+        return report.head(
+            run, "Sockeye's client beside ClientWebSocket",
             f"Medians of {run['rounds']} × {run['seconds']:g} s for each scenario and client; commit {run['commit']}. "
             f"Server on core {run['serverCore']}, client on core {run['clientCore']} of: {run['machine']}.",
-            f"Versions: {'; '.join(run['versions'].values())}." if run["versions"] else "",
-            report.quiet(run["measurements"]),
             "A client is judged by the **CPU time that it spends per message**, against the same server. Rates and latencies stand beside "
-            "it; where the client was not the limit (†), they say nothing about it. [What is measured, and how to read "
-            "it](../README.md#clients).",
-        ] if part)
+            "it; where the client was not the limit (†), they say nothing about it. ")
 
     @staticmethod
     def is_other_the_limit(row):

@@ -1,4 +1,4 @@
-"""Where the results of a run are written, and what they say of the machine."""
+"""What a run measures, where it is written, and what it says of the machine."""
 
 import datetime
 import json
@@ -8,7 +8,38 @@ import platform
 import subprocess
 import sys
 
+from report import number
 from servers import HERE
+
+
+class Run:
+    """The measurements of a run, written down after each, so that none is lost."""
+
+    def __init__(self, options, kinds, kind="", **more):
+        self.path = path(options.results, kind)
+        self.content = {
+            **head(kinds),
+            "rounds": options.rounds, "seconds": options.seconds,
+            "serverCore": options.server_core, "clientCore": options.client_core,
+            **more, "measurements": [],
+        }
+
+    def record(self, measured, cost_of, **named):
+        self.content["measurements"].append({**named, **measured})
+        self.path.write_text(as_json(self.content))
+        result = measured.get("error") or number(cost_of(measured["result"]))
+        say(f"{' '.join(map(str, named.values()))}: {result}")
+
+    def complete(self, measure, write_report):
+        """Measures, as far as it goes, and writes the report of it."""
+        try:
+            measure()
+        except (KeyboardInterrupt, RuntimeError) as end:
+            say(f"{end or 'interrupted'}: the report has what was measured until now")
+        if not self.content["measurements"]:
+            sys.exit("run: nothing was measured")
+        write_report(self.path)
+        say(f"{self.path.with_suffix('.md')}")
 
 
 def path(folder, kind=""):

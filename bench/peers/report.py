@@ -44,16 +44,13 @@ class Report:
 
     def head(self):
         run = self.run
-        return "\n\n".join(part for part in [
-            f"# Sockeye beside other servers, {run['started'][:10]}",
+        return head(
+            run, "Sockeye beside other servers",
             f"Medians of {run['rounds']} × {run['seconds']:g} s for each scenario and server; commit {run['commit']}. "
             f"Server on core {run['serverCore']}, load from core {run['clientCore']} of: {run['machine']}.",
-            f"Versions: {'; '.join(run['versions'].values())}." if run["versions"] else "",
-            quiet(run["measurements"]),
             "A server is judged by the **CPU time that it spends per message** (in f and F: memory per idle connection), which hardly "
             "depends on the client. Rates and latencies stand beside it; where the client was the limit (†), they say nothing about "
-            "the server. [What is measured, and how to read it](../README.md).",
-        ] if part)
+            "the server. ")
 
     def targets(self):
         lines = []
@@ -210,6 +207,17 @@ def table(header, lines):
     width = len(header)
     rule = ["---", *["---:"] * (width - 1)]
     return "\n".join(f"| {' | '.join([*cells, *[''] * (width - len(cells))])} |" for cells in [header, rule, *lines])
+
+
+def head(run, title, terms, reading=""):
+    """What every report begins with: its terms are those of its measurements, and reading tells what to make of them."""
+    return "\n\n".join(part for part in [
+        f"# {title}, {run['started'][:10]}",
+        terms,
+        f"Versions: {'; '.join(run['versions'].values())}." if run["versions"] else "",
+        quiet(run["measurements"]),
+        f"{reading}[What is measured, and how to read it](../README.md).",
+    ] if part)
 
 
 def number(value):

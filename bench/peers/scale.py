@@ -1,22 +1,19 @@
 """Measures how servers scale, from a hundred connections to many thousand, and to more than one core: see bench/README.md, and
 `run.sh --scale`, which calls this."""
 
-import argparse
 import os
 import pathlib
 import resource
-import shlex
 import sys
 
+import choices
 import figures
 import outcome
-import report
 import scale_report
 from driving import drive
-from outcome import say
-from run import check_arithmetic, check_cores, provide
+from run import check_arithmetic, provide
 from scenarios import SCENARIOS
-from servers import CLI, KINDS, REPOSITORY, Server
+from servers import KINDS, Server
 
 SIZES = (100, 300, 1_000, 3_000, 10_000, 15_000)
 SUBSCRIBERS = (100, 1_000, 15_000)
@@ -32,48 +29,38 @@ def main():
     options = parse()
     check_machine(options)
     check_arithmetic()
-    provide(options.kinds)
+    provide(options.only)
 
-    path = outcome.path(options.results, "-scale")
-    run = {
-        **outcome.head(options.kinds),
-        "rounds": options.rounds, "seconds": options.seconds,
-        "serverCore": options.server_core, "clientCore": options.client_core, "measurements": [],
-    }
-    scale = Scale(options, run, path)
-    try:
-        if "c" in options.parts:
-            scale.connections("connections", options.sizes, "--size 64 --depth 1")
-        if "f" in options.parts:
-            scale.connections("fanout", options.subscribers, "--fanout --size 64 --depth 16")
-        if "i" in options.parts:
-            scale.idle(options.most)
-        if "l" in options.parts:
-            scale.loops()
-    except (KeyboardInterrupt, RuntimeError) as end:
-        say(f"{end or 'interrupted'}: the report has what was measured until now")
-    if not run["measurements"]:
-        sys.exit("run: nothing was measured")
-    scale_report.main(path)
-    say(f"{path.with_suffix('.md')}")
+    run = outcome.Run(options, options.only, "-scale")
+    run.complete(Scale(options, run).measure, scale_report.main)
 
 
 class Scale:
-    """The measurements of a run, written down after each, so that none is lost."""
+    """Each part of a run of this kind."""
 
-    def __init__(self, options, run, path):
+    def __init__(self, options, run):
         self._options = options
         self._run = run
-        self._path = path
         self._server_core = str(options.server_core)
         self._client_core = str(options.client_core)
+
+    def measure(self):
+        parts = self._options.parts
+        if "c" in parts:
+            self.connections("connections", up_to(SIZES, self._options.most), "--size 64 --depth 1")
+        if "f" in parts:
+            self.connections("fanout", up_to(SUBSCRIBERS, self._options.most), "--fanout --size 64 --depth 16")
+        if "i" in parts:
+            self.idle(self._options.most)
+        if "l" in parts:
+            self.loops()
 
     def connections(self, scenario, sizes, arguments):
         """The same on ever more connections. All servers are up at once, and take turns."""
         def at(size):
             return [*arguments.split(), "--connections", str(size)]
 
-        servers = [Server(kind, self._server_core) for kind in self._options.kinds]
+        servers = [Server(kind, self._server_core) for kind in self._options.only]
         try:
             for server in servers:
                 self._drive(server, at(sizes[0]), self._options.warm_up)
@@ -88,7 +75,7 @@ class Scale:
     def idle(self, size):
         """Memory: each round has a server of its own, which has served nothing else."""
         for round_number in range(1, self._options.rounds + 1):
-            for kind in self._options.kinds:
+            for kind in self._options.only:
                 server = Server(kind, self._server_core)
                 try:
                     self._record("idle", size, server, round_number, self._drive(server, ["--idle", str(size)]))
@@ -117,36 +104,19 @@ class Scale:
             self._options.client, client_cores or self._client_core, server, arguments, seconds or self._options.seconds)
 
     def _record(self, scenario, at, server, round_number, measured):
-        self._run["measurements"].append(
-            {"scenario": scenario, "at": at, "server": server.kind.name, "round": round_number, **measured})
-        self._path.write_text(outcome.as_json(self._run))
-        said = measured.get("error") or report.number(figures.cost_of(measured["result"]))
-        say(f"{scenario} {at} {round_number} {server.kind.name}: {said}")
+        self._run.record(measured, figures.cost_of, scenario=scenario, at=at, server=server.kind.name, round=round_number)
 
 
 def parse():
-    names = [kind.name for kind in KINDS]
-    parser = argparse.ArgumentParser(prog="bench/peers/run.sh --scale", description="Measures how servers scale.")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds for each size and server (3)")
-    parser.add_argument("--seconds", type=float, default=3, help="seconds of each round (3)")
-    parser.add_argument("--warm-up", type=float, default=2, help="seconds of a first round that does not count (2)")
-    parser.add_argument("--only", default="sockeye,bun,aspnet", metavar="SERVERS", help=f"of {', '.join(names)} (sockeye,bun,aspnet)")
+    parser = choices.parser(
+        "--scale", "Measures how servers scale.", things=[kind.name for kind in KINDS], rounds=3, warm_up=4,
+        warm_up_help="seconds of a first round that does not count", of="size and server",
+        only="sockeye,bun,aspnet")
     parser.add_argument("--parts", default="cfil", help="some of c: connections, f: fan-out, i: idle, l: event loops; all of them")
     parser.add_argument("--most", type=int, default=SIZES[-1], help=f"the most connections at a time ({SIZES[-1]})")
-    parser.add_argument("--results", type=pathlib.Path, default=REPOSITORY / "bench/results", help="the folder of the reports")
-    parser.add_argument("--server-core", type=int, default=0, help="the core of the servers (0)")
-    parser.add_argument("--client-core", type=int, default=1, help="the core of the load generator (1)")
-    parser.add_argument("--client", type=shlex.split, default=[*CLI, "bench"], help="the load generator (sockeye bench)")
-    options = parser.parse_args()
-
-    chosen = options.only.split(",")
-    if unknown := [name for name in chosen if name not in names]:
-        parser.error(f"there is no server {unknown[0]}: choose of {', '.join(names)}")
-    if options.rounds < 1 or options.seconds <= 0 or options.warm_up <= 0 or options.most < SIZES[0]:
-        parser.error(f"rounds and seconds are positive, and there are {SIZES[0]} connections at least")
-    options.kinds = [kind for kind in KINDS if kind.name in chosen]
-    options.sizes = up_to(SIZES, options.most)
-    options.subscribers = up_to(SUBSCRIBERS, options.most)
+    options = choices.parse(parser, KINDS)
+    if options.most < SIZES[0]:
+        parser.error(f"there are {SIZES[0]} connections at least")
     return options
 
 
@@ -155,7 +125,7 @@ def up_to(sizes, most):
 
 
 def check_machine(options):
-    check_cores(options)
+    choices.check_cores(options)
     files = options.most + BESIDES
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most != resource.RLIM_INFINITY and most < files:

@@ -6,7 +6,7 @@ import sys
 
 import chart
 import figures
-from report import ABSENT, count, mebibytes, number, quiet, spread, table
+from report import ABSENT, count, head, mebibytes, number, spread, table
 from scenarios import SCENARIOS
 from servers import KINDS
 
@@ -40,14 +40,10 @@ class ScaleReport:
 
     def head(self):
         run = self.run
-        return "\n\n".join(part for part in [
-            f"# How Sockeye scales, {run['started'][:10]}",
+        return head(
+            run, "How Sockeye scales",
             f"Medians of {run['rounds']} × {run['seconds']:g} s; commit {run['commit']}. Server on core {run['serverCore']}, load from core "
-            f"{run['clientCore']}, where not said otherwise, of: {run['machine']}.",
-            f"Versions: {'; '.join(run['versions'].values())}." if run["versions"] else "",
-            quiet(run["measurements"]),
-            "[What is measured, and how to read it](../README.md).",
-        ] if part)
+            f"{run['clientCore']}, where not said otherwise, of: {run['machine']}.")
 
     def sizes(self, scenario):
         return sorted({at for name, at, _ in self.rows if name == scenario})

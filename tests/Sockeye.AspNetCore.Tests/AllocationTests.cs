@@ -8,7 +8,7 @@ public sealed class WholeProcess;
 
 /// <summary>Over the pipes of Kestrel's connection the steady state allocates nothing per message, Kestrel's part included.</summary>
 [Collection(nameof(WholeProcess))]
-public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>
+public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>, IClassFixture<FewThreads>
 {
     // What pipes wait with is kept by the runtime, mostly: for each piece that they move.
     private const int PieceSize = 64 * 1024;

@@ -47,6 +47,7 @@ public sealed class PurityTests
     {
         _ = DateTime.UtcNow;
         Assert.NotEqual(0, Environment.TickCount64);
+        Assert.NotEqual(0, TimeProvider.System.TimestampFrequency);
 
         string[] found = [.. FindBanned(typeof(PurityTests).Assembly)];
 

@@ -197,7 +197,6 @@ public sealed class RedirectTests
             },
         };
         await using var test = new ServerTest(options => options with { Tls = serving });
-        await test.Server.StartAsync();
         _ = Task.Run(async () =>
         {
             await foreach (UpgradeRequest request in test.Server.UpgradeRequestsAsync())
@@ -208,6 +207,7 @@ public sealed class RedirectTests
                     await request.RejectAsync(302, new() { { "Location", UriOf(test, "wss", host) + "there" } });
             }
         });
+        await test.Server.Listening;
         SslClientAuthenticationOptions tls = TestCertificates.Trusting();
         tls.ClientCertificateContext = SslStreamCertificateContext.Create(own, null, offline: true);
         tls.TargetHost = "localhost";
@@ -236,7 +236,6 @@ public sealed class RedirectTests
         string path = Path.Combine(Path.GetTempPath(), $"sockeye-{Guid.NewGuid():N}.sock");
         await using ServerTest elsewhere = await ServerTest.EchoAsync();
         await using var test = new ServerTest(options => options with { Port = null, EndPoints = [new System.Net.Sockets.UnixDomainSocketEndPoint(path)] });
-        await test.Server.StartAsync();
         _ = Task.Run(async () =>
         {
             await foreach (UpgradeRequest request in test.Server.UpgradeRequestsAsync())
@@ -247,6 +246,7 @@ public sealed class RedirectTests
                     await request.RejectAsync(302, new() { { "Location", request.Path == "/a" ? "there" : UriOf(elsewhere, "ws") } });
             }
         });
+        await test.Server.Listening;
 
         WebSocketConnection here = await WebSocketClient.ConnectAsync($"ws+unix:{path}:/a", Following).Soon();
         WebSocketConnection away = await WebSocketClient.ConnectAsync($"ws+unix:{path}:/b", Following).Soon();
@@ -314,12 +314,12 @@ public sealed class RedirectTests
     private static async Task<ServerTest> RedirectingAsync(string location, bool isSecure)
     {
         var test = new ServerTest(options => isSecure ? options with { Tls = TestCertificates.Serving(TestCertificates.Server) } : options);
-        await test.Server.StartAsync();
         _ = Task.Run(async () =>
         {
             await foreach (UpgradeRequest request in test.Server.UpgradeRequestsAsync())
                 await request.RejectAsync(302, new() { { "Location", location } });
         });
+        await test.Server.Listening;
         return test;
     }
 }

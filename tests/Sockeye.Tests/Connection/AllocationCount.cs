@@ -45,7 +45,7 @@ internal sealed class AllocationCount(int counted, double limit)
     };
 
     /// <summary>Gets what is allowed for each message: less than the smallest object takes, which is 24 bytes.</summary>
-    public static double Limit(int counted) => Math.Max(8, (double)Tolerated / counted);
+    public static double Limit(int counted) => Math.Max(1, (double)Tolerated / counted);
 
     public async Task EchoAsync(WebSocketConnection socket)
     {

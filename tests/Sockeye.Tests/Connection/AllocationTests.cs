@@ -12,14 +12,11 @@ public sealed class WholeProcess;
 
 /// <summary>The steady state allocates nothing per message, and failures that nobody awaits surprise nobody.</summary>
 [Collection(nameof(WholeProcess))]
-public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>
+public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>, IClassFixture<FewThreads>
 {
     // Of TLS, so much for each record of a message. Each is waited for by itself, and SslStream keeps what it waits with for the thread that
     // had it last: now and then it makes it anew, since the wait has ended on another one.
     private const int RecordSize = 16 * 1024;
-
-    // Of pipes likewise, for each piece that they move.
-    private const int PieceSize = 64 * 1024;
 
     // Of tens of thousands of round trips, on a machine that has other things to do.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
@@ -60,12 +57,12 @@ public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>
 
     [Theory]
     [MemberData(nameof(InMemory))]
-    public async Task Echo_over_the_in_memory_transport_allocates_nothing_per_message_or_piece(string scenario, Role role, bool isCallback)
+    public async Task Echo_over_the_in_memory_transport_allocates_nothing_per_message(string scenario, Role role, bool isCallback)
     {
         (EchoShape shape, int counted) = AllocationCount.Scenarios[scenario];
         (InMemoryTransport own, InMemoryTransport peer) = InMemoryTransport.CreatePair(BufferPool.Shared, BufferPool.Shared);
         var socket = new WebSocketConnection(own, role, WebSocketConnectionOptions.Default, ConnectionDetails.None, []);
-        double limit = AllocationCount.Limit(counted) * (1 + (shape.Size / PieceSize));
+        double limit = AllocationCount.Limit(counted);
         var count = new AllocationCount(counted, limit);
         Task driving = Task.Run(DriveAsync);
         Task echoing = isCallback ? socket.RunAsync(count.Callback) : socket.RunAsync((connection, _) => count.EchoAsync(connection));
