@@ -71,8 +71,18 @@ internal class PipeTransport : BufferedTransport
                 first = default;
             }
 
-            await WriteAsync(first, 0).ConfigureAwait(false);
-            await WriteAsync(second, ahead).ConfigureAwait(false);
+            while (first.Length > 0 || second.Length > 0)
+            {
+                if (first.Length == 0)
+                    (first, second) = (second, default);
+                int length = Math.Min(first.Length, Slice);
+                FlushResult result = await _output.WriteAsync(first[..length], CancellationToken.None).ConfigureAwait(false);
+                if (result.IsCompleted || HasEnded)
+                    throw new IOException("The peer closed the connection.");
+                Sent(ahead + length);
+                ahead = 0;
+                first = first[length..];
+            }
         }
         catch (Exception e) when (e is not (IOException or OutOfMemoryException))
         {
@@ -165,23 +175,6 @@ internal class PipeTransport : BufferedTransport
         taken.CopyTo(room);
         _input.AdvanceTo(taken.End);
         return Received(received, isDirect);
-    }
-
-    /// <summary>Writes in slices.</summary>
-    /// <param name="bytes">What to write.</param>
-    /// <param name="ahead">How many bytes wait in the pipe and leave with the first slice.</param>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, int ahead)
-    {
-        for (int length; bytes.Length > 0; bytes = bytes[length..])
-        {
-            length = Math.Min(bytes.Length, Slice);
-            FlushResult result = await _output.WriteAsync(bytes[..length], CancellationToken.None).ConfigureAwait(false);
-            if (result.IsCompleted || HasEnded)
-                throw new IOException("The peer closed the connection.");
-            Sent(ahead + length);
-            ahead = 0;
-        }
     }
 
     private void CompleteOutput()

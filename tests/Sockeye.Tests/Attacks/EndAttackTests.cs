@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Buffers.Binary;
 using Sockeye.Protocol;
 using Sockeye.Testing;
@@ -59,11 +60,16 @@ public sealed class EndAttackTests
     public async Task V42_End_from_inside_the_upgrade_leaves_a_server_that_serves(string end)
     {
         await using var test = new ServerTest();
+        var unsaid = new ConcurrentQueue<bool>();
         test.Server.Map("/ends", (socket, cancel) =>
         {
+            long head = socket.Transport.BytesSent;
             _ = socket.SendTextAsync("last words", cancel);
             if (end == "abort")
+            {
                 socket.Abort();
+                unsaid.Enqueue(socket.Transport.BytesSent == head);
+            }
             else if (end == "close")
                 _ = socket.CloseAsync(CloseCode.GoingAway, cancellationToken: cancel);
             else
@@ -80,7 +86,10 @@ public sealed class EndAttackTests
             if (end == "abort")
             {
                 string seen = await client.ReadToAnyEndAsync();
-                Assert.DoesNotContain("last words", seen, StringComparison.Ordinal);
+                await Settle.UntilAsync(() => unsaid.Count == i + 1);
+                // Only where the machine is so busy that the handler passes for one that blocks is anything sent before it returns.
+                if (unsaid.Last())
+                    Assert.DoesNotContain("last words", seen, StringComparison.Ordinal);
                 continue;
             }
 
@@ -90,6 +99,7 @@ public sealed class EndAttackTests
             Assert.Null(await client.ReadFrameAsync());
         }
 
+        Assert.Equal(end == "abort", unsaid.Contains(true));
         await test.AssertServesAsync();
         await test.AssertNothingIsLeftAsync();
     }

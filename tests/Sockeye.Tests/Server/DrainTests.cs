@@ -63,6 +63,7 @@ public sealed class DrainTests(ITestOutputHelper output)
     {
         await using ServerTest test = await ServerTest.EchoAsync();
         using RawClient client = await RawClient.OpenAsync(test.Server);
+        await Settle.UntilAsync(() => test.Server.Connections == 1);
 
         Task stopping = test.Server.StopAsync(new DrainOptions { Spread = TimeSpan.FromMinutes(1), Timeout = TimeSpan.FromHours(1) });
         await test.AcceptedAsync(1, Step);

@@ -207,6 +207,7 @@ public sealed class ServerExamplesTests
     {
         await using ServerTest test = await ServerTest.EchoAsync();
         using RawClient client = await RawClient.OpenAsync(test.Server);
+        await Settle.UntilAsync(() => test.Server.Connections == 1);
         Task stopping = StopAsync(test.Server);
         await test.AcceptedAsync(1, TimeSpan.FromMilliseconds(20));
         test.Advance(TimeSpan.FromSeconds(10));
