@@ -2,7 +2,6 @@
 //   dotnet SockeyeAspNetBench.dll [--port N] [--deflate] [--tls FOLDER] [--tuned]
 // Tuned is Kestrel as docs/aspnetcore.md tunes it, with blocks of 64 KiB and inline scheduling.
 
-using System.Collections.Immutable;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Sockeye;
@@ -21,7 +20,7 @@ builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, p
 }));
 WebApplication app = builder.Build();
 
-ImmutableArray<WebSocketConnection> subscribers = [];
+using var topics = new TopicHub();
 app.MapWebSocket("/", EchoAsync, options);
 app.MapWebSocket("/subscribe", SubscribeAsync, options);
 app.MapWebSocket("/publish", PublishAsync, options);
@@ -41,21 +40,13 @@ static async Task EchoAsync(WebSocketConnection socket, CancellationToken cancel
 
 async Task SubscribeAsync(WebSocketConnection socket, CancellationToken cancel)
 {
-    ImmutableInterlocked.Update(ref subscribers, static (all, one) => all.Add(one), socket);
+    topics.Subscribe(socket, "all");
     socket.IgnoreMessages();
     await socket.Closed;
-    ImmutableInterlocked.Update(ref subscribers, static (all, one) => all.Remove(one), socket);
 }
 
 async Task PublishAsync(WebSocketConnection socket, CancellationToken cancel)
 {
     await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
-    {
-        var prepared = new PreparedMessage(message.Span, message.Kind);
-        foreach (WebSocketConnection subscriber in subscribers)
-        {
-            if (subscriber.IsOpen)
-                await subscriber.SendAsync(prepared, cancel);
-        }
-    }
+        await topics.PublishAsync("all", message, cancellationToken: cancel);
 }

@@ -11,7 +11,8 @@ internal sealed class Fanout
 {
     private const int ChunkSize = 64 * 1024;
 
-    private readonly List<Form> _forms = [];
+    private readonly Form _plain = new(settings: null);
+    private readonly List<Form> _compressed = [];
     private FanoutFlush? _flush;
     private FanoutFlush? _spareFlush;
 
@@ -26,7 +27,7 @@ internal sealed class Fanout
             return output.TrySendPrepared(message);
 
         DeflateAgreement? agreement = output.CompressesShared(message);
-        Form form = FormOf(agreement);
+        Form form = agreement is null ? _plain : FormOf(agreement.DeflaterSettings);
         if (!form.IsWritten)
             form.Write(agreement is null ? message.Frame : message.CompressedFrame(agreement), connection.Buffers);
         SendResult result = output.TrySendShared(form.Frames!, form.Start, agreement is not null, out bool isFlushOwed);
@@ -42,7 +43,8 @@ internal sealed class Fanout
     /// <summary>Ends a message: what was sent leaves, and the next one may begin.</summary>
     public void End()
     {
-        foreach (Form form in _forms)
+        _plain.End();
+        foreach (Form form in _compressed)
             form.End();
         _flush?.Start();
         _flush = null;
@@ -51,22 +53,22 @@ internal sealed class Fanout
     /// <summary>Lets go of the memory, until something is sent again.</summary>
     public void Release()
     {
-        foreach (Form form in _forms)
-            form.Frames?.Release();
-        _forms.Clear();
+        _plain.Release();
+        foreach (Form form in _compressed)
+            form.Release();
+        _compressed.Clear();
     }
 
-    private Form FormOf(DeflateAgreement? agreement)
+    private Form FormOf(DeflaterSettings settings)
     {
-        DeflaterSettings? settings = agreement?.DeflaterSettings;
-        foreach (Form form in CollectionsMarshal.AsSpan(_forms))
+        foreach (Form form in CollectionsMarshal.AsSpan(_compressed))
         {
             if (form.Settings == settings)
                 return form;
         }
 
         var made = new Form(settings);
-        _forms.Add(made);
+        _compressed.Add(made);
         return made;
     }
 
@@ -94,5 +96,11 @@ internal sealed class Fanout
         }
 
         public void End() => IsWritten = false;
+
+        public void Release()
+        {
+            Frames?.Release();
+            Frames = null;
+        }
     }
 }
