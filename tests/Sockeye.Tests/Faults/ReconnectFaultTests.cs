@@ -22,10 +22,10 @@ public sealed class ReconnectFaultTests
         for (int n = 0; isReached; n++)
         {
             Assert.True(n < 1000);
-            List<string> received = [];
+            List<List<string>> received = [];
+            List<Task> serving = [];
             var time = new ManualTimeProvider();
             FaultyStream? faulty = null;
-            Task serving = Task.CompletedTask;
             var options = new ReconnectOptions
             {
                 Client = new() { Connection = new() { TimeProvider = time } },
@@ -33,7 +33,7 @@ public sealed class ReconnectFaultTests
                 {
                     var link = new TestLink();
                     Stream stream = faulty is null ? faulty = new FaultyStream(link.Client, n, fault) : link.Client;
-                    serving = ServeAsync(link.Server, serving);
+                    serving.Add(ServeAsync(link.Server));
                     return await WebSocketClient.ConnectAsync(stream, attempt.Uri, attempt.Options, cancel);
                 },
             };
@@ -61,12 +61,15 @@ public sealed class ReconnectFaultTests
                 () => $"n = {n}, {socket.State}, {socket.UnsettledMessages} messages");
             await sending;
             isReached = faulty is { IsReached: true };
-            await serving.Soon();
+            await Settle.UntilAsync(() =>
+            {
+                time.Advance(TimeSpan.FromMilliseconds(250));
+                return serving.All(task => task.IsCompleted);
+            });
+            await Task.WhenAll(serving);
 
-            string[] got;
-            lock (received)
-                got = [.. received];
-            // In order, and none twice.
+            // In order, over all connections, and none twice.
+            string[] got = [.. received.SelectMany(messages => messages)];
             Assert.Equal(got.Select(int.Parse).Distinct().Order(), got.Select(int.Parse));
             for (int i = 0; i < Messages; i++)
             {
@@ -80,18 +83,15 @@ public sealed class ReconnectFaultTests
             if (!isReached)
                 Assert.All(sent, message => Assert.Equal(DeliveryState.Confirmed, message.State));
 
-            async Task ServeAsync(Stream stream, Task before)
+            async Task ServeAsync(Stream stream)
             {
+                List<string> messages = [];
+                received.Add(messages);
                 try
                 {
                     await using WebSocketConnection server = await WebSocketUpgrade.AcceptAsync(stream, new() { Connection = new() { TimeProvider = time } });
-                    // What the connection before has left to read comes before what comes now: its pongs have confirmed it.
-                    await before;
                     await foreach (WebSocketMessage message in server.ReadAllAsync())
-                    {
-                        lock (received)
-                            received.Add(message.GetText());
-                    }
+                        messages.Add(message.GetText());
                 }
                 catch (IOException)
                 {
