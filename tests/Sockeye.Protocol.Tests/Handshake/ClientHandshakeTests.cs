@@ -173,4 +173,30 @@ public sealed class ClientHandshakeTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new ResponseHead(99, []));
         Assert.Equal("Forbidden", new ResponseHead(403, []).ReasonPhrase);
     }
+
+    [Fact]
+    public void Extended_CONNECT_is_asked_without_what_belongs_to_an_upgrade_and_a_server_accepts_it()
+    {
+        var handshake = new ClientHandshake("example.com", "/chat", Heads.Key) { IsExtendedConnect = true, Subprotocols = ["chat"] };
+
+        RequestHead request = handshake.CreateRequest();
+
+        Assert.Equal("CONNECT", request.Method);
+        Assert.Equal(["Host", "Sec-WebSocket-Version", "Sec-WebSocket-Protocol"], request.Headers.Select(header => header.Key));
+        Assert.True(ServerHandshake.TryEvaluate(request, isExtendedConnect: true, out UpgradeOffer? offer, out _));
+        Assert.True(handshake.TryAccept(offer.Accept("chat"), out HandshakeAgreement? agreement, out _));
+        Assert.Equal("chat", agreement.Subprotocol);
+    }
+
+    [Theory]
+    [InlineData(101)]
+    [InlineData(403)]
+    public void Extended_CONNECT_is_answered_by_200_alone(int status)
+    {
+        var handshake = new ClientHandshake("example.com", "/chat", Heads.Key) { IsExtendedConnect = true };
+
+        Assert.False(handshake.TryAccept(new ResponseHead(status, []), out _, out HandshakeFault? fault));
+
+        Assert.Equal(HandshakeRule.StatusMustBe101, fault.Rule);
+    }
 }
