@@ -162,6 +162,8 @@ public sealed class ComingFromDenoTests
         await client.SendFrameAsync(Opcode.Text, "t");
         await client.SendFrameAsync(Opcode.Binary, "bb");
         await client.SendAsync(RawClient.Frame(Opcode.Close, [0x03, 0xF3, (byte)'4', (byte)'2']));
+        await client.ReadToEndAsync();
+        client.Dispose(); // the manual clock stands still: nobody else would end TCP
 
         foreach (string line in (string[])["socket connected!", "ws:Ping p", "ws:Text t", "ws:Binary 2 bytes", "ws:Close 1011 42"])
             Assert.Equal(line, await console.ReadAsync());
