@@ -1,31 +1,20 @@
 using System.Net.WebSockets;
-using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
-using Sockeye.Testing;
+using Sockeye.Tests;
 
 namespace Sockeye.AspNetCore.Tests;
 
 /// <summary>The examples of docs/aspnetcore.md: each stands here between two marks, and is run.</summary>
-public sealed partial class DocumentedExamplesTests
+public sealed class DocumentedExamplesTests
 {
     [Fact]
-    public void Page_shows_the_examples_of_these_tests()
-    {
-        string page = File.ReadAllText(Path.Combine(Checkout.Root, "docs", "aspnetcore.md"));
-        string source = File.ReadAllText(
-            Path.Combine(Checkout.Root, "tests", "Sockeye.AspNetCore.Tests", nameof(DocumentedExamplesTests) + ".cs"));
-
-        string[] shown = [.. CodeBlock.Matches(page).Select(match => match.Groups["code"].Value)];
-        string[] run = [.. Example.Matches(source).Select(match => Unindented(match.Groups["code"].Value))];
-
-        Assert.Equal(run, shown);
-        Assert.Equal(6, shown.Length);
-    }
+    public void Page_shows_the_examples_of_these_tests() =>
+        DocumentedExamples.AssertShown("aspnetcore.md", nameof(DocumentedExamplesTests) + ".cs", count: 6);
 
     [Fact]
     public async Task An_end_point()
@@ -152,19 +141,6 @@ public sealed partial class DocumentedExamplesTests
         await socket.SendTextAsync("echo");
         Assert.Equal("echo", (await socket.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience)).GetText());
         Assert.True(host.Services.GetRequiredService<IOptions<SocketTransportOptions>>().Value.UnsafePreferInlineScheduling);
-    }
-
-    [GeneratedRegex("```csharp\n(?<code>.*?)```", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
-    private static partial Regex CodeBlock { get; }
-
-    [GeneratedRegex(" // <example>\n(?<code>.*?) *// </example>", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
-    private static partial Regex Example { get; }
-
-    private static string Unindented(string code)
-    {
-        string[] lines = code.Split('\n');
-        int indent = lines[0].Length - lines[0].TrimStart().Length;
-        return string.Join('\n', lines.Select(line => line.Length > indent ? line[indent..] : ""));
     }
 
     private sealed record Builder(IServiceCollection Services);

@@ -7,12 +7,13 @@ internal static partial class DocumentedExamples
 {
     /// <summary>Proves that a page shows the examples of a source file, all of them and nothing else.</summary>
     /// <param name="page">The name of the page in docs.</param>
-    /// <param name="source">Where the source file is in this project.</param>
+    /// <param name="source">Where the source file is in the project of the tests.</param>
     /// <param name="count">How many examples there are.</param>
     public static void AssertShown(string page, string source, int count)
     {
         string shownText = File.ReadAllText(Path.Combine(Testing.Checkout.Root, "docs", page));
-        string runText = File.ReadAllText(Path.Combine(Testing.Checkout.Root, "tests", "Sockeye.Tests", source));
+        string project = typeof(DocumentedExamples).Assembly.GetName().Name!;
+        string runText = File.ReadAllText(Path.Combine(Testing.Checkout.Root, "tests", project, source));
 
         string[] shown = [.. CodeBlock.Matches(shownText).Select(match => match.Groups["code"].Value)];
         string[] run = [.. Example.Matches(runText).Select(match => Unindented(match.Groups["code"].Value))];

@@ -3,7 +3,7 @@ using Sockeye.Tests.Connection;
 
 namespace Sockeye.Tests.Client;
 
-/// <summary>Each message of the client of npm ws about an answer has its counterpart: the table of docs/client.md.</summary>
+/// <summary>Each message of the client of npm ws about an answer has its counterpart: the tables of docs/coming-from-ws.md.</summary>
 public sealed class WsMessagesTests
 {
     private const string Open =
@@ -34,7 +34,7 @@ public sealed class WsMessagesTests
 
         await answering;
         Assert.Equal((cause, rule), (thrown.Cause, thrown.Fault?.Rule));
-        string page = await File.ReadAllTextAsync(Path.Combine(Sockeye.Testing.Checkout.Root, "docs", "client.md"));
+        string page = await File.ReadAllTextAsync(Path.Combine(Sockeye.Testing.Checkout.Root, "docs", "coming-from-ws.md"));
         string row = page.Split('\n').Single(line => line.Contains($"\"{message}\"", StringComparison.Ordinal));
         Assert.Contains(rule?.ToString() ?? $"{cause}", row, StringComparison.Ordinal);
     }
