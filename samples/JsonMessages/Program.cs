@@ -4,7 +4,7 @@
 //   {"type":"greet","name":"Sockeye"}
 //   {"type":"sort","words":["trout","salmon"]}
 using System.Text.Json;
-using System.Text.Json.Serialization;
+using JsonMessages;
 using Sockeye;
 using Sockeye.Protocol;
 
@@ -34,20 +34,3 @@ static async Task AnswerAsync(WebSocketConnection socket, CancellationToken canc
         await socket.CloseAsync(CloseCode.InvalidPayload, "This is not the JSON that was expected.", cancel);
     }
 }
-
-[JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
-[JsonDerivedType(typeof(Greet), "greet")]
-[JsonDerivedType(typeof(Sort), "sort")]
-internal record Question;
-
-internal sealed record Greet(string? Name) : Question;
-
-internal sealed record Sort(string[]? Words) : Question;
-
-internal sealed record Answer(string? Text = null, string[]? Words = null, string? Problem = null);
-
-[JsonSourceGenerationOptions(
-    JsonSerializerDefaults.Web, AllowOutOfOrderMetadataProperties = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
-[JsonSerializable(typeof(Question))]
-[JsonSerializable(typeof(Answer))]
-internal sealed partial class Json : JsonSerializerContext;

@@ -20,14 +20,14 @@ public sealed class GatewayTests
         await using (WebSocketConnection time = await ConnectAsync(address, $"/time?token={Token}"))
         {
             Assert.True(DateTime.TryParseExact(
-                (await time.ReceiveAsync()).GetText(), "O", CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out _));
+                await ReceiveAsync(time), "O", CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out _));
         }
 
         await using WebSocketConnection one = await ConnectAsync(address, "/feed", "Cookie", $"theme=dark; token={Token}");
         await HearItselfAsync(one);
         await using WebSocketConnection other = await ConnectAsync(address, "/feed", "Cookie", $"token={Token}");
         await HearItselfAsync(other);
-        Assert.Equal("hello", (await one.ReceiveAsync()).GetText());
+        Assert.Equal("hello", await ReceiveAsync(one));
         server.Kill();
     }
 
@@ -92,12 +92,15 @@ public sealed class GatewayTests
 
         await server.Input.WriteLineAsync("to all");
         Assert.Equal("2", server.WaitForLine("Told "));
-        Assert.Equal("to all", (await echo.ReceiveAsync()).GetText());
-        Assert.Equal("to all", (await feed.ReceiveAsync()).GetText());
+        Assert.Equal("to all", await ReceiveAsync(echo));
+        Assert.Equal("to all", await ReceiveAsync(feed));
 
         server.Input.Close();
         foreach (WebSocketConnection socket in (WebSocketConnection[])[echo, feed])
-            Assert.Equal((CloseCode.GoingAway, true), ((await socket.Closed).ReceivedCode, (await socket.Closed).IsClean));
+        {
+            CloseResult end = await socket.Closed.WaitAsync(TimeSpan.FromSeconds(60));
+            Assert.Equal((CloseCode.GoingAway, true), (end.ReceivedCode, end.IsClean));
+        }
         Assert.Equal(0, await server.WaitForExitAsync());
     }
 
@@ -112,7 +115,13 @@ public sealed class GatewayTests
     private static async Task HearItselfAsync(WebSocketConnection socket)
     {
         await socket.SendTextAsync("hello");
-        Assert.Equal("hello", (await socket.ReceiveAsync()).GetText());
+        Assert.Equal("hello", await ReceiveAsync(socket));
+    }
+
+    private static async Task<string> ReceiveAsync(WebSocketConnection socket)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        return (await socket.ReceiveAsync(patience.Token)).GetText();
     }
 
     private static Task<WebSocketConnection> ConnectAsync(

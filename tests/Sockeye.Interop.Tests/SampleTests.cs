@@ -139,14 +139,14 @@ public sealed partial class SampleTests
             near.GetStream().WriteAsync(data).AsTask(),
             far.GetStream().WriteAsync(data).AsTask(),
             far.GetStream().ReadExactlyAsync(there).AsTask(),
-            near.GetStream().ReadExactlyAsync(back).AsTask());
+            near.GetStream().ReadExactlyAsync(back).AsTask()).WaitAsync(TimeSpan.FromSeconds(60));
 
         Assert.Equal(data, there);
         Assert.Equal(data, back);
         await far.GetStream().WriteAsync("last"u8.ToArray());
         far.Close();
         using var rest = new StreamReader(near.GetStream());
-        Assert.Equal("last", await rest.ReadToEndAsync());
+        Assert.Equal("last", await rest.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(60)));
         server.Kill();
         client.Kill();
     }
