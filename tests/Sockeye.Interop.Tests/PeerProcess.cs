@@ -95,11 +95,10 @@ internal sealed class PeerProcess : IAsyncDisposable
     }
 
     /// <summary>Sends the signal of Ctrl-C.</summary>
-    public void Interrupt()
-    {
-        using Process kill = Process.Start("kill", ["-INT", _process.Id.ToString()]);
-        kill.WaitForExit();
-    }
+    public void Interrupt() => Signal("INT");
+
+    /// <summary>Stops the process where it is: its peers see it fall silent.</summary>
+    public void Suspend() => Signal("STOP");
 
     /// <summary>Ends a process that ends in no other way.</summary>
     public void Kill() => _process.Kill();
@@ -122,6 +121,12 @@ internal sealed class PeerProcess : IAsyncDisposable
         }
 
         _process.Dispose();
+    }
+
+    private void Signal(string name)
+    {
+        using Process kill = Process.Start("kill", [$"-{name}", _process.Id.ToString()]);
+        kill.WaitForExit();
     }
 
     private void Take(string? line, bool isOutput)

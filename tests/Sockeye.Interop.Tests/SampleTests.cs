@@ -1,4 +1,8 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Text.RegularExpressions;
+using Sockeye.Protocol;
 
 namespace Sockeye.Interop.Tests;
 
@@ -95,6 +99,93 @@ public sealed partial class SampleTests
         client.WaitForLine("state: Closed");
         Assert.Equal(0, await client.WaitForExitAsync());
         second.Kill();
+    }
+
+    [Fact]
+    public async Task UnixSocket_server_and_client_talk_and_leave_no_file()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"sockeye-{Guid.NewGuid():N}.sock");
+        await using PeerProcess server = PeerProcess.Start(
+            "env", "--default-signal=INT", "dotnet", Repository.Program("UnixSocket"), "server", path);
+        Assert.Equal(path, server.WaitForLine("Listening on "));
+        Assert.True(File.Exists(path));
+        await using PeerProcess client = Start("UnixSocket", "client", path);
+        client.WaitForLine("Connected");
+        await client.Input.WriteLineAsync("hello");
+        Assert.Equal("hello", client.WaitForLine("Received: "));
+        client.Input.Close();
+        Assert.Equal(0, await client.WaitForExitAsync());
+        server.Interrupt();
+        server.WaitForLine("Stopped");
+        Assert.Equal(0, await server.WaitForExitAsync());
+        Assert.False(File.Exists(path));
+    }
+
+    [Fact]
+    public async Task DuplexStream_carries_TCP_both_ways()
+    {
+        using var target = new TcpListener(IPAddress.Loopback, 0);
+        target.Start();
+        await using PeerProcess server = Start("DuplexStream", "server", "0", target.LocalEndpoint.ToString()!);
+        await using PeerProcess client = Start("DuplexStream", "client", "0", server.WaitForLine("Listening on "));
+        using var near = new TcpClient();
+        await near.ConnectAsync(IPEndPoint.Parse(client.WaitForLine("Listening on ")));
+        using TcpClient far = await target.AcceptTcpClientAsync();
+        byte[] data = RandomNumberGenerator.GetBytes(3_000_000);
+        byte[] there = new byte[data.Length];
+        byte[] back = new byte[data.Length];
+
+        await Task.WhenAll(
+            near.GetStream().WriteAsync(data).AsTask(),
+            far.GetStream().WriteAsync(data).AsTask(),
+            far.GetStream().ReadExactlyAsync(there).AsTask(),
+            near.GetStream().ReadExactlyAsync(back).AsTask()).WaitAsync(TimeSpan.FromSeconds(60));
+
+        Assert.Equal(data, there);
+        Assert.Equal(data, back);
+        await far.GetStream().WriteAsync("last"u8.ToArray());
+        far.Close();
+        using var rest = new StreamReader(near.GetStream());
+        Assert.Equal("last", await rest.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(60)));
+        server.Kill();
+        client.Kill();
+    }
+
+    [Fact]
+    public async Task JsonMessages_answers_each_question_by_its_type()
+    {
+        await using PeerProcess server = Start("JsonMessages", "0");
+        await using WebSocketConnection socket = await WebSocketClient.ConnectAsync(server.WaitForLine("Listening on "));
+        foreach ((string question, string answer) in new[]
+            {
+                ("""{"type":"greet","name":"Sockeye"}""", """{"text":"Hello Sockeye!"}"""),
+                ("""{"words":["trout","salmon"],"type":"sort"}""", """{"words":["salmon","trout"]}"""),
+                ("""{"type":"greet"}""", """{"problem":"Ask to greet a name, or to sort words."}"""),
+                ("{}", """{"problem":"Ask to greet a name, or to sort words."}"""),
+                ("null", """{"problem":"Ask to greet a name, or to sort words."}"""),
+            })
+        {
+            await socket.SendTextAsync(question);
+            Assert.Equal(answer, (await socket.ReceiveAsync()).GetText());
+        }
+
+        await socket.SendTextAsync("""{"type":""");
+        Assert.True((await socket.ReceiveAsync()).IsEnd);
+        Assert.Equal(CloseCode.InvalidPayload, (await socket.Closed).ReceivedCode);
+        server.Kill();
+    }
+
+    [Fact]
+    public async Task RoundTrip_tells_times_until_the_server_answers_no_more()
+    {
+        await using PeerProcess server = Start("EchoServer", "0");
+        await using PeerProcess client = Start("RoundTrip", "ws://" + server.WaitForLine("Listening on ws://"), "2");
+        foreach (int _ in Enumerable.Range(0, 2))
+            Assert.Matches(@"^\d+\.\d{3} ms, smoothed \d+\.\d{3} ms$", client.WaitForLine("Round trip: "));
+        server.Suspend();
+        Assert.Equal("1001 No response from ping frame. (IdleTimeout)", client.WaitForLine("Closed: "));
+        Assert.Equal(0, await client.WaitForExitAsync());
+        server.Kill();
     }
 
     private static string Shown(string sample) =>
