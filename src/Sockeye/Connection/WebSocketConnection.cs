@@ -365,6 +365,15 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         Receive.Discard(endLease: true);
     }
 
+    /// <summary>Closes this side alone: what comes until the peer's Close is kept for a reader, also while none waits, and stops the peer
+    /// at <see cref="WebSocketConnectionOptions.ReadAhead"/>. A call of <see cref="CloseAsync"/> gives that up.</summary>
+    internal Task<CloseResult> CloseOutputAsync(CloseCode code, string reason)
+    {
+        ClosePayload.Validate(code, reason);
+        Close.Begin(code, reason, CloseCause.Local, readsOn: true);
+        return Closed;
+    }
+
     internal Task<CloseResult> CloseForAsync(CloseCode code, string reason, CloseCause cause)
     {
         Close.Begin(code, reason, cause);
