@@ -82,6 +82,19 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <summary>Gets how many accepted bytes, framing included, wait to be taken by the operating system.</summary>
     public long BufferedBytes => Send.BufferedBytes;
 
+    /// <summary>Gets the smoothed round-trip time of the pings of <see cref="PingAsync(ReadOnlyMemory{byte}, CancellationToken)"/> that
+    /// were answered: each counts for an eighth (RFC 6298, section 2). Null before the first. <see cref="ConfirmAsync"/>, which waits
+    /// behind data, does not count, nor do the pings of <see cref="WebSocketConnectionOptions.IdleTimeout"/>: to keep it current, ping now
+    /// and then. From any thread; it stays when the connection has ended.</summary>
+    public TimeSpan? SmoothedRoundTripTime
+    {
+        get
+        {
+            lock (Sync)
+                return _pings?.SmoothedRoundTrip;
+        }
+    }
+
     /// <summary>Gets what the state of the connection is locked by: an object that is there in any case and that nobody else knows.</summary>
     internal object Sync => Send;
 
@@ -419,6 +432,12 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         {
             TimeSpan roundTrip = Deadlines.Since(answered.SentAt);
             Telemetry.Pinged(Role, roundTrip);
+            if (answered is { IsSample: true, IsAnswered: true })
+            {
+                lock (Sync)
+                    _pings!.Measure(roundTrip);
+            }
+
             answered.Pong.TrySetResult(roundTrip);
         }
     }
@@ -476,7 +495,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         {
             if (IsClosing)
                 return Task.FromException<TimeSpan>(ClosedException()).Observed();
-            ping = (_pings ??= new PingTable()).Add(payload, Deadlines.Now);
+            ping = (_pings ??= new PingTable()).Add(payload, Deadlines.Now, isSample: !inOrder);
             Deadlines.WatchPings();
         }
 
