@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -11,6 +12,9 @@ namespace Sockeye.Tests.Attacks;
 internal sealed class NetworkNamespace : IAsyncDisposable
 {
     private const int NewNetwork = 0x40000000;
+
+    // CAP_NET_ADMIN and CAP_SYS_ADMIN
+    private const ulong Capabilities = (1UL << 12) | (1UL << 21);
 
     private readonly string _name;
     private readonly string _near;
@@ -28,10 +32,12 @@ internal sealed class NetworkNamespace : IAsyncDisposable
         _address = new IPAddress([198, 18, (byte)(network >> 8), (byte)(network + 2)]);
     }
 
-    /// <summary>Gets whether this process may make one.</summary>
+    /// <summary>Gets whether this process may make one: as root in a container it may not.</summary>
     public static bool IsAvailable =>
-        OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess && Directory.Exists("/proc/self/ns")
-        && (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "ip")));
+        OperatingSystem.IsLinux()
+        && (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "ip")))
+        && File.ReadLines("/proc/self/status").FirstOrDefault(entry => entry.StartsWith("CapEff:", StringComparison.Ordinal)) is { } line
+        && (ulong.Parse(line["CapEff:".Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) & Capabilities) == Capabilities;
 
     private IPAddress Near { get; }
 

@@ -109,7 +109,7 @@ public sealed class PatienceFigures(ITestOutputHelper output)
     [Fact]
     public async Task V39_Half_open_peers_are_noticed_within_the_idle_timeout_and_a_second()
     {
-        Assert.SkipUnless(NetworkNamespace.IsAvailable, "A network namespace takes Linux, the command ip, and root.");
+        Assert.SkipUnless(NetworkNamespace.IsAvailable, "A network namespace takes Linux, the command ip, and root with CAP_NET_ADMIN and CAP_SYS_ADMIN.");
         const int Connections = 50;
         var options = new WebSocketConnectionOptions { IdleTimeout = TimeSpan.FromSeconds(4) };
         await using NetworkNamespace there = await NetworkNamespace.CreateAsync();
