@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -33,6 +34,7 @@ internal sealed class HttpTransport : Transport
         ConnectionInfo connection = context.Connection;
         LocalEndPoint = EndPointOf(connection.LocalIpAddress, connection.LocalPort);
         RemoteEndPoint = EndPointOf(connection.RemoteIpAddress, connection.RemotePort);
+        PeerCertificate = connection.ClientCertificate;
         IsSecure = context.Request.IsHttps;
         _isTls = context.Features.Get<ITlsHandshakeFeature>() is not null || context.Features.Get<ITlsConnectionFeature>() is not null;
     }
@@ -43,6 +45,9 @@ internal sealed class HttpTransport : Transport
 
     /// <summary>Gets whether the client came by TLS, which may end at a proxy that the application trusts.</summary>
     public override bool IsSecure { get; }
+
+    /// <summary>Gets the certificate of the client as the host has it, which may have it from a proxy that the application trusts.</summary>
+    public override X509Certificate? PeerCertificate { get; }
 
     public override bool CanShutdown => _response is not null || (_inner is PipeTransport && !_isTls);
 

@@ -14,7 +14,7 @@ public sealed class DocumentedExamplesTests
 {
     [Fact]
     public void Page_shows_the_examples_of_these_tests() =>
-        DocumentedExamples.AssertShown("aspnetcore.md", nameof(DocumentedExamplesTests) + ".cs", count: 6);
+        DocumentedExamples.AssertShown("aspnetcore.md", nameof(DocumentedExamplesTests) + ".cs", count: 8);
 
     [Fact]
     public async Task An_end_point()
@@ -123,6 +123,38 @@ public sealed class DocumentedExamplesTests
                 ShutdownTimeout = TimeSpan.FromSeconds(10),
             });
             // </example>
+        }
+    }
+
+    [Fact]
+    public async Task Clients()
+    {
+        await using WebHost server = await WebHost.StartAsync(app => app.MapWebSocket(
+            "/", async (socket, cancel) => await socket.SendTextAsync(socket.Request!.Headers["Authorization"]!, cancel), new() { Subprotocols = ["feed.v2"] }));
+        await using WebHost host = await WebHost.StartAsync(
+            _ => { },
+            services => Configure(new Builder(services)),
+            configure: builder => builder.Configuration["Token"] = "secret");
+        Assert.Equal("feed.v2: Bearer secret", await ReadAsync(
+            host.Services.GetRequiredService<IWebSocketClientFactory>(), $"ws://{server.Host}/", TestContext.Current.CancellationToken));
+
+        static void Configure(Builder builder)
+        {
+            // <example>
+            builder.Services.AddWebSocketClient("feed", services => new WebSocketClientOptions
+            {
+                Headers = new() { { "Authorization", "Bearer " + services.GetRequiredService<IConfiguration>()["Token"] } },
+                Subprotocols = ["feed.v2"],
+            });
+            // </example>
+        }
+
+        static async Task<string> ReadAsync(IWebSocketClientFactory clients, string address, CancellationToken cancel)
+        {
+            // <example>
+            await using WebSocketConnection feed = await clients.ConnectAsync("feed", address, cancel);
+            // </example>
+            return $"{feed.Subprotocol}: {(await feed.ReceiveAsync(cancel).AsTask().WaitAsync(WebHost.Patience, cancel)).GetText()}";
         }
     }
 

@@ -106,7 +106,8 @@ internal sealed class FrameworkWebSocket(WebSocketConnection socket) : WebSocket
     {
         ThrowUnless(WebSocketState.Open, WebSocketState.CloseReceived);
         cancellationToken.ThrowIfCancellationRequested();
-        _ = BeginClose(closeStatus, statusDescription, CancellationToken.None);
+        (CloseCode code, string reason) = BeginClose(closeStatus, statusDescription);
+        _ = socket.CloseOutputAsync(code, reason);
         return Task.CompletedTask;
     }
 
@@ -115,7 +116,8 @@ internal sealed class FrameworkWebSocket(WebSocketConnection socket) : WebSocket
     {
         ThrowUnless(WebSocketState.Open, WebSocketState.CloseReceived, WebSocketState.CloseSent);
         cancellationToken.ThrowIfCancellationRequested();
-        CloseResult result = await BeginClose(closeStatus, statusDescription, cancellationToken).ConfigureAwait(false);
+        (CloseCode code, string reason) = BeginClose(closeStatus, statusDescription);
+        CloseResult result = await socket.CloseAsync(code, reason, cancellationToken).ConfigureAwait(false);
         if (result.ReceivedCode is null)
             _isAborted = true;
         else
@@ -137,14 +139,14 @@ internal sealed class FrameworkWebSocket(WebSocketConnection socket) : WebSocket
         _ = socket.DisposeAsync().AsTask();
     }
 
-    private Task<CloseResult> BeginClose(WebSocketCloseStatus status, string? description, CancellationToken cancellationToken)
+    private (CloseCode Code, string Reason) BeginClose(WebSocketCloseStatus status, string? description)
     {
         var code = (CloseCode)status;
         string reason = description ?? "";
         ClosePayload.Validate(code, reason);
         // Before the frame leaves: the peer's may be received before the call returns.
         _isCloseSent = true;
-        return socket.CloseAsync(code, reason, cancellationToken);
+        return (code, reason);
     }
 
     private ValueWebSocketReceiveResult Take(Span<byte> buffer)

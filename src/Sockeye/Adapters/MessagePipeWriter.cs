@@ -77,7 +77,7 @@ internal sealed class MessagePipeWriter(WebSocketConnection socket) : PipeWriter
         _isCompleted = true;
         Task sent = exception is null ? SendAsync() : Task.CompletedTask;
         // Queued behind what was sent, in the order of the calls.
-        _ = socket.CloseAsync(exception is null ? CloseCode.Normal : CloseCode.InternalError);
+        _ = socket.CloseOutputAsync(exception is null ? CloseCode.Normal : CloseCode.InternalError, "");
         await sent.ConfigureAwait(false);
     }
 

@@ -50,8 +50,8 @@ public sealed partial class WebSocketConnection
     /// <para>The peer's Close is answered by the engine, with the code that came, when the receive that reports it is made: after that
     /// nothing can be sent, and <c>CloseAsync</c> and <c>CloseOutputAsync</c>, which code written for the framework calls then, complete
     /// the state alone. <c>CloseAsync</c> never throws for what the peer does: where no Close came, the state is
-    /// <see cref="System.Net.WebSockets.WebSocketState.Aborted"/>. After <c>CloseOutputAsync</c>, what comes is delivered to a receive
-    /// that waits and else discarded.</para>
+    /// <see cref="System.Net.WebSockets.WebSocketState.Aborted"/>. After <c>CloseOutputAsync</c>, what comes until the peer's Close can be
+    /// received as before, within <see cref="WebSocketConnectionOptions.CloseTimeout"/>.</para>
     /// <para>Disposing it begins to close the connection with 1000 and does not wait.</para>
     /// </remarks>
     public System.Net.WebSockets.WebSocket AsWebSocket() => new FrameworkWebSocket(this);

@@ -100,11 +100,11 @@ public sealed partial class EventWebSocket
         remove => _closed.Remove(value);
     }
 
-    private async Task RunAsync(Uri uri)
+    private async Task RunAsync(Task<WebSocketConnection?> opening)
     {
         try
         {
-            WebSocketConnection? connection = await DialAsync(uri).ConfigureAwait(false);
+            WebSocketConnection? connection = await opening.ConfigureAwait(false);
             CloseResult? result = null;
             if (connection is not null)
             {
@@ -118,7 +118,7 @@ public sealed partial class EventWebSocket
         catch (Exception e)
         {
             // The context of the application takes no more work.
-            _options.Connection.Logger.EventContextFailed(e);
+            _logger.EventContextFailed(e);
             _connection?.Abort();
         }
     }
@@ -148,6 +148,13 @@ public sealed partial class EventWebSocket
             return connection;
         connection.Abort();
         return null;
+    }
+
+    /// <summary>Raises what belongs to a connection that is open.</summary>
+    private async Task<WebSocketConnection?> TakeAsync(WebSocketConnection connection)
+    {
+        await _handlers.RunAsync(() => _opened.Raise(EventArgs.Empty)).ConfigureAwait(false);
+        return connection;
     }
 
     private async ValueTask RaiseRedirectAsync(WebSocketRedirectEventArgs redirect, CancellationToken cancellationToken)

@@ -1,12 +1,13 @@
 using System.Buffers;
 using System.Text;
+using Microsoft.Extensions.Logging;
 using Sockeye.Protocol;
 
 namespace Sockeye;
 
-/// <summary>A client's connection in the shape that browsers have, for code that comes from a page, from Deno or from ws.</summary>
+/// <summary>A connection in the shape that browsers have, for code that comes from a page, from Deno or from ws.</summary>
 /// <remarks>
-/// <para>It begins to connect in its constructor. Handlers run one at a time, in order, on the
+/// <para>It begins to connect in its constructor, or takes a connection that is open, such as a server's. Handlers run one at a time, in order, on the
 /// <see cref="SynchronizationContext"/> of who constructed it, or else on a thread of the pool. An exception in one is logged
 /// and ends nothing; without a context that holds for what an <c>async void</c> handler throws after an <c>await</c> as well.</para>
 /// <para>Nothing is lost before a handler is there. Messages wait for the first handler of <see cref="Message"/>, and beyond
@@ -18,7 +19,8 @@ namespace Sockeye;
 /// </remarks>
 public sealed partial class EventWebSocket : IAsyncDisposable
 {
-    private readonly WebSocketClientOptions _options;
+    private readonly WebSocketClientOptions _options = WebSocketClientOptions.Default;
+    private readonly ILogger _logger;
     private readonly CancellationTokenSource _dialing = new();
     private WebSocketConnection? _connection;
     private long _unsendable;
@@ -49,21 +51,43 @@ public sealed partial class EventWebSocket : IAsyncDisposable
 
     /// <inheritdoc cref="EventWebSocket(string, WebSocketClientOptions)"/>
     public EventWebSocket(Uri url, WebSocketClientOptions? options = null)
+        : this(WebSocketUri.Parse(url).ToUri(), (options ?? WebSocketClientOptions.Default).Connection.Logger)
     {
-        var parsed = WebSocketUri.Parse(url);
-        Url = parsed.ToUri();
         _options = options ?? WebSocketClientOptions.Default;
-        _handlers = new HandlerQueue(_options.Connection.Logger);
+        _ = RunAsync(DialAsync(url));
+    }
+
+    /// <summary>Takes a connection that is open: of a server, what it has accepted, as <c>Deno.upgradeWebSocket</c> and ws give it.</summary>
+    /// <param name="connection">The connection. This is its one reader from now on.</param>
+    /// <remarks>It is <see cref="EventWebSocketState.Open"/> at once, and <see cref="Opened"/> is raised as if it had just opened;
+    /// <see cref="Redirect"/>, <see cref="Upgrade"/> and <see cref="UnexpectedResponse"/> never are. A server may close with any code that
+    /// may be sent. A handler of a server closes its connection when it returns: let it await
+    /// <see cref="WebSocketConnection.Closed"/>.</remarks>
+    /// <exception cref="InvalidOperationException">The messages of the connection go to a <see cref="WebSocketHandler"/>.</exception>
+    public EventWebSocket(WebSocketConnection connection)
+        : this(UrlOf(connection), connection.Terms.Logger)
+    {
+        connection.Receive.ThrowIfCalled();
+        _connection = connection;
+        _state = EventWebSocketState.Open;
+        _ = RunAsync(TakeAsync(connection));
+    }
+
+    private EventWebSocket(Uri url, ILogger logger)
+    {
+        Url = url;
+        _logger = logger;
+        _handlers = new HandlerQueue(logger);
         _redirect = new(this, _handlers);
         _upgrade = new(this, _handlers);
         _unexpectedResponse = new(this, _handlers);
         _opened = new(this, _handlers);
         _errors = new(this, _handlers);
         _closed = new(this, _handlers);
-        _ = RunAsync(url);
     }
 
-    /// <summary>Gets the address, without credentials.</summary>
+    /// <summary>Gets the address, without credentials; of a connection that was open, the one that its request asked for, and
+    /// <c>about:blank</c> where that is not known.</summary>
     public Uri Url { get; }
 
     /// <summary>Gets how far it is. It becomes <see cref="EventWebSocketState.Open"/> and <see cref="EventWebSocketState.Closed"/> right
@@ -154,13 +178,13 @@ public sealed partial class EventWebSocket : IAsyncDisposable
     public void Close() => BeginClose(CloseCode.NoStatus, "");
 
     /// <summary>Closes with a code. See <see cref="Close()"/>.</summary>
-    /// <param name="code">The code: 1000 or 3000–4999.</param>
+    /// <param name="code">The code: 1000 or 3000–4999; of a server any that may be sent.</param>
     /// <param name="reason">The reason, at most 123 bytes of UTF-8.</param>
     /// <exception cref="ArgumentException">The code is another one, or the reason is too long.</exception>
     public void Close(CloseCode code, string reason = "")
     {
         ArgumentNullException.ThrowIfNull(reason);
-        if (code != CloseCode.Normal && (int)code is not (>= 3000 and <= 4999))
+        if (_connection is not { Role: Role.Server } && code != CloseCode.Normal && (int)code is not (>= 3000 and <= 4999))
             throw new ArgumentException($"The close code must be 1000 or one of 3000–4999; it is {(int)code}.", nameof(code));
         ClosePayload.Validate(code, reason);
         BeginClose(code, reason);
@@ -200,6 +224,16 @@ public sealed partial class EventWebSocket : IAsyncDisposable
         BeginClose(CloseCode.Normal, "");
         if (_connection is { } connection)
             await connection.Closed.ConfigureAwait(false);
+    }
+
+    private static Uri UrlOf(WebSocketConnection connection)
+    {
+        ArgumentNullException.ThrowIfNull(connection);
+        string scheme = connection.IsSecure ? "wss" : "ws";
+        return connection.Request is { } request
+            && Uri.TryCreate($"{scheme}://{request.Headers["Host"]}{request.Target}", UriKind.Absolute, out Uri? url)
+            ? url
+            : new Uri("about:blank");
     }
 
     private static Uri Parse(string url)

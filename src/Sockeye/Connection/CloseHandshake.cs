@@ -92,15 +92,25 @@ internal sealed partial class CloseHandshake
     }
 
     /// <summary>Begins the handshake from this side, unless something has begun the end already.</summary>
-    public void Begin(CloseCode code, string reason, CloseCause cause, Exception? exception = null)
+    /// <param name="code">The code.</param>
+    /// <param name="reason">The reason.</param>
+    /// <param name="cause">Why.</param>
+    /// <param name="exception">What went wrong.</param>
+    /// <param name="readsOn">Whether what comes is still wanted by a reader that is away.</param>
+    public void Begin(CloseCode code, string reason, CloseCause cause, Exception? exception = null, bool readsOn = false)
     {
         lock (_connection.Sync)
         {
             // Where sending is broken, no Close can leave: the end is under way already.
-            if (_hasBegun || _isEnded || _isSendBroken)
+            if (_isEnded || _isSendBroken)
                 return;
-            BeginLocked(cause, CloseInitiator.Local, code, reason);
-            _exception ??= exception;
+            // Who reads on gives it up by closing once more.
+            _connection.Receive.ReadsOn = readsOn && (!_hasBegun || _connection.Receive.ReadsOn);
+            if (!_hasBegun)
+            {
+                BeginLocked(cause, CloseInitiator.Local, code, reason);
+                _exception ??= exception;
+            }
         }
 
         _connection.Send.Flush();

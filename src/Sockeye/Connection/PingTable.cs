@@ -15,10 +15,14 @@ internal sealed class PingTable
     /// <summary>Gets whether no ping waits.</summary>
     public bool IsEmpty => _first is null;
 
+    /// <summary>Gets the smoothed round-trip time; null before the first one.</summary>
+    public TimeSpan? SmoothedRoundTrip { get; private set; }
+
     /// <summary>Adds a ping.</summary>
     /// <param name="payload">The payload; empty for one of our own that no other ping has.</param>
     /// <param name="now">The time.</param>
-    public PendingPing Add(ReadOnlySpan<byte> payload, long now)
+    /// <param name="isSample">Whether its round trip is one: it does not queue behind data.</param>
+    public PendingPing Add(ReadOnlySpan<byte> payload, long now, bool isSample = true)
     {
         byte[] copy = payload.ToArray();
         if (payload.IsEmpty)
@@ -27,7 +31,7 @@ internal sealed class PingTable
             BinaryPrimitives.WriteInt64BigEndian(copy, ++_count);
         }
 
-        var ping = new PendingPing(copy, now);
+        var ping = new PendingPing(copy, now) { IsSample = isSample };
         Append(ping);
         return ping;
     }
@@ -53,6 +57,7 @@ internal sealed class PingTable
         if (match is null)
             return null;
 
+        match.IsAnswered = true;
         bool isBeforeMatch = true; // within one write, pings left in the order in which they were added
         for (PendingPing? ping = _first; ping is not null; ping = ping.Next)
         {
@@ -63,6 +68,10 @@ internal sealed class PingTable
 
         return TakeDone();
     }
+
+    /// <summary>Takes a round trip into the smoothed time (RFC 6298, section 2).</summary>
+    public void Measure(TimeSpan roundTrip) =>
+        SmoothedRoundTrip = SmoothedRoundTrip is { } smoothed ? smoothed + ((roundTrip - smoothed) / 8) : roundTrip;
 
     /// <summary>Takes out the pings that were sent at a moment or before it.</summary>
     /// <returns>The pings, linked.</returns>
@@ -133,6 +142,13 @@ internal sealed class PendingPing(byte[] payload, long sentAt)
 
     /// <summary>Gets or sets the number of the write with which it left; 0 while it waits.</summary>
     public long LeftWith { get; set; }
+
+    /// <summary>Gets whether its round trip tells of the way alone: it passes the data that waits.</summary>
+    public bool IsSample { get; init; }
+
+    /// <summary>Gets or sets whether a pong has repeated its payload. What a later pong answers has waited for that one too (RFC 6298,
+    /// section 3: what is ambiguous is no sample).</summary>
+    public bool IsAnswered { get; set; }
 
     /// <summary>Gets or sets whether nobody waits for its pong any more.</summary>
     public bool IsDone { get; set; }

@@ -39,6 +39,12 @@ internal sealed partial class ReceiveLoop
     /// <summary>Gets the account of the end, once there is one.</summary>
     public CloseResult? Result => _result;
 
+    /// <summary>Gets or sets whether what comes behind our Close is kept for a reader that is away. Guarded by the lock.</summary>
+    public bool ReadsOn { get; set; }
+
+    /// <summary>Gets whether what comes while no reader waits is discarded (rule C2).</summary>
+    private bool DiscardsUnread => _connection.IsClosing && !ReadsOn;
+
     private bool HasAhead => _ahead is { Count: > 0 };
 
     private bool ObservesControl => _control switch
@@ -134,8 +140,7 @@ internal sealed partial class ReceiveLoop
     {
         if (token.IsCancellationRequested)
             return ValueTask.FromCanceled<bool>(token);
-        if (_callbacks is not null)
-            ThrowCallback();
+        ThrowIfCalled();
         if (_isWaiting)
             ThrowSecondReader();
 
@@ -161,6 +166,13 @@ internal sealed partial class ReceiveLoop
         }
 
         return Wait(token);
+    }
+
+    /// <summary>Throws where messages go to a callback, and cannot be read.</summary>
+    public void ThrowIfCalled()
+    {
+        if (_callbacks is not null)
+            ThrowCallback();
     }
 
     public ValueTask<WebSocketMessage> ReceiveAsync(CancellationToken token)
@@ -233,7 +245,7 @@ internal sealed partial class ReceiveLoop
                 continuation = isDropped ? null : TakeContinuation(Outcome.Item);
                 if (continuation is null)
                 {
-                    if (isDropped || _isIgnoring || _connection.IsClosing || _result is not null)
+                    if (isDropped || _isIgnoring || DiscardsUnread || _result is not null)
                     {
                         item.Hold!.Release();
                         return true;
@@ -281,7 +293,7 @@ internal sealed partial class ReceiveLoop
         _connection.Send.Flush();
         lock (_connection.Sync)
         {
-            if (_aheadCost < Options.ReadAhead || (IsReaderWaiting && !_isHeld) || _connection.IsClosing || _result is not null)
+            if (_aheadCost < Options.ReadAhead || (IsReaderWaiting && !_isHeld) || DiscardsUnread || _result is not null)
                 return false;
             // Before the state: whoever resumes starts the clock again.
             _connection.Deadlines.SuspendIdle();

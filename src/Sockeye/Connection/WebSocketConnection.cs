@@ -82,6 +82,19 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <summary>Gets how many accepted bytes, framing included, wait to be taken by the operating system.</summary>
     public long BufferedBytes => Send.BufferedBytes;
 
+    /// <summary>Gets the smoothed round-trip time of the pings of <see cref="PingAsync(ReadOnlyMemory{byte}, CancellationToken)"/> that
+    /// were answered: each counts for an eighth (RFC 6298, section 2). Null before the first. <see cref="ConfirmAsync"/>, which waits
+    /// behind data, does not count, nor do the pings of <see cref="WebSocketConnectionOptions.IdleTimeout"/>: to keep it current, ping now
+    /// and then. From any thread; it stays when the connection has ended.</summary>
+    public TimeSpan? SmoothedRoundTripTime
+    {
+        get
+        {
+            lock (Sync)
+                return _pings?.SmoothedRoundTrip;
+        }
+    }
+
     /// <summary>Gets what the state of the connection is locked by: an object that is there in any case and that nobody else knows.</summary>
     internal object Sync => Send;
 
@@ -365,6 +378,15 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         Receive.Discard(endLease: true);
     }
 
+    /// <summary>Closes this side alone: what comes until the peer's Close is kept for a reader, also while none waits, and stops the peer
+    /// at <see cref="WebSocketConnectionOptions.ReadAhead"/>. A call of <see cref="CloseAsync"/> gives that up.</summary>
+    internal Task<CloseResult> CloseOutputAsync(CloseCode code, string reason)
+    {
+        ClosePayload.Validate(code, reason);
+        Close.Begin(code, reason, CloseCause.Local, readsOn: true);
+        return Closed;
+    }
+
     internal Task<CloseResult> CloseForAsync(CloseCode code, string reason, CloseCause cause)
     {
         Close.Begin(code, reason, cause);
@@ -410,6 +432,12 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         {
             TimeSpan roundTrip = Deadlines.Since(answered.SentAt);
             Telemetry.Pinged(Role, roundTrip);
+            if (answered is { IsSample: true, IsAnswered: true })
+            {
+                lock (Sync)
+                    _pings!.Measure(roundTrip);
+            }
+
             answered.Pong.TrySetResult(roundTrip);
         }
     }
@@ -467,7 +495,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         {
             if (IsClosing)
                 return Task.FromException<TimeSpan>(ClosedException()).Observed();
-            ping = (_pings ??= new PingTable()).Add(payload, Deadlines.Now);
+            ping = (_pings ??= new PingTable()).Add(payload, Deadlines.Now, isSample: !inOrder);
             Deadlines.WatchPings();
         }
 

@@ -14,6 +14,8 @@ internal static class Telemetry
     private const string RoleKey = "sockeye.role";
     private const string DirectionKey = "network.io.direction";
     private const string StateKey = "sockeye.compression.state";
+    private const string DeliveryKey = "sockeye.topics.delivery";
+    private const string ReasonKey = "sockeye.topics.reason";
 
     private static readonly Meter Meter = new(Name, typeof(Telemetry).Assembly.GetName().Version?.ToString());
     private static readonly Tags Server = new("server");
@@ -49,12 +51,25 @@ internal static class Telemetry
     private static readonly ObservableGauge<double> CompressionRatio = Meter.CreateObservableGauge<double>(
         "sockeye.compression.ratio", ObserveRatio, "1", "How many times smaller compression has made messages, since somebody observes it.");
 
+    private static readonly Counter<long> Deliveries = Meter.CreateCounter<long>(
+        "sockeye.topics.deliveries", "{message}", "What became of published messages, for each subscriber of their topic.");
+
     /// <summary>The connections that are open: of the instruments the one that is right whenever somebody begins to observe it.</summary>
     internal static readonly ObservableUpDownCounter<long> OpenConnections = Meter.CreateObservableUpDownCounter<long>(
         "sockeye.open_connections",
         () => [new(Server.OpenConnections, Server.Role), new(Client.OpenConnections, Client.Role)],
         "{connection}",
         "Connections that are open.");
+
+    /// <summary>What topics have lost and hold for slow subscribers: right whenever somebody begins to observe it, too.</summary>
+    internal static readonly ObservableCounter<long> LostDeliveries = Meter.CreateObservableCounter<long>(
+        "sockeye.topics.lost", ObserveLost, "{message}", "Messages that slow subscribers did not get, by what the policy did with them.");
+
+    internal static readonly ObservableUpDownCounter<long> SlowSubscribers = Meter.CreateObservableUpDownCounter<long>(
+        "sockeye.topics.slow_subscribers", () => HubCounters.ReadAll(HubCount.Slow), "{connection}", "Subscribers for which messages wait.");
+
+    internal static readonly ObservableUpDownCounter<long> Backlog = Meter.CreateObservableUpDownCounter<long>(
+        "sockeye.topics.backlog", () => HubCounters.ReadAll(HubCount.BacklogBytes), "By", "Bytes of messages that wait for slow subscribers.");
 
     /// <summary>Gets the source of activities.</summary>
     public static ActivitySource Source { get; } = new(Name, typeof(Telemetry).Assembly.GetName().Version?.ToString());
@@ -112,6 +127,16 @@ internal static class Telemetry
         Handshakes.Record(duration.TotalSeconds, tags);
     }
 
+    /// <summary>Counts what became of a message that was published, subscriber by subscriber.</summary>
+    public static void Published(int accepted, int queued, int dropped)
+    {
+        if (!Deliveries.Enabled)
+            return;
+        Deliveries.Add(accepted, Delivery("accepted"));
+        Deliveries.Add(queued, Delivery("queued"));
+        Deliveries.Add(dropped, Delivery("dropped"));
+    }
+
     /// <summary>Notes that a peer does not take what is sent at once, if somebody measures that.</summary>
     public static void Watch(SendBuffer output)
     {
@@ -158,6 +183,20 @@ internal static class Telemetry
 
     private static double? Ratio(Counted before, Counted after) =>
         Compression.Read(after) is var compressed and > 0 ? (double)Compression.Read(before) / compressed : null;
+
+    private static IEnumerable<Measurement<long>> ObserveLost() =>
+    [
+        Lost(HubCount.DroppedNewest, "dropped_newest"),
+        Lost(HubCount.DroppedOldest, "dropped_oldest"),
+        Lost(HubCount.Conflated, "conflated"),
+        Lost(HubCount.Expired, "expired"),
+        Lost(HubCount.Abandoned, "abandoned"),
+    ];
+
+    private static Measurement<long> Lost(HubCount what, string reason) =>
+        new(HubCounters.ReadAll(what), new KeyValuePair<string, object?>(ReasonKey, reason));
+
+    private static KeyValuePair<string, object?> Delivery(string delivery) => new(DeliveryKey, delivery);
 
     private static KeyValuePair<string, object?> Direction(string direction) => new(DirectionKey, direction);
 

@@ -114,8 +114,8 @@ public sealed class UpgradeRequest
     internal IPAddress? ForwardedFor => _settings.Proxies.IsEmpty ? null : _settings.Proxies.FindClient(RemoteEndPoint, Headers);
 
     /// <summary>Gets the certificate of the client; null where it presented none, as it does unless
-    /// <see cref="System.Net.Security.SslServerAuthenticationOptions.ClientCertificateRequired"/> is set, or where TLS ends elsewhere; in
-    /// ASP.NET Core the request of the host has it. It has been verified as <see cref="WebSocketServerOptions.Tls"/> demands.</summary>
+    /// <see cref="System.Net.Security.SslServerAuthenticationOptions.ClientCertificateRequired"/> is set, or where TLS ends elsewhere. It
+    /// has been verified as <see cref="WebSocketServerOptions.Tls"/> demands; in ASP.NET Core it is that of the host's request.</summary>
     public X509Certificate? ClientCertificate => _transport.PeerCertificate;
 
     /// <summary>Gets whether the request came by TLS that this process terminates.</summary>

@@ -64,7 +64,7 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
         Append(place);
         if (Options.SlowConsumer == SlowConsumerPolicy.Wait && _bytes > Options.MaxBacklogBytes)
         {
-            HubCounters.Add(ref _hub.Counters.Waited, 1);
+            _hub.Counters.Add(HubCount.Waited, 1);
             _withinBounds ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             (waits ??= []).Add(_withinBounds.Task);
         }
@@ -76,7 +76,7 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
     public void Begin()
     {
         _hasBegun = true;
-        HubCounters.Add(ref _hub.Counters.Slow, 1);
+        _hub.Counters.Add(HubCount.Slow, 1);
         if (_maxAge > 0)
             Sweep.Schedule(this, _ring[0].At + _maxAge);
         // What fills it may be on its way out only when its publisher's event loop has the time. Whoever publishes a lot at once must
@@ -88,7 +88,7 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
     /// <summary>Ends it: what waits is forgotten.</summary>
     public void End()
     {
-        HubCounters.Add(ref _hub.Counters.Abandoned, Clear());
+        _hub.Counters.Add(HubCount.Abandoned, Clear());
         Finish();
     }
 
@@ -214,7 +214,7 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
                 return false;
 
             default:
-                HubCounters.Add(ref _hub.Counters.DroppedNewest, 1);
+                _hub.Counters.Add(HubCount.DroppedNewest, 1);
                 return false;
         }
     }
@@ -224,7 +224,7 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
         long dropped = 0;
         while (_bytes > bytes && _end - _first > keep)
             dropped += Take(_first++) ? 1 : 0;
-        HubCounters.Add(ref _hub.Counters.DroppedOldest, dropped);
+        _hub.Counters.Add(HubCount.DroppedOldest, dropped);
     }
 
     /// <summary>Puts a message in the place of one with the same key: behind all others, a key that changes often might never get its
@@ -233,7 +233,7 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
     {
         Count(place.Cost - At(at).Cost);
         At(at) = place;
-        HubCounters.Add(ref _hub.Counters.Conflated, 1);
+        _hub.Counters.Add(HubCount.Conflated, 1);
         DropOldest(Options.MaxBacklogBytes, keep: 1);
         return _first <= at ? Delivery.Queued : Delivery.Dropped;
     }
@@ -254,7 +254,7 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
         long expired = 0;
         while (_first < _end && At(_first).At <= limit)
             expired += Take(_first++) ? 1 : 0;
-        HubCounters.Add(ref _hub.Counters.Expired, expired);
+        _hub.Counters.Add(HubCount.Expired, expired);
         return false;
     }
 
@@ -264,7 +264,7 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
         long expired = 0;
         for (long i = _first; i < _end; i++)
             expired += At(i).At <= limit && Take(i) ? 1 : 0;
-        HubCounters.Add(ref _hub.Counters.Expired, expired);
+        _hub.Counters.Add(HubCount.Expired, expired);
     }
 
     private long Oldest()
@@ -283,7 +283,7 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
 
     private void Cut()
     {
-        HubCounters.Add(ref _hub.Counters.Closed, 1);
+        _hub.Counters.Add(HubCount.Closed, 1);
         _subscriber.Cut(this);
     }
 
@@ -301,7 +301,7 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
             (_keys ??= [])[place.Key] = _end;
         At(_end++) = place;
         Count(place.Cost);
-        HubCounters.Add(ref _hub.Counters.Queued, 1);
+        _hub.Counters.Add(HubCount.Queued, 1);
     }
 
     private ref Place At(long number) => ref _ring[number & (_ring.Length - 1)];
@@ -323,7 +323,7 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
     private void Count(long bytes)
     {
         _bytes += bytes;
-        HubCounters.Add(ref _hub.Counters.BacklogBytes, bytes);
+        _hub.Counters.Add(HubCount.BacklogBytes, bytes);
     }
 
     private long Clear()
@@ -337,7 +337,7 @@ internal sealed class Backlog : Deadline, ICompletionObserver, IThreadPoolWorkIt
     private void Finish()
     {
         if (_hasBegun && !_hasEnded)
-            HubCounters.Add(ref _hub.Counters.Slow, -1);
+            _hub.Counters.Add(HubCount.Slow, -1);
         _hasEnded = true;
         Sweep.Cancel(this);
         TellWithinBounds();

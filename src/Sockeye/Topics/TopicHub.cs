@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Sockeye.Diagnostics;
 
 namespace Sockeye;
 
@@ -61,18 +62,18 @@ public sealed class TopicHub : IDisposable
             {
                 Topics = topics,
                 Subscriptions = subscriptions,
-                Slow = (int)Interlocked.Read(ref Counters.Slow),
-                BacklogBytes = Interlocked.Read(ref Counters.BacklogBytes),
+                Slow = (int)Counters.Read(HubCount.Slow),
+                BacklogBytes = Counters.Read(HubCount.BacklogBytes),
                 Published = published,
                 Accepted = accepted,
-                Queued = Interlocked.Read(ref Counters.Queued),
-                Waited = Interlocked.Read(ref Counters.Waited),
-                DroppedNewest = Interlocked.Read(ref Counters.DroppedNewest),
-                DroppedOldest = Interlocked.Read(ref Counters.DroppedOldest),
-                Conflated = Interlocked.Read(ref Counters.Conflated),
-                Expired = Interlocked.Read(ref Counters.Expired),
-                Closed = Interlocked.Read(ref Counters.Closed),
-                Abandoned = Interlocked.Read(ref Counters.Abandoned),
+                Queued = Counters.Read(HubCount.Queued),
+                Waited = Counters.Read(HubCount.Waited),
+                DroppedNewest = Counters.Read(HubCount.DroppedNewest),
+                DroppedOldest = Counters.Read(HubCount.DroppedOldest),
+                Conflated = Counters.Read(HubCount.Conflated),
+                Expired = Counters.Read(HubCount.Expired),
+                Closed = Counters.Read(HubCount.Closed),
+                Abandoned = Counters.Read(HubCount.Abandoned),
             };
         }
     }
@@ -310,6 +311,7 @@ public sealed class TopicHub : IDisposable
             lane.Accepted += accepted;
         }
 
+        Telemetry.Published(accepted, queued, dropped);
         return new PublishResult(accepted, queued, dropped);
     }
 

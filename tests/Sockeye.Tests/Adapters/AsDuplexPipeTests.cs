@@ -71,6 +71,25 @@ public sealed class AsDuplexPipeTests
     }
 
     [Fact]
+    public async Task What_comes_after_output_has_completed_waits_for_the_input_to_be_read()
+    {
+        await using RawPeer peer = RawPeer.Open();
+        IDuplexPipe pipe = peer.Connection.AsDuplexPipe();
+        await pipe.Output.CompleteAsync();
+        for (int i = 0; i < 10; i++)
+            await peer.SendTextAsync($"{i}");
+        await peer.SendAsync(peer.CloseFrame());
+        await peer.Transport.ShutdownAsync();
+        Assert.True((await peer.Connection.Closed.Soon()).IsClean);
+
+        ReadResult read = await pipe.Input.ReadAtLeastAsync(10).Soon();
+        Assert.Equal("0123456789", Encoding.UTF8.GetString(read.Buffer));
+        pipe.Input.AdvanceTo(read.Buffer.End);
+        Assert.True((await pipe.Input.ReadAsync().Soon()).IsCompleted);
+        await pipe.Input.CompleteAsync();
+    }
+
+    [Fact]
     public async Task Output_completed_with_an_exception_closes_with_1011_and_sends_nothing_more()
     {
         await using RawPeer peer = RawPeer.Open();

@@ -136,6 +136,72 @@ public sealed class AsWebSocketTests
 
     [Theory]
     [MemberData(nameof(Both))]
+    public async Task Messages_that_come_between_two_receives_after_CloseOutputAsync_are_received(bool isSockeye, Role role)
+    {
+        const int Messages = 100;
+        using FrameworkPair pair = await FrameworkPair.OpenAsync(isSockeye, role);
+        await pair.Subject.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "done", default).Soon();
+        Assert.Equal(WebSocketMessageType.Close, (await ReceiveAsync(pair.Peer, 10)).Type);
+        for (int i = 0; i < Messages; i++)
+            await SendAsync(pair.Peer, $"{i}");
+        await pair.Peer.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "too", default).Soon();
+        pair.EndTransport();
+        // All of it has come, and nobody received.
+        if (pair.Connection is not null)
+            Assert.True((await pair.Connection.Closed.Soon()).IsClean);
+
+        for (int i = 0; i < Messages; i++)
+            Assert.Equal(($"{i}", WebSocketMessageType.Text, true), await ReceiveAsync(pair.Subject, 10));
+        Assert.Equal(("", WebSocketMessageType.Close, true), await ReceiveAsync(pair.Subject, 10));
+        Assert.Equal((WebSocketState.Closed, "too"), (pair.Subject.State, pair.Subject.CloseStatusDescription));
+    }
+
+    [Fact]
+    public async Task Receiver_that_is_away_after_CloseOutputAsync_stops_the_peer_and_loses_nothing()
+    {
+        const int Messages = 100;
+        await using RawPeer peer = RawPeer.Open(configure: o => o with { ReadAhead = 1000 });
+        using WebSocket subject = peer.Connection.AsWebSocket();
+        await subject.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "done", default).Soon();
+        for (int i = 0; i < Messages; i++)
+            await peer.SendTextAsync($"{i}");
+        await peer.SendAsync(peer.CloseFrame());
+        await peer.Transport.ShutdownAsync();
+        await Settle.UntilAsync(() => peer.Connection.Receive.IsPaused);
+
+        for (int i = 0; i < Messages; i++)
+            Assert.Equal(($"{i}", WebSocketMessageType.Text, true), await ReceiveAsync(subject, 10));
+        Assert.Equal(("", WebSocketMessageType.Close, true), await ReceiveAsync(subject, 10));
+        Assert.True((await peer.Connection.Closed.Soon()).IsClean);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task CloseAsync_and_Dispose_after_CloseOutputAsync_discard_what_nobody_receives(bool disposes)
+    {
+        await using RawPeer peer = RawPeer.Open(configure: o => o with { ReadAhead = 1000 });
+        using WebSocket subject = peer.Connection.AsWebSocket();
+        await subject.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "done", default).Soon();
+        for (int i = 0; i < 100; i++)
+            await peer.SendTextAsync($"{i}");
+        await Settle.UntilAsync(() => peer.Connection.Receive.IsPaused);
+
+        Task closing = Task.CompletedTask;
+        if (disposes)
+            subject.Dispose();
+        else
+            closing = subject.CloseAsync(WebSocketCloseStatus.NormalClosure, "done", default);
+        await peer.SendAsync(peer.CloseFrame());
+        await peer.Transport.ShutdownAsync();
+
+        Assert.True((await peer.Connection.Closed.Soon()).IsClean);
+        await closing.Soon();
+        Assert.Equal(WebSocketState.Closed, subject.State);
+    }
+
+    [Theory]
+    [MemberData(nameof(Both))]
     public async Task Peer_that_vanishes_fails_the_receive_and_aborts(bool isSockeye, Role role)
     {
         using FrameworkPair pair = await FrameworkPair.OpenAsync(isSockeye, role);

@@ -32,6 +32,52 @@ public sealed class MaskKeysTests
         Assert.InRange(keys.SelectMany(of => of).Distinct().Count(), (Threads * Keys) - 10, Threads * Keys);
     }
 
+    // V30: bounds that chance leaves once in a thousand million runs.
+    [Fact]
+    public void V30_Million_keys_repeat_as_seldom_and_have_each_byte_as_often_as_chance_says()
+    {
+        const int Keys = 1_000_000;
+        uint[] keys = [.. Enumerable.Range(0, Keys).Select(_ => MaskKeys.Next(null))];
+
+        Assert.InRange(Keys - keys.Distinct().Count(), 40, 200); // 116 are expected
+        for (int shift = 0; shift < 32; shift += 8)
+        {
+            int[] counts = new int[256];
+            foreach (uint key in keys)
+                counts[(byte)(key >> shift)]++;
+            const double Expected = Keys / 256.0;
+            // The sum of squares has 255 degrees of freedom.
+            Assert.InRange(counts.Sum(count => (count - Expected) * (count - Expected) / Expected), 130, 420);
+        }
+    }
+
+    // V30
+    [Fact]
+    public async Task V30_Each_frame_has_a_key_of_its_own_and_the_payload_of_the_call()
+    {
+        const int Frames = 1000;
+        await using RawPeer peer = RawPeer.Open(Protocol.Role.Client, o => o with { FragmentSize = 16 * 1024 });
+        byte[] payload = new byte[16 * 1024];
+        List<uint> keys = [];
+        for (int i = 0; i < Frames; i++)
+        {
+            Array.Fill(payload, (byte)i);
+            ValueTask sending = peer.Connection.SendAsync(payload);
+            Array.Fill(payload, (byte)~i);
+            ReceivedFrame frame = (await peer.ReadFrameAsync())!;
+            await sending;
+            Assert.True(frame.IsMasked);
+            Assert.Equal(-1, frame.Payload.AsSpan().IndexOfAnyExcept((byte)i));
+            keys.Add(frame.MaskKey);
+        }
+
+        ValueTask large = peer.Connection.SendAsync(new byte[10 * payload.Length]);
+        for (int i = 0; i < 10; i++)
+            keys.Add((await peer.ReadFrameAsync())!.MaskKey);
+        await large;
+        Assert.InRange(keys.Distinct().Count(), keys.Count - 2, keys.Count);
+    }
+
     /// <summary>Finds the methods that a method calls.</summary>
     private static IEnumerable<MethodBase> Called(MethodInfo method)
     {

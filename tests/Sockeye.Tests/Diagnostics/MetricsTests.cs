@@ -3,6 +3,7 @@ using Sockeye.Protocol;
 using Sockeye.Tests.Compression;
 using Sockeye.Tests.Connection;
 using Sockeye.Tests.Server;
+using Sockeye.Tests.Topics;
 
 namespace Sockeye.Tests.Diagnostics;
 
@@ -72,6 +73,42 @@ public sealed class MetricsTests
             return measurements.Read(What) - before is 1;
         });
         Assert.False(Telemetry.CountsTraffic);
+    }
+
+    [Fact]
+    public async Task Topics_tell_what_became_of_messages_and_what_waits_for_slow_subscribers()
+    {
+        const int Kept = 3;
+        const int Lost = 5;
+        await using RawPeer slow = await TopicPeers.OpenSlowAsync();
+        using var hub = new TopicHub(new() { SlowConsumer = SlowConsumerPolicy.DropOldest, MaxBacklogBytes = Kept * TopicPeers.Cost });
+        hub.Subscribe(slow.Connection, "t");
+        var measurements = new Measurements();
+        double[] before = ReadAll();
+        hub.Fill();
+        for (int i = 0; i < Kept + Lost; i++)
+            Assert.Equal(new PublishResult(0, 1, 0), hub.Publish(i));
+        double[] deliveries = [Delivered("accepted"), Delivered("queued"), Delivered("dropped")];
+        Assert.Equal([TopicPeers.Room, Kept + Lost, 0], deliveries);
+        measurements.Dispose();
+
+        // What is observed tells of what was before somebody looked.
+        hub.Publish(0);
+        measurements = new Measurements();
+        Assert.Equal([1, Kept * TopicPeers.Cost, Lost + 1, 0], ReadAll().Zip(before, (now, then) => now - then));
+        hub.UnsubscribeAll(slow.Connection);
+        Assert.Equal([0, 0, Lost + 1, Kept], ReadAll().Zip(before, (now, then) => now - then));
+        measurements.Dispose();
+
+        double[] ReadAll() =>
+        [
+            Read("slow_subscribers"), Read("backlog"), Read("lost sockeye.topics.reason=dropped_oldest"), Read("lost sockeye.topics.reason=abandoned"),
+        ];
+
+        double Read(string what) => measurements.Read("sockeye.topics." + what);
+
+        double Delivered(string how) =>
+            measurements.All.Where(one => one.What == $"sockeye.topics.deliveries sockeye.topics.delivery={how}").Sum(one => one.Value);
     }
 
     [Fact]
