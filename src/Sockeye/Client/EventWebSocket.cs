@@ -53,6 +53,8 @@ public sealed partial class EventWebSocket : IAsyncDisposable
         var parsed = WebSocketUri.Parse(url);
         Url = parsed.ToUri();
         _options = options ?? WebSocketClientOptions.Default;
+        if (_options.Connection.ReceiveInPieces)
+            throw new ArgumentException("An EventWebSocket raises whole messages: leave ReceiveInPieces off.", nameof(options));
         _handlers = new HandlerQueue(_options.Connection.Logger);
         _redirect = new(this, _handlers);
         _upgrade = new(this, _handlers);

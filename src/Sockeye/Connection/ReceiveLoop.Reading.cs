@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Sockeye.Protocol;
 using Sockeye.Transports;
 
 namespace Sockeye;
@@ -235,6 +236,8 @@ internal sealed partial class ReceiveLoop
                 {
                     if (isDropped || _isIgnoring || _connection.IsClosing || _result is not null)
                     {
+                        // What comes behind a piece that is missing would pass for what comes behind those before it.
+                        _isIgnoring |= item.Part != MessagePart.Whole;
                         item.Hold!.Release();
                         return true;
                     }
