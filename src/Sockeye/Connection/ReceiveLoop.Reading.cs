@@ -236,9 +236,7 @@ internal sealed partial class ReceiveLoop
                 {
                     if (isDropped || _isIgnoring || _connection.IsClosing || _result is not null)
                     {
-                        // What comes behind a piece that is missing would pass for what comes behind those before it.
-                        _isIgnoring |= item.Part != MessagePart.Whole;
-                        item.Hold!.Release();
+                        Drop(item);
                         return true;
                     }
 
@@ -254,6 +252,13 @@ internal sealed partial class ReceiveLoop
         if (!IsReaderWaiting)
             OnReaderAway();
         return true;
+    }
+
+    /// <summary>Lets go of what nobody takes, and where it is a piece, of all that comes behind it: a message must not have a hole.</summary>
+    private void Drop(Incoming item)
+    {
+        item.Hold?.Release();
+        _isIgnoring |= item.Part != MessagePart.Whole;
     }
 
     /// <summary>Copies what lies in the block, or keeps the block where the payload is a good part of it.</summary>

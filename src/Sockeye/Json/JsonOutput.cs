@@ -13,6 +13,9 @@ internal sealed class JsonOutput : IBufferWriter<byte>, ISpare<JsonOutput>
 {
     private const int FirstSize = 1024;
 
+    // That of the serializer; a writer has one of its own.
+    private const int DefaultDepth = 64;
+
     private ArrayPool<byte> _pool = null!;
     private byte[]? _array;
     private int _length;
@@ -73,7 +76,7 @@ internal sealed class JsonOutput : IBufferWriter<byte>, ISpare<JsonOutput>
             IndentCharacter = options.IndentCharacter,
             IndentSize = options.IndentSize,
             NewLine = options.NewLine,
-            MaxDepth = options.MaxDepth,
+            MaxDepth = options.MaxDepth == 0 ? DefaultDepth : options.MaxDepth,
         });
     }
 

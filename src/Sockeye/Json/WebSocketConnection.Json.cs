@@ -17,8 +17,8 @@ public sealed partial class WebSocketConnection
     /// <returns>See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</returns>
     /// <remarks>The value is written into rented memory, out of which it is framed; above 16 KiB it leaves from there without another copy.
     /// What the serializer throws is thrown at the call: nothing has been sent then, and the connection is as it was.</remarks>
-    /// <exception cref="JsonException">The value refers to itself, or is nested deeper than
-    /// <see cref="JsonSerializerOptions.MaxDepth"/>.</exception>
+    /// <exception cref="JsonException">The value refers to itself, or is nested deeper than <see cref="JsonSerializerOptions.MaxDepth"/>;
+    /// some generated code throws <see cref="InvalidOperationException"/> instead.</exception>
     /// <exception cref="NotSupportedException">There is no way to write a part of the value.</exception>
     /// <exception cref="ArgumentException">A converter has written raw JSON that is not valid UTF-8.</exception>
     /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>

@@ -175,6 +175,32 @@ public sealed class PieceTests
     }
 
     [Fact]
+    public async Task C2_Piece_dropped_while_a_callback_waits_for_the_end_takes_those_behind_it_with_it()
+    {
+        await using RawPeer peer = RawPeer.Create(configure: InPieces);
+        List<string> seen = [];
+        var dropped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task handled = peer.Connection.RunAsync(new WebSocketHandler
+        {
+            Message = async (socket, message) =>
+            {
+                seen.Add(Describe(message));
+                _ = socket.CloseAsync();
+                await dropped.Task;
+            },
+        });
+        await peer.SendAsync(peer.TextFrame("a", isFinal: false));
+        Assert.Equal(Opcode.Close, (await peer.ReadFrameAsync())!.Opcode);
+        await peer.SendAsync(peer.Frame(Opcode.Continuation, "b"u8, isFinal: false));
+        await Settle.UntilAsync(() => peer.Connection.Receive.IsIgnoring);
+        dropped.SetResult();
+        await peer.SendAsync(peer.Frame(Opcode.Continuation, "c"u8), peer.CloseFrame());
+        await peer.Transport.ShutdownAsync();
+        await handled.Soon();
+        Assert.Equal(["Text First a"], seen);
+    }
+
+    [Fact]
     public async Task What_needs_a_whole_message_throws_for_a_piece()
     {
         await using RawPeer peer = RawPeer.Open(configure: InPieces);
