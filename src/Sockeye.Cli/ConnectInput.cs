@@ -105,7 +105,7 @@ internal sealed class ConnectInput(ConnectPlan plan)
         {
             await socket.ConfirmAsync(patience.Token);
         }
-        catch (OperationCanceledException) when (!ended.IsCancellationRequested)
+        catch (Exception e) when (e is TimeoutException || (e is OperationCanceledException && !ended.IsCancellationRequested))
         {
             // A server that does not answer pings is not waited for longer.
         }

@@ -6,7 +6,8 @@ namespace Sockeye.Cli;
 /// <summary>Shows what happens on the connections of <c>sockeye connect</c>. Any thread may call it.</summary>
 internal abstract class ConnectOutput
 {
-    public static ConnectOutput Create(ConnectPlan plan) => plan.IsJson ? new ConnectJsonOutput(plan.IsVerbose) : new ConnectTextOutput(plan.IsVerbose);
+    public static ConnectOutput Create(ConnectPlan plan) =>
+        plan.IsJson ? new ConnectJsonOutput(plan.IsVerbose) : new ConnectTextOutput(plan.IsVerbose);
 
     /// <summary>Shows that a request is about to be sent.</summary>
     public abstract void Connecting(Uri uri);

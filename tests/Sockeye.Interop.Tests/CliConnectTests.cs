@@ -90,12 +90,15 @@ public sealed class CliConnectTests
     {
         await using WebSocketServer server = await StartAsync(async (socket, cancel) =>
         {
-            await socket.ReceiveAsync(cancel);
-            // Each answer comes behind the one to the ping with which the tool makes sure that it was heard.
-            for (int i = 0; i < 3; i++)
+            await foreach (WebSocketEvent e in socket.ReadEventsAsync(cancel))
+            {
+                // With it the tool makes sure that it was heard; when it has its answer it would close, if it did not wait.
+                if (e.Kind != WebSocketEventKind.Ping)
+                    continue;
                 await socket.ConfirmAsync(cancel);
-            await socket.SendTextAsync("late", cancel);
-            await socket.CloseAsync((Protocol.CloseCode)4000, "enough", cancel);
+                await socket.SendTextAsync("late", cancel);
+                await socket.CloseAsync((Protocol.CloseCode)4000, "enough", cancel);
+            }
         });
         await using PeerProcess connect = PeerProcess.StartTool("connect", UriOf(server), "-x", "go", "--wait", "-1");
         Assert.Equal("", connect.WaitForLine("late"));

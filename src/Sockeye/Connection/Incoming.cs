@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Sockeye.Protocol;
 using Sockeye.Transports;
 
@@ -23,8 +24,14 @@ internal readonly record struct Incoming(WebSocketEventKind Kind, byte[] Array, 
 
     public ReadOnlySpan<byte> Payload => Array.AsSpan(Start, Length);
 
-    /// <summary>Takes it for a message.</summary>
-    /// <exception cref="InvalidOperationException">It is only a piece of one.</exception>
-    public Incoming AsWhole() => Part == MessagePart.Whole ? this : throw new InvalidOperationException(
+    /// <exception cref="InvalidOperationException">It is only a piece of a message.</exception>
+    public void ThrowIfPiece()
+    {
+        if (Part != MessagePart.Whole)
+            ThrowPiece();
+    }
+
+    [DoesNotReturn]
+    private static void ThrowPiece() => throw new InvalidOperationException(
         "This is a piece of a message, and not all of it (ReceiveInPieces is on): take its Span, or read the message with ReceiveStreamAsync.");
 }

@@ -1,4 +1,3 @@
-using System.Text;
 using Sockeye.Protocol;
 
 namespace Sockeye;
@@ -50,7 +49,7 @@ public readonly struct WebSocketEvent
 
     /// <summary>Gets the payload as text, in a new string; for the end its reason.</summary>
     /// <exception cref="InvalidOperationException">It is a piece of a message: text may break inside a character there.</exception>
-    public string Text => _close?.Reason ?? (_source is null ? "" : Encoding.UTF8.GetString(_source.Leased(_version).AsWhole().Payload));
+    public string Text => _close?.Reason ?? (_source is null ? "" : new WebSocketMessage(_source, _version).GetText());
 
     /// <summary>Gets the message of a text or binary event, to send it on, say.</summary>
     /// <exception cref="InvalidOperationException">The event is no message.</exception>

@@ -79,7 +79,15 @@ public readonly struct WebSocketMessage
 
     /// <summary>Gets what is leased, if it is a whole message.</summary>
     /// <exception cref="InvalidOperationException">The lease has ended, it is the end of its connection, or a piece.</exception>
-    internal Incoming Whole => Source.Leased(_version).AsWhole();
+    internal Incoming Whole
+    {
+        get
+        {
+            Incoming leased = Source.Leased(_version);
+            leased.ThrowIfPiece();
+            return leased;
+        }
+    }
 
     /// <summary>Copies the payload as text.</summary>
     /// <returns>The text; for a binary message its bytes read as UTF-8, those that are not valid replaced by U+FFFD.</returns>

@@ -37,6 +37,7 @@ public sealed class LargeMessageExamplesTests
         }
 
         Assert.True((await client.CloseAsync().Soon()).IsClean);
+        await server.StopAsync().Soon(); // the handler has closed its files
         string[] hashes = [.. Directory.GetFiles(folder).Select(file => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file))))];
         Assert.Equal(payloads.Select(payload => Convert.ToHexString(SHA256.HashData(payload))).Order(), hashes.Order());
         Directory.Delete(folder, recursive: true);

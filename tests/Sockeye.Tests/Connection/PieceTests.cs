@@ -81,7 +81,8 @@ public sealed class PieceTests
     public async Task Large_message_that_nobody_reads_stops_the_peer_and_is_never_held(Carrier carrier)
     {
         const int ReadAhead = 10_000;
-        await using RawPeer peer = await RawPeer.OpenAsync(carrier, configure: o => o with { ReceiveInPieces = true, ReadAhead = ReadAhead, MaxMessageSize = 0 });
+        await using RawPeer peer = await RawPeer.OpenAsync(
+            carrier, configure: o => o with { ReceiveInPieces = true, ReadAhead = ReadAhead, MaxMessageSize = 0 });
         byte[] payload = EventLog.Payload(24 << 20);
         Task sent = peer.SendAsync(peer.Frame(Opcode.Binary, payload));
         await Settle.UntilAsync(() => peer.Connection.Receive.IsPaused);

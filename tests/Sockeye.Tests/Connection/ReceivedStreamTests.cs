@@ -55,7 +55,8 @@ public sealed class ReceivedStreamTests
         byte[] payload = EventLog.Payload(700_000);
         Task sending = Task.Run(async () =>
         {
-            byte[] frames = [.. peer.Frame(Opcode.Binary, payload.AsSpan(..300_000), isFinal: false), .. peer.Frame(Opcode.Continuation, payload.AsSpan(300_000..))];
+            byte[] begun = peer.Frame(Opcode.Binary, payload.AsSpan(..300_000), isFinal: false);
+            byte[] frames = [.. begun, .. peer.Frame(Opcode.Continuation, payload.AsSpan(300_000..))];
             for (int at = 0; at < frames.Length; at += 1000)
                 await peer.SendAsync(frames[at..Math.Min(at + 1000, frames.Length)]);
         });
