@@ -7,104 +7,126 @@ namespace Sockeye.Cli;
 /// <summary><c>sockeye connect</c>: lines in, messages out; for pipes as well as for a terminal.</summary>
 internal static class ConnectCommand
 {
+    private const int Interrupted = 130;
+
     public static Command Create()
     {
         var url = new Argument<string>("url") { Description = "The server, such as wss://example.com/feed." };
         var command = new Command("connect", "Connects to a server: standard input goes out as text, a message a line.") { url };
-        var arguments = new ClientArguments();
+        var client = new ClientArguments();
+        client.AddTo(command);
+        var arguments = new ConnectArguments();
         arguments.AddTo(command);
-        command.SetAction((parsed, cancel) => RunAsync(parsed.GetValue(url)!, () => arguments.Read(parsed), cancel));
+        command.SetAction((parsed, cancel) =>
+            RunAsync(parsed.GetValue(url)!, () => (client.Read(parsed), arguments.Read(parsed)), cancel));
         return command;
     }
 
-    private static async Task<int> RunAsync(string url, Func<WebSocketClientOptions> options, CancellationToken cancel)
+    private static async Task<int> RunAsync(
+        string url, Func<(WebSocketClientOptions Client, ConnectPlan Plan)> read, CancellationToken cancel)
     {
-        WebSocketConnection socket;
+        ConnectOutput output = new ConnectTextOutput(isVerbose: false);
         try
         {
-            socket = await WebSocketClient.ConnectAsync(url, options(), cancel);
+            (WebSocketClientOptions client, ConnectPlan plan) = read();
+            output = ConnectOutput.Create(plan);
+            client = client with
+            {
+                RequestCallback = (request, _) =>
+                {
+                    output.Connecting(request.Uri);
+                    return default;
+                },
+                ResponseCallback = output.Answered,
+            };
+            var input = new ConnectInput(plan);
+            if (plan.Reconnects)
+                return await RunForeverAsync(url, client, plan, input, output, cancel);
+            await using WebSocketConnection socket = await WebSocketClient.ConnectAsync(url, client, cancel);
+            return (await RunOnceAsync(socket, plan, input, output, cancel)).ExitCode;
         }
-        catch (Exception e) when (e is WebSocketHandshakeException or ArgumentException or IOException or CryptographicException)
+        catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException or CryptographicException)
         {
-            await Console.Error.WriteLineAsync(TerminalText.Escape(e.Message));
+            output.Failed(e.Message);
             return 1;
         }
         catch (OperationCanceledException)
         {
-            return 130;
-        }
-
-        await using (socket)
-        {
-            Task sending = SendLinesAsync(socket);
-            Task printing = PrintMessagesAsync(socket);
-            try
-            {
-                await socket.Closed.WaitAsync(cancel);
-            }
-            catch (OperationCanceledException)
-            {
-                await socket.CloseAsync(CloseCode.Normal, "", CancellationToken.None);
-            }
-
-            await printing;
-            if (sending.IsFaulted)
-                await sending;
-            CloseResult end = await socket.Closed;
-            string reason = end.Reason.Length > 0 ? $" {TerminalText.Escape(end.Reason)}" : "";
-            await Console.Error.WriteLineAsync($"closed {(int)end.Code}{reason}");
-            return end.IsClean ? 0 : 1;
+            return Interrupted;
         }
     }
 
-    /// <summary>Sends each line of standard input; closes at its end.</summary>
-    private static async Task SendLinesAsync(WebSocketConnection socket)
+    /// <summary>Connects again after each loss, until all has been sent or a failure is final.</summary>
+    private static async Task<int> RunForeverAsync(
+        string url, WebSocketClientOptions client, ConnectPlan plan, ConnectInput input, ConnectOutput output, CancellationToken cancel)
     {
-        // The console blocks: it is read on a thread of the pool, which the end of the process does not wait for.
-        await Task.Run(async () =>
+        var options = new ReconnectOptions
         {
-            try
+            Client = client,
+            IsFatal = failure =>
             {
-                while (await Console.In.ReadLineAsync() is { } line)
-                    await socket.SendTextAsync(line);
-                await WaitForAnswersAsync(socket);
-                _ = socket.CloseAsync();
-            }
-            catch (WebSocketClosedException)
-            {
-                // How it ended is told once, at the end.
-            }
-        });
+                // How a connection ended has been shown; that of a final failure is in what is thrown.
+                if (failure.Result is null && !failure.IsFatal)
+                    output.Failed(failure.Exception.Message);
+                return failure.IsFatal;
+            },
+        };
+        int exitCode = 1;
+        await foreach (WebSocketConnection socket in WebSocketClient.ConnectForeverAsync(url, options, cancel))
+        {
+            (exitCode, bool isDone) = await RunOnceAsync(socket, plan, input, output, cancel);
+            if (isDone)
+                break;
+        }
+
+        return exitCode;
     }
 
-    /// <summary>Lets the server answer what was sent: messages that come after our Close would be dropped.</summary>
-    private static async Task WaitForAnswersAsync(WebSocketConnection socket)
+    /// <summary>Serves one connection to its end.</summary>
+    /// <returns>What the process returns where this was the last one, and whether it is: all was sent, or Ctrl-C came.</returns>
+    private static async Task<(int ExitCode, bool IsDone)> RunOnceAsync(
+        WebSocketConnection socket, ConnectPlan plan, ConnectInput input, ConnectOutput output, CancellationToken cancel)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+        output.Opened(socket);
+        using var ended = new CancellationTokenSource();
+        Task<bool> sending = Task.Run(() => input.SendAsync(socket, ended.Token), CancellationToken.None);
+        Task printing = PrintAsync(socket, output);
+        Task pinging = plan.Ping is { } every ? PingAsync(socket, every, output, ended.Token) : Task.CompletedTask;
         try
         {
-            await socket.ConfirmAsync(patience.Token);
+            await socket.Closed.WaitAsync(cancel);
         }
         catch (OperationCanceledException)
         {
-            // A server that does not answer pings is not waited for longer.
+            await socket.CloseAsync(CloseCode.Normal, "", CancellationToken.None);
+        }
+
+        await printing;
+        await ended.CancelAsync();
+        await pinging;
+        CloseResult end = await socket.Closed;
+        output.Closed(end);
+        return (end.IsClean ? 0 : 1, await sending || cancel.IsCancellationRequested);
+    }
+
+    private static async Task PrintAsync(WebSocketConnection socket, ConnectOutput output)
+    {
+        await foreach (WebSocketEvent e in socket.ReadEventsAsync())
+        {
+            if (e.Kind != WebSocketEventKind.Close)
+                output.Received(e);
         }
     }
 
-    private static async Task PrintMessagesAsync(WebSocketConnection socket)
+    private static async Task PingAsync(WebSocketConnection socket, TimeSpan every, ConnectOutput output, CancellationToken ended)
     {
-        bool isTerminal = !Console.IsOutputRedirected;
+        using var timer = new PeriodicTimer(every);
         try
         {
-            await foreach (WebSocketMessage message in socket.ReadAllAsync())
-            {
-                if (message.IsBinary)
-                    Console.WriteLine($"(binary, {message.Length} bytes) {Convert.ToHexStringLower(message.Span[..Math.Min(64, message.Length)])}{(message.Length > 64 ? "…" : "")}");
-                else
-                    Console.WriteLine(isTerminal ? TerminalText.Escape(message.GetText()) : message.GetText());
-            }
+            while (await timer.WaitForNextTickAsync(ended))
+                output.RoundTrip(await socket.PingAsync(cancellationToken: ended));
         }
-        catch (WebSocketClosedException)
+        catch (Exception e) when (e is WebSocketClosedException or OperationCanceledException or TimeoutException)
         {
             // How it ended is told once, at the end.
         }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.WebSockets;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -47,12 +48,197 @@ public sealed class CliConnectTests
     [InlineData("--proxy", "nonsense")]
     [InlineData("--proxy", "ftp://localhost")]
     [InlineData("-H", "nonsense")]
+    [InlineData("--binary", "missing.png")]
+    [InlineData("--ping", "0")]
+    [InlineData("--wait", "-2")]
+    [InlineData("--wait", "soon")]
     public async Task Connect_with_an_argument_that_cannot_be_used_fails_with_1(string option, string value)
     {
         await using PeerProcess connect = PeerProcess.StartTool("connect", "ws://127.0.0.1:1/", option, value);
         Assert.Equal(1, await connect.WaitForExitAsync());
         Assert.DoesNotContain("   at ", connect.Output, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task Connect_sends_texts_and_files_and_ends_when_they_have_been_answered()
+    {
+        byte[][] files = [[], [.. Enumerable.Range(0, 200_000).Select(i => (byte)(i * 7))]];
+        string[] names = [.. files.Select(_ => Path.GetTempFileName())];
+        for (int i = 0; i < files.Length; i++)
+            await File.WriteAllBytesAsync(names[i], files[i]);
+        await using WebSocketServer server = await StartAsync(async (socket, cancel) =>
+        {
+            await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+            {
+                string what = message.IsText ? message.GetText() : $"{message.Length} {files.Any(file => message.Span.SequenceEqual(file))}";
+                await socket.SendTextAsync($"{message.Kind} {what}", cancel);
+            }
+        });
+        await using PeerProcess connect = PeerProcess.StartTool(
+            "connect", UriOf(server), "-x", "one", "--binary", names[0], "--execute", "zwölf", "--binary", names[1]);
+        Assert.Equal(0, await connect.WaitForExitAsync());
+        foreach (string answer in (string[])["Text one", "Text zwölf", "Binary 0 True", "Binary 200000 True"])
+            Assert.Equal("", connect.WaitForLine(answer));
+        Assert.Equal(5, Lines(connect).Length);
+        Assert.Contains("closed 1000", Lines(connect));
+        foreach (string name in names)
+            File.Delete(name);
+    }
+
+    [Fact]
+    public async Task Connect_with_wait_listens_on_until_the_server_closes()
+    {
+        await using WebSocketServer server = await StartAsync(async (socket, cancel) =>
+        {
+            await foreach (WebSocketEvent e in socket.ReadEventsAsync(cancel))
+            {
+                // With it the tool makes sure that it was heard; when it has its answer it would close, if it did not wait.
+                if (e.Kind != WebSocketEventKind.Ping)
+                    continue;
+                await socket.ConfirmAsync(cancel);
+                await socket.SendTextAsync("late", cancel);
+                await socket.CloseAsync((Protocol.CloseCode)4000, "enough", cancel);
+            }
+        });
+        await using PeerProcess connect = PeerProcess.StartTool("connect", UriOf(server), "-x", "go", "--wait", "-1");
+        Assert.Equal("", connect.WaitForLine("late"));
+        Assert.Equal(0, await connect.WaitForExitAsync());
+        Assert.Contains("closed 4000 enough", Lines(connect));
+    }
+
+    [Fact]
+    public async Task Connect_with_json_prints_each_event_as_a_line()
+    {
+        await using WebSocketServer server = await StartAsync(
+            async (socket, cancel) =>
+            {
+                await socket.SendTextAsync("\"ä\u001B\"", cancel);
+                await socket.SendAsync(new byte[] { 0, 255 }, cancellationToken: cancel);
+                await socket.PingAsync("p"u8.ToArray(), cancel);
+                await socket.CloseAsync((Protocol.CloseCode)4001, "bye", cancel);
+            },
+            new() { Subprotocols = ["v1"] });
+        await using PeerProcess connect = PeerProcess.StartTool("connect", UriOf(server), "--json", "--verbose", "-s", "v1");
+        Assert.Equal(0, await connect.WaitForExitAsync());
+        JsonElement[] lines =
+        [
+            .. Lines(connect).Select(line => JsonDocument.Parse(line).RootElement),
+        ];
+        Assert.Equal(
+            ["connecting", "response", "open", "text", "binary", "ping", "close"], lines.Select(line => line.GetProperty("type").GetString()));
+        Assert.Equal(
+            (UriOf(server), 101, "v1"),
+            (lines[0].GetProperty("url").GetString(), lines[1].GetProperty("status").GetInt32(), lines[2].GetProperty("subprotocol").GetString()));
+        Assert.Equal("\"ä\u001B\"", lines[3].GetProperty("text").GetString());
+        Assert.Equal([0, 255], lines[4].GetProperty("data").GetBytesFromBase64());
+        Assert.Equal("p"u8.ToArray(), lines[5].GetProperty("data").GetBytesFromBase64());
+        Assert.Equal(
+            (4001, "bye", true),
+            (lines[6].GetProperty("code").GetInt32(), lines[6].GetProperty("reason").GetString(), lines[6].GetProperty("clean").GetBoolean()));
+    }
+
+    [Fact]
+    public async Task Connect_with_json_prints_what_went_wrong_as_a_line_too()
+    {
+        await using PeerProcess connect = PeerProcess.StartTool("connect", "ws://127.0.0.1:1/", "--json");
+        Assert.Equal(1, await connect.WaitForExitAsync());
+        JsonElement error = JsonDocument.Parse(connect.Output).RootElement;
+        Assert.Equal("error", error.GetProperty("type").GetString());
+        Assert.Contains("127.0.0.1 port 1", error.GetProperty("message").GetString()!, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Connect_with_verbose_shows_the_handshake_and_with_ping_the_round_trips_and_colours_nothing_in_a_pipe()
+    {
+        const int Pings = 3;
+        await using WebSocketServer server = await StartAsync(async (socket, cancel) =>
+        {
+            int pings = 0;
+            await foreach (WebSocketEvent e in socket.ReadEventsAsync(cancel))
+            {
+                if (e.Kind == WebSocketEventKind.Ping && ++pings == Pings)
+                    await socket.CloseAsync(cancellationToken: cancel);
+            }
+        });
+        await using PeerProcess connect = PeerProcess.StartTool("connect", UriOf(server), "-v", "--ping", "0.01", "-H", "X-Own: 1");
+        Assert.Equal(0, await connect.WaitForExitAsync());
+        string[] lines = Lines(connect);
+        Assert.Equal($"* connecting to {UriOf(server)}", lines[0]);
+        int response = Array.IndexOf(lines, "< HTTP/1.1 101 Switching Protocols");
+        int request = Array.IndexOf(lines, "> GET / HTTP/1.1");
+        int open = Array.FindIndex(lines, line => line.StartsWith("* open with 127.0.0.1:", StringComparison.Ordinal));
+        Assert.Equal((1, true, true), (response, request > response, open > request));
+        Assert.Contains(lines[response..request], line => line.StartsWith("< Sec-WebSocket-Accept: ", StringComparison.Ordinal));
+        Assert.Contains("> Sec-WebSocket-Version: 13", lines[request..open]);
+        Assert.Contains("> X-Own: 1", lines[request..open]);
+        // The last of them may have been answered by the Close.
+        Assert.InRange(
+            lines.Count(line => line.StartsWith("round trip ", StringComparison.Ordinal) && line.EndsWith(" ms", StringComparison.Ordinal)),
+            Pings - 1,
+            int.MaxValue);
+        Assert.DoesNotContain('\u001B', connect.Output);
+    }
+
+    [Fact]
+    public async Task Connect_with_reconnect_sends_each_line_once_over_all_connections()
+    {
+        int connections = 0;
+        await using WebSocketServer server = await StartAsync(async (socket, cancel) =>
+        {
+            int number = Interlocked.Increment(ref connections);
+            WebSocketMessage message = await socket.ReceiveAsync(cancel);
+            await socket.SendTextAsync($"{number}: {message.GetText()}", cancel);
+            await socket.ConfirmAsync(cancel);
+            if (number < 3)
+                socket.Abort();
+            else
+                await ServeUntilClosedAsync(socket, cancel);
+        });
+        await using PeerProcess connect = PeerProcess.StartTool("connect", UriOf(server), "--reconnect");
+        for (int i = 1; i <= 3; i++)
+        {
+            await connect.Input.WriteLineAsync($"line {i}");
+            Assert.Equal("", connect.WaitForLine($"{i}: line {i}"));
+            // A line that comes before the loss is seen would be lost with the connection.
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(90));
+            while (Lines(connect).Count(line => line == "closed 1006") < Math.Min(i, 2))
+                await Task.Delay(20, limit.Token);
+        }
+
+        connect.Input.Close();
+        Assert.Equal(0, await connect.WaitForExitAsync());
+        Assert.Equal(3, connections);
+    }
+
+    [Fact]
+    public async Task Connect_with_reconnect_gives_up_where_that_is_pointless()
+    {
+        await using WebSocketServer server = await StartAsync(ServeUntilClosedAsync);
+        await using PeerProcess connect = PeerProcess.StartTool("connect", UriOf(server) + "nowhere", "--reconnect");
+        Assert.Equal(1, await connect.WaitForExitAsync());
+        Assert.Contains("404", connect.Output, StringComparison.Ordinal);
+    }
+
+    private static async Task<WebSocketServer> StartAsync(
+        Func<WebSocketConnection, CancellationToken, Task> handler, WebSocketAcceptOptions? options = null)
+    {
+        var server = new WebSocketServer(new() { Port = 0 });
+        server.Map("/", handler, options);
+        await server.StartAsync();
+        return server;
+    }
+
+    private static async Task ServeUntilClosedAsync(WebSocketConnection socket, CancellationToken cancel)
+    {
+        await foreach (WebSocketMessage _ in socket.ReadAllAsync(cancel))
+        {
+            // Nothing is expected.
+        }
+    }
+
+    private static string[] Lines(PeerProcess process) => process.Output.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+
+    private static string UriOf(WebSocketServer server) => $"ws://{server.EndPoints[0]}/";
 
     // The framework's server, to which this is another way than to that of Sockeye.AspNetCore.
     [Theory]

@@ -15,13 +15,15 @@ internal sealed class AssemblyTerms
     private readonly int _maskBit;
     private readonly int _maskSize;
 
-    public AssemblyTerms(Role role, ProtocolLimits limits, ArrayPool<byte> pool)
+    public AssemblyTerms(Role role, ProtocolLimits limits, ArrayPool<byte> pool, bool inPieces)
     {
         Role = role;
         (_maskBit, _maskSize) = role == Role.Server ? (FrameHeader.MaskBit, 4) : (0, 0);
         Pool = pool;
         ChecksUtf8 = !limits.SkipUtf8Validation;
-        MaxMessageSize = limits.MaxMessageSize is 0 ? Array.MaxLength : Math.Min(limits.MaxMessageSize, Array.MaxLength);
+        InPieces = inPieces;
+        long largest = inPieces ? long.MaxValue : Array.MaxLength;
+        MaxMessageSize = limits.MaxMessageSize is 0 ? largest : Math.Min(limits.MaxMessageSize, largest);
         MaxFragments = limits.MaxFragments is 0 ? int.MaxValue : limits.MaxFragments;
     }
 
@@ -30,6 +32,9 @@ internal sealed class AssemblyTerms
 
     /// <summary>Gets where arrays are rented.</summary>
     public ArrayPool<byte> Pool { get; }
+
+    /// <summary>Gets whether messages are handed out in pieces, and never gathered.</summary>
+    public bool InPieces { get; }
 
     public bool ChecksUtf8 { get; }
 

@@ -18,7 +18,7 @@ public sealed partial class MessageAssembler
     public ArraySegment<byte> GetDirectBuffer(int minimum)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(minimum, 1);
-        if (_ended || !_inFrame || _inControl || _isCompressed || _frameRemaining < minimum || 2L * _gatheredLength < minimum)
+        if (_ended || !_inFrame || _inControl || _isCompressed || _terms.InPieces || _frameRemaining < minimum || 2L * _gatheredLength < minimum)
             return default;
 
         if (DirectRoom < minimum)
@@ -89,6 +89,7 @@ public sealed partial class MessageAssembler
     {
         _message = Opcode.Continuation;
         _gatheredLength = 0;
+        _handedOut = 0;
     }
 
     /// <summary>Makes room for <paramref name="more"/> bytes that have come and for some that will: for twice what was gathered, or,

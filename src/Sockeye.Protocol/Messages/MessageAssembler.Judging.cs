@@ -35,7 +35,7 @@ public sealed partial class MessageAssembler
             return null;
 
         bool continues = header.Opcode == Opcode.Continuation;
-        long soFar = continues ? _gatheredLength : 0;
+        long soFar = continues ? _gatheredLength + _handedOut : 0;
         bool isCompressed = continues ? _isCompressed : header.IsRsv1Set;
         if (!isCompressed && header.PayloadLength > (ulong)(_terms.MaxMessageSize - soFar))
             return Violation.Of(Rule.MessageMustFitLimit);

@@ -10,6 +10,8 @@ namespace Sockeye.Protocol;
 /// never with the length that a header declares. Control frames between fragments disturb nothing.</para>
 /// <para>A compressed message (RFC 7692) is inflated as its bytes arrive, from where they lie into such an array. The limit holds for
 /// what is inflated, and while it is inflated: one byte beyond it ends the connection. The array grows with what is inflated.</para>
+/// <para>In pieces, nothing is gathered: what has come of a message is handed out where it lies, or in an array of its own as it is
+/// inflated. The rules and the limits are the same; what breaks one shows behind pieces that were handed out before it came.</para>
 /// <para>Not safe for concurrent use. After a Close frame or a violation nothing more is read.</para>
 /// </remarks>
 public sealed partial class MessageAssembler : IDisposable
@@ -44,9 +46,16 @@ public sealed partial class MessageAssembler : IDisposable
     /// <param name="pool">Where arrays are rented; the shared pool where null.</param>
     /// <param name="inflater">Inflates compressed messages, where permessage-deflate was negotiated; without one, RSV1 is a violation.
     /// The assembler disposes it: with itself, or when the peer broke a rule.</param>
-    public MessageAssembler(Role role, ProtocolLimits? limits = null, ArrayPool<byte>? pool = null, IMessageInflater? inflater = null)
+    /// <param name="inPieces">Whether messages are handed out in pieces, as they arrive, and never gathered: see
+    /// <see cref="ReceivedEvent.Part"/>. The limit on their size may be beyond what an array can hold then.</param>
+    public MessageAssembler(
+        Role role,
+        ProtocolLimits? limits = null,
+        ArrayPool<byte>? pool = null,
+        IMessageInflater? inflater = null,
+        bool inPieces = false)
     {
-        _terms = new AssemblyTerms(role, limits ?? ProtocolLimits.Default, pool ?? ArrayPool<byte>.Shared);
+        _terms = new AssemblyTerms(role, limits ?? ProtocolLimits.Default, pool ?? ArrayPool<byte>.Shared, inPieces);
         _inflater = inflater;
     }
 
@@ -58,7 +67,8 @@ public sealed partial class MessageAssembler : IDisposable
 
     /// <summary>Reads up to the next event.</summary>
     /// <param name="block">What has arrived and was not consumed before. What is consumed is unmasked in place and must not be
-    /// presented again; what is not consumed (part of a header) is presented again with the bytes that follow it.</param>
+    /// presented again; what is not consumed (part of a header; in pieces also what has not been inflated yet) is presented again
+    /// with the bytes that follow it.</param>
     /// <param name="consumed">How many bytes of the block were used, also those of the event's payload.</param>
     /// <param name="received">The event; <see cref="ReceivedEventKind.None"/> where more bytes are needed.</param>
     /// <returns>Whether there is an event; call again with the rest of the block until there is none.</returns>
@@ -85,10 +95,17 @@ public sealed partial class MessageAssembler : IDisposable
                 if (received.Kind != ReceivedEventKind.None)
                     return true;
             }
-            else if (consumed == block.Length)
+            else if (consumed == block.Length && !_inflatesMore)
             {
                 received = default;
                 return false;
+            }
+
+            if (_terms.InPieces && !_inControl)
+            {
+                if (TakePiece(block, ref consumed, out received))
+                    return true;
+                continue;
             }
 
             int available = (int)Math.Min(_frameRemaining, block.Length - consumed);
@@ -200,9 +217,7 @@ public sealed partial class MessageAssembler : IDisposable
         if (!IsValidText(payload, isLast: true))
             return Fail(Rule.TextMustBeUtf8);
 
-        var received = new ReceivedEvent((ReceivedEventKind)_message, start, length);
-        EndMessage();
-        return received;
+        return HandOut(new ReceivedEvent((ReceivedEventKind)_message, start, length), endsMessage: true);
     }
 
     private ReceivedEventKind ControlKind => _controlOpcode switch

@@ -6,10 +6,10 @@ public enum ReceivedEventKind : byte
     /// <summary>Nothing that is whole: more bytes are needed.</summary>
     None,
 
-    /// <summary>A whole text message, valid UTF-8.</summary>
+    /// <summary>A whole text message, valid UTF-8; or a piece of one (<see cref="ReceivedEvent.Part"/>).</summary>
     Text,
 
-    /// <summary>A whole binary message.</summary>
+    /// <summary>A whole binary message; or a piece of one (<see cref="ReceivedEvent.Part"/>).</summary>
     Binary,
 
     /// <summary>A ping; it may have come between the fragments of a message.</summary>
@@ -23,6 +23,22 @@ public enum ReceivedEventKind : byte
 
     /// <summary>The peer broke a rule. Nothing after it is read.</summary>
     Violation,
+}
+
+/// <summary>Says how much of a message was received. All of it, unless messages are read in pieces.</summary>
+public enum MessagePart : byte
+{
+    /// <summary>All of it; no message, where what was received is none.</summary>
+    Whole,
+
+    /// <summary>Its beginning.</summary>
+    First,
+
+    /// <summary>What is neither its beginning nor its end.</summary>
+    Middle,
+
+    /// <summary>Its end; it may be empty.</summary>
+    Last,
 }
 
 /// <summary>Says what was received and where its payload lies.</summary>
@@ -61,6 +77,9 @@ public readonly struct ReceivedEvent
     /// belongs to the caller from here on, who returns it to the pool of the assembler; the payload of a control frame belongs to
     /// the assembler and is valid until the next read.</summary>
     public byte[]? Gathered { get; }
+
+    /// <summary>Gets how much of its message it is.</summary>
+    public MessagePart Part { get; internal init; }
 
     /// <summary>Gets the rule that was broken, where <see cref="Kind"/> is <see cref="ReceivedEventKind.Violation"/>.</summary>
     public Violation? Violation { get; }

@@ -157,7 +157,9 @@ internal sealed class FrameworkWebSocket(WebSocketConnection socket) : WebSocket
         _taken += count;
         _isInMessage = count < rest.Length;
         return new ValueWebSocketReceiveResult(
-            count, _message.IsText ? WebSocketMessageType.Text : WebSocketMessageType.Binary, endOfMessage: !_isInMessage);
+            count,
+            _message.IsText ? WebSocketMessageType.Text : WebSocketMessageType.Binary,
+            endOfMessage: !_isInMessage && _message.EndsMessage);
     }
 
     /// <summary>Reports the peer's Close, or that none came.</summary>

@@ -24,8 +24,15 @@ public sealed partial class WebSocketConnection
     /// for this connection, as that of its handler is until it awaits something else: it would wait for itself. A synchronous write does
     /// not wait there.</para>
     /// </remarks>
-    public Stream AsStream(WebSocketStreamOptions? options = null) =>
-        new MessageStream(this, options ?? WebSocketStreamOptions.Default);
+    /// <exception cref="ArgumentException"><see cref="WebSocketStreamOptions.WholeMessages"/> is on, and so is
+    /// <see cref="WebSocketConnectionOptions.ReceiveInPieces"/>: no message is held whole.</exception>
+    public Stream AsStream(WebSocketStreamOptions? options = null)
+    {
+        options ??= WebSocketStreamOptions.Default;
+        if (options.WholeMessages && Terms.Options.ReceiveInPieces)
+            throw new ArgumentException("This connection receives in pieces: leave WholeMessages off.", nameof(options));
+        return new MessageStream(this, options);
+    }
 
     /// <summary>Gives the connection as a pair of pipes: each flush of the output is sent as one binary message, the input is the bytes
     /// of all messages.</summary>

@@ -54,6 +54,8 @@ public sealed partial class EventWebSocket : IAsyncDisposable
         : this(WebSocketUri.Parse(url).ToUri(), (options ?? WebSocketClientOptions.Default).Connection.Logger)
     {
         _options = options ?? WebSocketClientOptions.Default;
+        if (_options.Connection.ReceiveInPieces)
+            throw new ArgumentException("An EventWebSocket raises whole messages: leave ReceiveInPieces off.", nameof(options));
         _ = RunAsync(DialAsync(url));
     }
 
@@ -63,10 +65,13 @@ public sealed partial class EventWebSocket : IAsyncDisposable
     /// <see cref="Redirect"/>, <see cref="Upgrade"/> and <see cref="UnexpectedResponse"/> never are. A server may close with any code that
     /// may be sent. A handler of a server closes its connection when it returns: let it await
     /// <see cref="WebSocketConnection.Closed"/>.</remarks>
-    /// <exception cref="InvalidOperationException">The messages of the connection go to a <see cref="WebSocketHandler"/>.</exception>
+    /// <exception cref="InvalidOperationException">The messages of the connection go to a <see cref="WebSocketHandler"/>, or it receives in
+    /// pieces (<see cref="WebSocketConnectionOptions.ReceiveInPieces"/>).</exception>
     public EventWebSocket(WebSocketConnection connection)
         : this(UrlOf(connection), connection.Terms.Logger)
     {
+        if (connection.Terms.Options.ReceiveInPieces)
+            throw new InvalidOperationException("An EventWebSocket raises whole messages: leave ReceiveInPieces off.");
         connection.Receive.ThrowIfCalled();
         _connection = connection;
         _state = EventWebSocketState.Open;

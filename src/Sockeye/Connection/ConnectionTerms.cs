@@ -20,7 +20,7 @@ internal sealed class ConnectionTerms
         IdleTimeout = Sweep.Ticks(options.IdleTimeout);
         WriteStallTimeout = Sweep.Ticks(options.WriteStallTimeout ?? options.IdleTimeout);
         MaxLifetime = Sweep.Ticks(options.MaxLifetime);
-        Assembly = new AssemblyTerms(role, options.ProtocolLimits, options.Buffers.Arrays);
+        Assembly = new AssemblyTerms(role, options.ProtocolLimits, options.Buffers.Arrays, options.ReceiveInPieces);
         FragmentSize = options.FragmentSize == 0 ? int.MaxValue : options.FragmentSize;
         LowWaterMark = Math.Min(options.LowWaterMark, options.HighWaterMark);
     }

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using Sockeye.Protocol;
 using Sockeye.Transports;
 
 namespace Sockeye;
@@ -13,9 +15,23 @@ internal readonly record struct Incoming(WebSocketEventKind Kind, byte[] Array, 
     // What an item counts for in ReadAhead at least: its place in the queue.
     private const int LeastCost = 64;
 
+    /// <summary>Gets how much of its message it is.</summary>
+    public MessagePart Part { get; init; }
+
     public bool IsMessage => Kind is WebSocketEventKind.Text or WebSocketEventKind.Binary;
 
     public int Cost => Math.Max(Length, LeastCost);
 
     public ReadOnlySpan<byte> Payload => Array.AsSpan(Start, Length);
+
+    /// <exception cref="InvalidOperationException">It is only a piece of a message.</exception>
+    public void ThrowIfPiece()
+    {
+        if (Part != MessagePart.Whole)
+            ThrowPiece();
+    }
+
+    [DoesNotReturn]
+    private static void ThrowPiece() => throw new InvalidOperationException(
+        "This is a piece of a message, and not all of it (ReceiveInPieces is on): take its Span, or read the message with ReceiveStreamAsync.");
 }

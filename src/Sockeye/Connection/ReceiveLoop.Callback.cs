@@ -21,7 +21,7 @@ internal sealed partial class ReceiveLoop : ICompletionObserver
         if (Volatile.Read(ref _isCalling) || Volatile.Read(ref _result) is not null)
         {
             // The connection has ended, or the callback waits for the end that it began: nobody takes this any more (rule C2).
-            item.Hold?.Release();
+            Drop(item);
             return true;
         }
 

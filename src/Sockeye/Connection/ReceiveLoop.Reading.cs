@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Sockeye.Protocol;
 using Sockeye.Transports;
 
 namespace Sockeye;
@@ -247,7 +248,7 @@ internal sealed partial class ReceiveLoop
                 {
                     if (isDropped || _isIgnoring || DiscardsUnread || _result is not null)
                     {
-                        item.Hold!.Release();
+                        Drop(item);
                         return true;
                     }
 
@@ -263,6 +264,13 @@ internal sealed partial class ReceiveLoop
         if (!IsReaderWaiting)
             OnReaderAway();
         return true;
+    }
+
+    /// <summary>Lets go of what nobody takes, and where it is a piece, of all that comes behind it: a message must not have a hole.</summary>
+    private void Drop(Incoming item)
+    {
+        item.Hold?.Release();
+        _isIgnoring |= item.Part != MessagePart.Whole;
     }
 
     /// <summary>Copies what lies in the block, or keeps the block where the payload is a good part of it.</summary>

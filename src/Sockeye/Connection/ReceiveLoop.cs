@@ -263,9 +263,10 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
         switch (received.Kind)
         {
             case ReceivedEventKind.Text or ReceivedEventKind.Binary:
-                _messages++;
+                if (received.Part is MessagePart.Whole or MessagePart.Last)
+                    _messages++;
                 SharedMemory? hold = received.Gathered is null ? null : PooledArray.Wrap(array, Arrays);
-                item = new Incoming((WebSocketEventKind)received.Kind, array, start, received.Length, hold);
+                item = new Incoming((WebSocketEventKind)received.Kind, array, start, received.Length, hold) { Part = received.Part };
                 if (!_isIgnoring)
                     return true;
                 hold?.Release();

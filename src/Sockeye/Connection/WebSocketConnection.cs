@@ -9,7 +9,7 @@ namespace Sockeye;
 /// <summary>An open WebSocket connection, of a server or of a client.</summary>
 /// <remarks>
 /// <para>Any number of threads may send, ping, close and abort at the same time. One reader at a time reads, in one of these ways:
-/// <see cref="ReadAllAsync"/>, <see cref="ReadEventsAsync"/>, <see cref="ReceiveAsync"/>.</para>
+/// <see cref="ReadAllAsync"/>, <see cref="ReadEventsAsync"/>, <see cref="ReceiveAsync"/>, <see cref="ReceiveStreamAsync"/>.</para>
 /// <para>The engine receives from the moment of opening: it answers pings and notices the end while the application is busy, and
 /// reads ahead within <see cref="WebSocketConnectionOptions.ReadAhead"/>.</para>
 /// <para>What a handler sends while received input waits to be parsed leaves together, when it awaits something or asks for what has
@@ -133,6 +133,29 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <see cref="WebSocketConnectionOptions.ThrowOnAbnormalClose"/> is off).</exception>
     public ValueTask<WebSocketMessage> ReceiveAsync(CancellationToken cancellationToken = default) => Receive.ReceiveAsync(cancellationToken);
 
+    /// <summary>Waits for the next message and gives it as a stream, to be read as it arrives.</summary>
+    /// <param name="cancellationToken">Ends the wait; a message that comes later stays for the next call.</param>
+    /// <returns>The message; null after a clean close. It ends with the next read on the connection; what has not been read of it is passed
+    /// over by the next call of this method.</returns>
+    /// <remarks>With <see cref="WebSocketConnectionOptions.ReceiveInPieces"/> no more of it is held than has come and has not been read, within
+    /// <see cref="WebSocketConnectionOptions.ReadAhead"/>. Without, the stream begins when the message is whole.</remarks>
+    /// <exception cref="InvalidOperationException">Another read is waiting.</exception>
+    /// <exception cref="WebSocketClosedException">The connection ended otherwise than by a clean close (unless
+    /// <see cref="WebSocketConnectionOptions.ThrowOnAbnormalClose"/> is off).</exception>
+    public async ValueTask<ReceivedMessageStream?> ReceiveStreamAsync(CancellationToken cancellationToken = default)
+    {
+        WebSocketMessage message;
+        do
+        {
+            message = await Receive.ReceiveAsync(cancellationToken).ConfigureAwait(false);
+            if (message.IsEnd)
+                return null;
+        }
+        while (!message.BeginsMessage);
+
+        return new ReceivedMessageStream(this, message);
+    }
+
     /// <summary>Reads all messages, for <c>await foreach</c>. Each is leased until the next one is asked for.</summary>
     /// <param name="cancellationToken">Ends the wait for the next message with <see cref="OperationCanceledException"/>; the
     /// connection stays as it is.</param>
@@ -181,7 +204,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <param name="message">The message.</param>
     /// <param name="cancellationToken">Withdraws the message if its first byte has not been framed; no effect after that.</param>
     /// <returns>See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</returns>
-    /// <exception cref="InvalidOperationException">The lease has ended, or the message is the end of its connection.</exception>
+    /// <exception cref="InvalidOperationException">The lease has ended, or the message is the end of its connection, or a piece.</exception>
     public ValueTask SendAsync(WebSocketMessage message, CancellationToken cancellationToken = default) =>
         SendAsync(message, SendOptions.None, cancellationToken);
 
@@ -191,7 +214,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <param name="cancellationToken">Withdraws the message if its first byte has not been framed; no effect after that.</param>
     public ValueTask SendAsync(WebSocketMessage message, SendOptions options, CancellationToken cancellationToken = default)
     {
-        Incoming leased = message.Source.Leased(message.Version);
+        Incoming leased = message.Whole;
         var opcode = (Opcode)leased.Kind;
         if (leased.Length > SendBuffer.CopyLimit)
         {

@@ -30,6 +30,18 @@ public sealed record WebSocketConnectionOptions
         init => field = (int)AtLeast(value, 0);
     } = 131_072;
 
+    /// <summary>Gets whether messages are handed out in pieces, as their bytes arrive, and never held whole; false by default.</summary>
+    /// <remarks>
+    /// <para>Every way of reading gives pieces then: <see cref="WebSocketMessage.BeginsMessage"/> and
+    /// <see cref="WebSocketMessage.EndsMessage"/> tell how they belong together, and what arrived at once is still one piece.
+    /// <see cref="WebSocketConnection.ReceiveStreamAsync"/> gives a message as a stream. Text has been checked up to the end of each piece,
+    /// which may break inside a character.</para>
+    /// <para>What breaks a rule ends the connection when it comes, behind pieces of the same message that have been read. The limits hold for
+    /// the whole message. As it is not held, they may be large; no limit is none, beyond what an array can hold. What waits to be read is
+    /// bounded by <see cref="ReadAhead"/> alone.</para>
+    /// </remarks>
+    public bool ReceiveInPieces { get; init; }
+
     /// <summary>Gets whether text is taken without the check that it is UTF-8; false by default (RFC 6455, section 8.1).</summary>
     public bool SkipUtf8Validation { get; init; }
 

@@ -1,4 +1,3 @@
-using System.Text;
 using Sockeye.Protocol;
 
 namespace Sockeye;
@@ -49,7 +48,8 @@ public readonly struct WebSocketEvent
     public ReadOnlySpan<byte> Data => _source is null ? default : _source.Leased(_version).Payload;
 
     /// <summary>Gets the payload as text, in a new string; for the end its reason.</summary>
-    public string Text => _close is not null ? _close.Reason : Encoding.UTF8.GetString(Data);
+    /// <exception cref="InvalidOperationException">It is a piece of a message: text may break inside a character there.</exception>
+    public string Text => _close?.Reason ?? (_source is null ? "" : new WebSocketMessage(_source, _version).GetText());
 
     /// <summary>Gets the message of a text or binary event, to send it on, say.</summary>
     /// <exception cref="InvalidOperationException">The event is no message.</exception>

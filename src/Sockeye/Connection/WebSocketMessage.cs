@@ -1,4 +1,7 @@
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Sockeye.Protocol;
 
 namespace Sockeye;
 
@@ -58,20 +61,59 @@ public readonly struct WebSocketMessage
         }
     }
 
+    /// <summary>Gets whether the message begins here: true but for the later pieces of a message, which come where
+    /// <see cref="WebSocketConnectionOptions.ReceiveInPieces"/> is on.</summary>
+    public bool BeginsMessage => Source.Leased(_version).Part is MessagePart.Whole or MessagePart.First;
+
+    /// <summary>Gets whether the message ends here: true but for the pieces of a message before its last one, which come where
+    /// <see cref="WebSocketConnectionOptions.ReceiveInPieces"/> is on.</summary>
+    public bool EndsMessage => Source.Leased(_version).Part is MessagePart.Whole or MessagePart.Last;
+
     internal ReceiveLoop Source => _source
         ?? throw new InvalidOperationException("This is the end of the connection, not a message: check IsEnd first.");
 
     internal int Version => _version;
 
+    /// <summary>Gets whether nothing has been read since.</summary>
+    internal bool IsLatest => Source.Message._version == _version;
+
+    /// <summary>Gets what is leased, if it is a whole message.</summary>
+    /// <exception cref="InvalidOperationException">The lease has ended, it is the end of its connection, or a piece.</exception>
+    internal Incoming Whole
+    {
+        get
+        {
+            Incoming leased = Source.Leased(_version);
+            leased.ThrowIfPiece();
+            return leased;
+        }
+    }
+
     /// <summary>Copies the payload as text.</summary>
     /// <returns>The text; for a binary message its bytes read as UTF-8, those that are not valid replaced by U+FFFD.</returns>
-    public string GetText() => Encoding.UTF8.GetString(Span);
+    /// <exception cref="InvalidOperationException">It is a piece of a message: text may break inside a character there.</exception>
+    public string GetText() => Encoding.UTF8.GetString(Whole.Payload);
+
+    /// <summary>Reads the payload as JSON, straight from where it was received (RFC 8259).</summary>
+    /// <typeparam name="T">The type of the value.</typeparam>
+    /// <param name="typeInfo">How the value is read: a property of a <c>JsonSerializerContext</c>, say. Its options hold.</param>
+    /// <returns>The value, which is no lease; null for <c>null</c>.</returns>
+    /// <exception cref="JsonException">The payload is not JSON, or not such a value. The connection stays as it is, and the message may be
+    /// read otherwise.</exception>
+    /// <exception cref="NotSupportedException">There is no way to read a value of this type.</exception>
+    /// <exception cref="InvalidOperationException">The lease has ended, it is the end of its connection, or a piece of a message.</exception>
+    public T? GetJson<T>(JsonTypeInfo<T> typeInfo) => JsonSerializer.Deserialize(Whole.Payload, typeInfo);
 
     /// <summary>Copies the payload.</summary>
     public byte[] ToArray() => Span.ToArray();
 
     /// <summary>Copies the message, so that it may be kept.</summary>
-    public OwnedMessage ToOwned() => new(Kind, ToArray());
+    /// <exception cref="InvalidOperationException">It is a piece of a message.</exception>
+    public OwnedMessage ToOwned()
+    {
+        Incoming whole = Whole;
+        return new((WebSocketMessageKind)whole.Kind, whole.Payload.ToArray());
+    }
 }
 
 /// <summary>A message that belongs to whoever holds it.</summary>
@@ -90,4 +132,12 @@ public sealed class OwnedMessage(WebSocketMessageKind kind, ReadOnlyMemory<byte>
 
     /// <summary>Reads the payload as UTF-8.</summary>
     public string GetText() => Encoding.UTF8.GetString(Data.Span);
+
+    /// <summary>Reads the payload as JSON.</summary>
+    /// <typeparam name="T">The type of the value.</typeparam>
+    /// <param name="typeInfo">How the value is read.</param>
+    /// <returns>See <see cref="WebSocketMessage.GetJson"/>.</returns>
+    /// <exception cref="JsonException">The payload is not JSON, or not such a value.</exception>
+    /// <exception cref="NotSupportedException">There is no way to read a value of this type.</exception>
+    public T? GetJson<T>(JsonTypeInfo<T> typeInfo) => JsonSerializer.Deserialize(Data.Span, typeInfo);
 }

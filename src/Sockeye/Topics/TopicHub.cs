@@ -156,7 +156,7 @@ public sealed class TopicHub : IDisposable
     /// <param name="key">What it is conflated by (<see cref="SlowConsumerPolicy.Conflate"/>); null for nothing.</param>
     /// <param name="cancellationToken">See <see cref="PublishAsync(string, PreparedMessage, WebSocketConnection, string, CancellationToken)"/>.</param>
     /// <returns>See <see cref="PublishAsync(string, PreparedMessage, WebSocketConnection, string, CancellationToken)"/>.</returns>
-    /// <exception cref="InvalidOperationException">The lease has ended, or the message is the end of its connection.</exception>
+    /// <exception cref="InvalidOperationException">The lease has ended, or the message is the end of its connection, or a piece.</exception>
     /// <exception cref="ObjectDisposedException">The hub has been disposed.</exception>
     public ValueTask<PublishResult> PublishAsync(
         string topic,
@@ -165,7 +165,7 @@ public sealed class TopicHub : IDisposable
         string? key = null,
         CancellationToken cancellationToken = default)
     {
-        Incoming leased = message.Source.Leased(message.Version);
+        Incoming leased = message.Whole;
         return PublishAsync(topic, PreparedMessage.Of(leased), except, key, cancellationToken);
     }
 

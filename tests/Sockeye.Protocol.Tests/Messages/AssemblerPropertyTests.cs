@@ -110,10 +110,17 @@ public sealed class AssemblerPropertyTests
 
             void Check(int[] ends, int directMinimum)
             {
+                CheckRead(ends, directMinimum, inPieces: false);
+                if (directMinimum == 0)
+                    CheckRead(ends, directMinimum, inPieces: true);
+            }
+
+            void CheckRead(int[] ends, int directMinimum, bool inPieces)
+            {
                 IReadOnlyList<Seen> seen = [];
                 try
                 {
-                    seen = Player.Play(receiver, wire, ends, limits, directMinimum, _pool, Inflater(takesOver));
+                    seen = Player.Play(receiver, wire, ends, limits, directMinimum, _pool, Inflater(takesOver), inPieces);
                 }
                 catch (Exception e) when (e is not Xunit.Sdk.XunitException)
                 {
@@ -124,7 +131,7 @@ public sealed class AssemblerPropertyTests
                     Fail($"{string.Join("; ", seen)} instead of {string.Join("; ", expected)}");
 
                 void Fail(string what) =>
-                    Assert.Fail($"{what} (seed {Seed + round}, cut at {string.Join(", ", ends)}, direct {directMinimum}, {limits}: "
+                    Assert.Fail($"{what} (seed {Seed + round}, cut at {string.Join(", ", ends)}, direct {directMinimum}, in pieces {inPieces}, {limits}: "
                         + $"{Convert.ToHexStringLower(wire)})");
             }
         }

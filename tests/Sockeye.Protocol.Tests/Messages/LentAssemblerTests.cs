@@ -10,7 +10,7 @@ public sealed class LentAssemblerTests
     [Fact]
     public void Assembler_rests_where_nothing_is_left_of_a_connection()
     {
-        var terms = new AssemblyTerms(Role.Client, ProtocolLimits.Default, _pool);
+        var terms = new AssemblyTerms(Role.Client, ProtocolLimits.Default, _pool, inPieces: false);
         using var assembler = new MessageAssembler(terms);
         for (int connection = 0; connection < 3; connection++)
         {
@@ -36,7 +36,7 @@ public sealed class LentAssemblerTests
     [Fact]
     public void Assembler_that_has_ended_does_not_rest()
     {
-        var terms = new AssemblyTerms(Role.Client, ProtocolLimits.Default, _pool);
+        var terms = new AssemblyTerms(Role.Client, ProtocolLimits.Default, _pool, inPieces: false);
         using var assembler = new MessageAssembler(terms);
         assembler.Begin(terms, inflater: null);
         Assert.Equal(ReceivedEventKind.Close, Read(assembler, [0x88, 0]));

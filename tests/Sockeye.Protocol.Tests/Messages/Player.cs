@@ -12,15 +12,28 @@ internal sealed class Player : IDisposable
     private readonly NaiveMessageInflater? _inflater;
     private readonly long _maxMessageSize;
     private readonly List<Seen> _events = [];
+    private readonly bool _inPieces;
+    private readonly List<byte> _joined = [];
+    private ReceivedEventKind _begun;
     private byte[] _rest = [];
     private long _fed;
 
-    public Player(Role receiver, ProtocolLimits? limits = null, CountingPool? pool = null, NaiveMessageInflater? inflater = null)
+    /// <param name="inPieces">Whether messages are handed out in pieces; here they are joined again, and what was not finished is forgotten.</param>
+    public Player(
+        Role receiver,
+        ProtocolLimits? limits = null,
+        CountingPool? pool = null,
+        NaiveMessageInflater? inflater = null,
+        bool inPieces = false)
     {
+        _inPieces = inPieces;
+        // What an array can hold is the limit where messages are gathered, and none in pieces.
+        if (inPieces && limits is { } set && (set.MaxMessageSize == 0 || set.MaxMessageSize > Array.MaxLength))
+            limits = set with { MaxMessageSize = Array.MaxLength };
         Pool = pool ?? new CountingPool(trace: false);
         _inflater = inflater;
         _maxMessageSize = (limits ?? ProtocolLimits.Default).MaxMessageSize is > 0 and var max ? max : Array.MaxLength;
-        _assembler = new MessageAssembler(receiver, limits, Pool, inflater);
+        _assembler = new MessageAssembler(receiver, limits, Pool, inflater, inPieces);
     }
 
     public CountingPool Pool { get; }
@@ -38,9 +51,10 @@ internal sealed class Player : IDisposable
         ProtocolLimits? limits = null,
         int directMinimum = 0,
         CountingPool? pool = null,
-        NaiveMessageInflater? inflater = null)
+        NaiveMessageInflater? inflater = null,
+        bool inPieces = false)
     {
-        using var player = new Player(receiver, limits, pool, inflater);
+        using var player = new Player(receiver, limits, pool, inflater, inPieces);
         int start = 0;
         foreach (int end in ends)
         {
@@ -133,9 +147,31 @@ internal sealed class Player : IDisposable
 
         Check(received.Gathered is not null || received.Start + received.Length <= consumed, "The payload is not among what was consumed.");
         ReadOnlySpan<byte> payload = received.Gathered ?? block;
-        _events.Add(Seen.Of(received.Kind, payload.Slice(received.Start, received.Length)));
+        payload = payload.Slice(received.Start, received.Length);
+        bool isMessage = received.Kind is ReceivedEventKind.Text or ReceivedEventKind.Binary;
+        Check(received.Part == MessagePart.Whole || (_inPieces && isMessage), "It is a piece, and none was asked for.");
+        if (isMessage && _inPieces)
+            Join(received, payload);
+        else
+            _events.Add(Seen.Of(received.Kind, payload));
         if (received.Gathered is { } gathered && received.Kind is ReceivedEventKind.Text or ReceivedEventKind.Binary)
             Pool.Return(gathered);
+    }
+
+    private void Join(in ReceivedEvent piece, ReadOnlySpan<byte> payload)
+    {
+        bool begins = piece.Part is MessagePart.Whole or MessagePart.First;
+        bool ends = piece.Part is MessagePart.Whole or MessagePart.Last;
+        Check(begins == (_begun == ReceivedEventKind.None), $"{piece.Part} does not follow what came before.");
+        Check(begins || _begun == piece.Kind, "A message changed its kind.");
+        Check(ends || !payload.IsEmpty, "A piece says nothing.");
+        Check(ends != _assembler.IsInsideMessage, "A message has ended and has not.");
+        _joined.AddRange(payload);
+        _begun = ends ? ReceivedEventKind.None : piece.Kind;
+        if (!ends)
+            return;
+        _events.Add(Seen.Of(piece.Kind, _joined.ToArray()));
+        _joined.Clear();
     }
 
     // Nothing is rented while nothing is half received, and never much more than what was received.

@@ -2,7 +2,8 @@ using Sockeye.Testing;
 
 namespace Sockeye.Protocol.Tests.Messages;
 
-/// <summary>Every session gives the same events, whole, byte by byte, cut anywhere, and received directly.</summary>
+/// <summary>Every session gives the same events, whole, byte by byte, cut anywhere, and received directly; the same again when it is read in
+/// pieces, which are joined.</summary>
 public sealed class ReplayTests
 {
     private const int EveryPair = 80;
@@ -57,10 +58,13 @@ public sealed class ReplayTests
 
         void Check(int[] ends, string how, int directMinimum = 0)
         {
-            IReadOnlyList<Seen> events = Player.Play(
-                receiver, wire, ends, session.Limits, directMinimum, pool, session.TakesOver is { } takesOver ? new(takesOver) : null);
-            if (!expected.SequenceEqual(events))
-                Assert.Fail($"{session.Name} for a {receiver}, {how}: {string.Join("; ", events)} instead of {string.Join("; ", expected)}");
+            foreach (bool inPieces in (bool[])[false, true])
+            {
+                NaiveMessageInflater? inflater = session.TakesOver is { } takesOver ? new(takesOver) : null;
+                IReadOnlyList<Seen> events = Player.Play(receiver, wire, ends, session.Limits, directMinimum, pool, inflater, inPieces);
+                if (!expected.SequenceEqual(events))
+                    Assert.Fail($"{session.Name} for a {receiver}, {how}{(inPieces ? ", in pieces" : "")}: {string.Join("; ", events)} instead of {string.Join("; ", expected)}");
+            }
         }
     }
 
