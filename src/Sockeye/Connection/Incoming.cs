@@ -24,6 +24,7 @@ internal readonly record struct Incoming(WebSocketEventKind Kind, byte[] Array, 
 
     public ReadOnlySpan<byte> Payload => Array.AsSpan(Start, Length);
 
+    /// <summary>Refuses what needs all of a message.</summary>
     /// <exception cref="InvalidOperationException">It is only a piece of a message.</exception>
     public void ThrowIfPiece()
     {

@@ -18,6 +18,7 @@ internal sealed class Player : IDisposable
     private byte[] _rest = [];
     private long _fed;
 
+    /// <summary>Makes one side of a session.</summary>
     /// <param name="inPieces">Whether messages are handed out in pieces; here they are joined again, and what was not finished is forgotten.</param>
     public Player(
         Role receiver,

@@ -304,7 +304,7 @@ public sealed class PieceTests
         });
         Assert.Equal((CloseCode.MessageTooBig, CloseCause.Violation), (end.Result.Code, end.Result.Cause));
         Assert.Equal(Limit, read);
-        await sending.Soon().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // it may have been accepted before the end
+        await sending.Soon().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext); // it may have been accepted before the end
     }
 
     [Fact]

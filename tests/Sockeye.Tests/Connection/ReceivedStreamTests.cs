@@ -197,9 +197,9 @@ public sealed class ReceivedStreamTests
     {
         await using RawPeer peer = RawPeer.Create(configure: o => o with { ReceiveInPieces = true });
         var seen = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Task handled = peer.Connection.RunAsync(async (socket, _) =>
+        Task handled = peer.Connection.RunAsync(async (socket, cancel) =>
         {
-            ReceivedMessageStream stream = (await socket.ReceiveStreamAsync())!;
+            ReceivedMessageStream stream = (await socket.ReceiveStreamAsync(cancel))!;
             int first = stream.ReadByte(); // it has come
             seen.SetResult($"{(char)first} {Assert.Throws<InvalidOperationException>(() => stream.ReadByte()).Message}");
         });

@@ -111,10 +111,11 @@ public sealed class JsonTests
                 {
                     writer.WriteStartArray();
                     writer.WriteNumberValue(1);
-                    _ = socket.SendJsonAsync("inner", SampleJson.Default.String);
+                    _ = socket.SendJsonAsync("inner", SampleJson.Default.String, cancel);
                     writer.WriteEndArray();
                 }),
-                SampleJson.Default.Script);
+                SampleJson.Default.Script,
+                cancel);
         });
         await peer.SendTextAsync("go");
         Assert.Equal("\"inner\""u8.ToArray(), await ReadTextAsync(peer));
