@@ -36,7 +36,9 @@ internal sealed class HttpTransport : Transport
         RemoteEndPoint = EndPointOf(connection.RemoteIpAddress, connection.RemotePort);
         PeerCertificate = connection.ClientCertificate;
         IsSecure = context.Request.IsHttps;
-        _isTls = context.Features.Get<ITlsHandshakeFeature>() is not null || context.Features.Get<ITlsConnectionFeature>() is not null;
+        // Whoever asks the request for a certificate, as is done here, leaves a feature of the framework's own that says nothing of TLS.
+        _isTls = context.Features.Get<ITlsHandshakeFeature>() is not null
+            || context.Features.Get<ITlsConnectionFeature>() is not (null or TlsConnectionFeature);
     }
 
     public override EndPoint? LocalEndPoint { get; }

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
 
 namespace Sockeye.Cli;
 
@@ -29,12 +31,12 @@ internal sealed class ConnectArguments
     {
         _wait.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<double?>() is not (null or -1 or (>= 0 and <= MaxSeconds)))
+            if (NumberOf(result) is not (null or -1 or (>= 0 and <= MaxSeconds)))
                 result.AddError("--wait is a number of seconds up to a day, or -1 for no end.");
         });
         _ping.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<double?>() is not (null or (>= 0.001 and <= MaxSeconds)))
+            if (NumberOf(result) is not (null or (>= 0.001 and <= MaxSeconds)))
                 result.AddError("--ping is a number of seconds, from 0.001 to a day.");
         });
     }
@@ -68,6 +70,14 @@ internal sealed class ConnectArguments
             IsVerbose = parsed.GetValue(_isVerbose),
             IsJson = parsed.GetValue(_isJson),
         };
+    }
+
+    /// <summary>Gets what was given; no number where it is none, which asking the result for its value would throw for.</summary>
+    private static double? NumberOf(OptionResult result)
+    {
+        if (result.Tokens is not [var token])
+            return null;
+        return double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number : double.NaN;
     }
 }
 

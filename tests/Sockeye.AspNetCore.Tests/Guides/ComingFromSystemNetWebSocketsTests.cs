@@ -124,10 +124,10 @@ public sealed class ComingFromSystemNetWebSocketsTests
         await using WebHost host = await WebHost.StartAsync(app =>
         {
             app.MapGet("/refused", () => Results.StatusCode(403));
-            app.MapWebSocket("/aborted", (socket, _) =>
+            app.MapWebSocket("/aborted", async (socket, cancel) =>
             {
+                await socket.PingAsync(cancellationToken: cancel); // a reset takes with it what the client has not read
                 socket.Abort();
-                return Task.CompletedTask;
             });
         });
         var console = new ExampleConsole();

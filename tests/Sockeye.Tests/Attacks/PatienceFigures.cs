@@ -72,14 +72,13 @@ public sealed class PatienceFigures(ITestOutputHelper output)
         }
     }
 
-    // The best of a few tries: time is only ever lost to others.
+    // The best of a few tries: time is only ever lost to others. What they hold is bounded in StalledSubscribersTests.
     [Theory]
     [InlineData(1000)]
     [InlineData(10_000)]
     public async Task V36_Tenth_that_does_not_read_holds_up_the_others_by_at_most_a_tenth(int connections)
     {
         const int Tries = 10;
-        const long Limit = 256 * 1024;
         int stalled = connections / 10;
         await using var server = new WebSocketServer(new() { Connection = new() { IdleTimeout = TimeSpan.Zero, WriteStallTimeout = TimeSpan.Zero } });
         server.Map("/", ServerTest.EchoAsync);
@@ -92,15 +91,12 @@ public sealed class PatienceFigures(ITestOutputHelper output)
         for (int i = 0; i < Tries; i++)
             before = Min(before, await group.MeasureAsync(server, message));
         group.Stall();
-        long heap = GC.GetTotalMemory(forceFullCollection: true);
         TimeSpan after = TimeSpan.MaxValue;
         for (int i = 0; i < Tries || (after > before * 1.1 && i < 5 * Tries); i++)
             after = Min(after, await group.MeasureAsync(server, message));
 
-        long held = GC.GetTotalMemory(forceFullCollection: true) - heap;
-        Print($"V36: {connections} connections, p99 of a broadcast to who reads: {before.TotalMicroseconds:F0} µs, with {stalled} that do not read {after.TotalMicroseconds:F0} µs, who hold {held / 1024 / stalled} KiB each");
+        Print($"V36: {connections} connections, p99 of a broadcast to who reads: {before.TotalMicroseconds:F0} µs, with {stalled} that do not read {after.TotalMicroseconds:F0} µs");
         Assert.True(after <= before * 1.1);
-        Assert.InRange(held, long.MinValue, stalled * Limit);
         group.End();
 
         static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
