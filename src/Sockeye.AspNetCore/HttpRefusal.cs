@@ -25,7 +25,9 @@ internal static class HttpRefusal
         byte[] body = Encoding.UTF8.GetBytes(refusal.Body);
         response.ContentType ??= "text/plain; charset=utf-8";
         response.ContentLength = body.Length;
+        // Without the token of the request: a write ends with its stream anyway, and where a reset of HTTP/2 comes in between, an exception
+        // from here can keep Kestrel from ever stopping.
         if (!HttpMethods.IsHead(context.Request.Method))
-            await response.Body.WriteAsync(body, context.RequestAborted).ConfigureAwait(false);
+            await response.Body.WriteAsync(body, CancellationToken.None).ConfigureAwait(false);
     }
 }

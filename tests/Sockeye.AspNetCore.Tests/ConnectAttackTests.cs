@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.Net.WebSockets;
 using System.Text;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace Sockeye.AspNetCore.Tests;
 
@@ -36,6 +38,8 @@ public sealed class ConnectAttackTests
                     Interlocked.Decrement(ref running);
                 }
             }),
+            // Now and then Kestrel waits for the connection of the attacker when it stops, until the host ends its patience.
+            configure: builder => builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5)),
             road: Road.Http2);
         await using Stream raw = await host.ConnectRawAsync();
         Task draining = raw.CopyToAsync(Stream.Null);
