@@ -25,8 +25,7 @@ internal static class HttpRefusal
         byte[] body = Encoding.UTF8.GetBytes(refusal.Body);
         response.ContentType ??= "text/plain; charset=utf-8";
         response.ContentLength = body.Length;
-        // Without the token of the request: a write ends with its stream anyway, and where a reset of HTTP/2 comes in between, an exception
-        // from here can keep Kestrel from ever stopping.
+        // Without the token of the request: a write ends with its stream anyway, and a peer that has gone is no failure of the application.
         if (!HttpMethods.IsHead(context.Request.Method))
             await response.Body.WriteAsync(body, CancellationToken.None).ConfigureAwait(false);
     }

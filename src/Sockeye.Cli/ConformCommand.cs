@@ -46,21 +46,9 @@ internal static class ConformCommand
         {
             url, listen, drive, cases, maxMessage, isShort, parallel, patience, isStrict, json, html, junit, host, certificate, isOnce, agent, authorities, isInsecure,
         };
-        parallel.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int?>() < 1)
-                result.AddError("--parallel must be at least 1.");
-        });
-        maxMessage.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int?>() is not (null or (>= 1024 and <= Group28.LargestLimit)))
-                result.AddError($"--max-message is 1024 to {Group28.LargestLimit} bytes.");
-        });
-        patience.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<double>() is not (>= 1 and <= 1000))
-                result.AddError("--patience is a factor of 1 to 1000.");
-        });
+        parallel.Check(value => value is null or >= 1, "--parallel must be at least 1.");
+        maxMessage.Check(value => value is null or (>= 1024 and <= Group28.LargestLimit), $"--max-message is 1024 to {Group28.LargestLimit} bytes.");
+        patience.Check(value => value is >= 1 and <= 1000, "--patience is a factor of 1 to 1000.");
         command.Validators.Add(result =>
         {
             bool[] modes = [result.GetValue(url) is not null, result.GetResult(listen) is not null, result.GetResult(drive) is not null];

@@ -1,12 +1,12 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
-using System.Globalization;
 
 namespace Sockeye.Cli;
 
 /// <summary>The options of <c>sockeye connect</c> besides those of the client: what is sent, and what is shown.</summary>
 internal sealed class ConnectArguments
 {
+    private const double MaxSeconds = 86_400;
+
     private readonly Option<string[]> _texts = new("--execute", "-x")
     {
         Description = "Sends this text when connected, instead of standard input; may be given several times.",
@@ -29,19 +29,9 @@ internal sealed class ConnectArguments
 
     public ConnectArguments()
     {
-        _wait.Validators.Add(result =>
-        {
-            if (NumberOf(result) is not (null or -1 or (>= 0 and <= MaxSeconds)))
-                result.AddError("--wait is a number of seconds up to a day, or -1 for no end.");
-        });
-        _ping.Validators.Add(result =>
-        {
-            if (NumberOf(result) is not (null or (>= 0.001 and <= MaxSeconds)))
-                result.AddError("--ping is a number of seconds, from 0.001 to a day.");
-        });
+        _wait.Check(value => value is null or -1 or (>= 0 and <= MaxSeconds), "--wait is a number of seconds up to a day, or -1 for no end.");
+        _ping.Check(value => value is null or (>= 0.001 and <= MaxSeconds), "--ping is a number of seconds, from 0.001 to a day.");
     }
-
-    private const double MaxSeconds = 86_400;
 
     public void AddTo(Command command)
     {
@@ -70,14 +60,6 @@ internal sealed class ConnectArguments
             IsVerbose = parsed.GetValue(_isVerbose),
             IsJson = parsed.GetValue(_isJson),
         };
-    }
-
-    /// <summary>Gets what was given; no number where it is none, which asking the result for its value would throw for.</summary>
-    private static double? NumberOf(OptionResult result)
-    {
-        if (result.Tokens is not [var token])
-            return null;
-        return double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number : double.NaN;
     }
 }
 

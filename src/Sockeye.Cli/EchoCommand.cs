@@ -19,11 +19,7 @@ internal static class EchoCommand
             Description = "The largest message that is received, in bytes; 0 is unlimited.",
             DefaultValueFactory = _ => WebSocketConnectionOptions.Default.MaxMessageSize,
         };
-        maxMessage.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<long>() < 0)
-                result.AddError("--max-message is a number of bytes, or 0 for no limit.");
-        });
+        maxMessage.Check(value => value >= 0, "--max-message is a number of bytes, or 0 for no limit.");
         var verbose = new Option<bool>("--verbose") { Description = "Prints every event." };
         var command = new Command("echo", "Runs an echo server.") { port, host, certificate, origins, deflate, maxMessage, verbose };
         command.SetAction((parsed, cancel) => RunAsync(

@@ -38,7 +38,7 @@ public sealed class ConnectAttackTests
                     Interlocked.Decrement(ref running);
                 }
             }),
-            // Now and then Kestrel waits for the connection of the attacker when it stops, until the host ends its patience.
+            // To be mended: now and then something still holds the connection of the attacker when the host stops, until its patience ends.
             configure: builder => builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5)),
             road: Road.Http2);
         await using Stream raw = await host.ConnectRawAsync();

@@ -44,11 +44,7 @@ internal static class BenchCommand
         RequireRange(depth, 1, LargestDepth, "is a number of messages");
         RequireRange(seconds, 0.1, 86_400, "is a number of seconds");
         RequireRange(warmUp, 0, 86_400, "is a number of seconds");
-        idle.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int?>() is < 1)
-                result.AddError("--idle is a number of connections of at least 1.");
-        });
+        idle.Check(value => value is null or >= 1, "--idle is a number of connections of at least 1.");
         command.Validators.Add(result =>
         {
             bool[] scenarios = [result.GetValue(isFanOut), result.GetResult(idle) is not null, result.GetValue(isHandshakes)];
@@ -171,13 +167,6 @@ internal static class BenchCommand
     }
 
     private static void RequireRange<T>(Option<T> option, T least, T most, string what)
-        where T : IComparable<T>
-    {
-        option.Validators.Add(result =>
-        {
-            T value = result.GetValueOrDefault<T>();
-            if (value.CompareTo(least) < 0 || value.CompareTo(most) > 0)
-                result.AddError($"{option.Name} {what}, {least} to {most}.");
-        });
-    }
+        where T : struct, IComparable<T> =>
+        option.Check(value => value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0, $"{option.Name} {what}, {least} to {most}.");
 }
