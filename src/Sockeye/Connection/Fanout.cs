@@ -13,8 +13,7 @@ internal sealed class Fanout
 
     private readonly Form _plain = new(settings: null);
     private readonly List<Form> _compressed = [];
-    private FanoutFlush? _flush;
-    private FanoutFlush? _spareFlush;
+    private readonly FanoutFlush _flush = new();
 
     /// <summary>Gets the lock that its user holds.</summary>
     public Lock Sync { get; } = new();
@@ -32,11 +31,7 @@ internal sealed class Fanout
             form.Write(agreement is null ? message.Frame : message.CompressedFrame(agreement), connection.Buffers);
         SendResult result = output.TrySendShared(form.Frames!, form.Start, agreement is not null, out bool isFlushOwed);
         if (isFlushOwed)
-        {
-            _flush ??= Interlocked.Exchange(ref _spareFlush, null) ?? new FanoutFlush(ended => _spareFlush = ended);
             _flush.Add(output);
-        }
-
         return result;
     }
 
@@ -46,8 +41,7 @@ internal sealed class Fanout
         _plain.End();
         foreach (Form form in _compressed)
             form.End();
-        _flush?.Start();
-        _flush = null;
+        _flush.Start();
     }
 
     /// <summary>Lets go of the memory, until something is sent again.</summary>

@@ -4,53 +4,62 @@ namespace Sockeye;
 
 /// <summary>Hands to their transports what was sent to many connections: some at a time, so that others have their turn
 /// between them.</summary>
-/// <remarks>The event loop that it was sent from does that when it has served what is at hand, so that one write takes all that was
-/// sent meanwhile; elsewhere as many threads of the pool as there are processors share it.</remarks>
-/// <param name="ended">Is called when everything has been handed over: the object can be used again.</param>
-internal sealed class FanoutFlush(Action<FanoutFlush> ended) : IThreadPoolWorkItem
+/// <remarks>On the event loop that it was sent from, which serves what has come meanwhile before it goes on; elsewhere on as many
+/// threads of the pool as that has to spare. A connection keeps its place until its turn comes, however much is sent to it meanwhile: one
+/// write takes all of that.</remarks>
+internal sealed class FanoutFlush : IThreadPoolWorkItem
 {
     private const int AtATime = 32;
 
-    private SendBuffer[] _outputs = new SendBuffer[AtATime];
-    private int _count;
-    private int _next;
-    private int _workers;
+    private readonly Lock _sync = new();
+    private readonly Queue<SendBuffer> _owed = new();
+    private bool _isQueued;
 
-    /// <summary>Adds what a connection is to send.</summary>
+    /// <summary>Adds a connection that has something to send.</summary>
     public void Add(SendBuffer output)
     {
-        if (_count == _outputs.Length)
-            Array.Resize(ref _outputs, 2 * _count);
-        _outputs[_count++] = output;
+        lock (_sync)
+            _owed.Enqueue(output);
     }
 
-    /// <summary>Begins to flush. Nothing is added from here on.</summary>
+    /// <summary>Begins to flush, unless that is under way.</summary>
     public void Start()
     {
-        _workers = 1;
-        if (EventLoop.TryDefer(this))
-            return;
-        int workers = _workers = Math.Min(Environment.ProcessorCount, (_count + AtATime - 1) / AtATime);
-        for (int i = 0; i < workers; i++)
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        lock (_sync)
+        {
+            if (_isQueued || _owed.Count == 0)
+                return;
+            _isQueued = true;
+        }
+
+        Queue();
     }
 
     void IThreadPoolWorkItem.Execute()
     {
-        int start = Interlocked.Add(ref _next, AtATime) - AtATime;
-        int end = Math.Min(start + AtATime, _count);
-        for (int i = start; i < end; i++)
-            _outputs[i].FlushShared();
-        if (end < _count)
+        bool isMore;
+        lock (_sync)
+            isMore = _isQueued = _owed.Count > AtATime;
+        // First of all: on the pool another thread goes on with the others meanwhile.
+        if (isMore)
+            Queue();
+
+        for (int i = 0; i < AtATime; i++)
         {
-            if (!EventLoop.TryDefer(this))
-                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            SendBuffer? output;
+            lock (_sync)
+            {
+                if (!_owed.TryDequeue(out output))
+                    return;
+            }
+
+            output.FlushShared();
         }
-        else if (Interlocked.Decrement(ref _workers) == 0)
-        {
-            Array.Clear(_outputs, 0, _count);
-            _count = _next = 0;
-            ended(this);
-        }
+    }
+
+    private void Queue()
+    {
+        if (!EventLoop.TryDefer(this))
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 }

@@ -1,11 +1,13 @@
 using System.Threading.Tasks.Sources;
 using Sockeye.Transports;
+using Sockeye.Transports.Linux;
 
 namespace Sockeye;
 
 /// <summary>Someone who waits for a send: for room, for a large message to leave, or for the output to drain.</summary>
 /// <remarks>Pooled: a waiter goes back when its result has been taken. Continuations never run on the stack of the sender or of
-/// whoever completes it (rule T2).</remarks>
+/// whoever completes it (rule T2): who began to wait on an event loop goes on there, once it has served what is at hand, and
+/// anybody else on the thread pool.</remarks>
 internal sealed class SendWaiter : IValueTaskSource, IThreadPoolWorkItem, ISpare<SendWaiter>
 {
     private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
@@ -16,6 +18,9 @@ internal sealed class SendWaiter : IValueTaskSource, IThreadPoolWorkItem, ISpare
     // Whoever waits does so in no context of scheduling: the waiter itself is queued then, where the core would allocate what is queued
     // for a continuation that is none of an async method, as that of the callback form.
     private bool _isWork;
+
+    // Where the wait began, if on a loop.
+    private EventLoop? _loop;
 
     public SendWaiter? Next { get; set; }
 
@@ -50,10 +55,10 @@ internal sealed class SendWaiter : IValueTaskSource, IThreadPoolWorkItem, ISpare
     /// <summary>Tells whoever waits. Never called under a lock: a context that it was captured in may run foreign code.</summary>
     public void Tell()
     {
-        if (Volatile.Read(ref _isWork))
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-        else
+        if (!Volatile.Read(ref _isWork))
             Complete();
+        else if (_loop?.TryContinue(this) != true)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
     void IThreadPoolWorkItem.Execute()
@@ -80,6 +85,7 @@ internal sealed class SendWaiter : IValueTaskSource, IThreadPoolWorkItem, ISpare
             _owner = null;
             _failure = null;
             _isWork = false;
+            _loop = null;
             _core.Reset();
             _core.RunContinuationsAsynchronously = true;
             Spares<SendWaiter>.Give(this);
@@ -90,10 +96,16 @@ internal sealed class SendWaiter : IValueTaskSource, IThreadPoolWorkItem, ISpare
 
     void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
     {
-        if ((flags & ValueTaskSourceOnCompletedFlags.UseSchedulingContext) == 0)
+        if ((flags & ValueTaskSourceOnCompletedFlags.UseSchedulingContext) == 0 || !HasSchedulingContext)
+        {
+            _loop = EventLoop.LedHere;
             Volatile.Write(ref _isWork, true);
+        }
+
         _core.OnCompleted(continuation, state, token, flags);
     }
+
+    private static bool HasSchedulingContext => SynchronizationContext.Current is not null || TaskScheduler.Current != TaskScheduler.Default;
 
     private void Complete()
     {

@@ -21,7 +21,7 @@ internal sealed unsafe class EventLoop : IDisposable
 
     private readonly EventLoopGroup _group;
     private readonly Lock _sync = new();
-    private readonly Queue<IThreadPoolWorkItem> _deferred = new();
+    private readonly Queue<(IThreadPoolWorkItem Work, EventLoopSocket? Socket)> _deferred = new();
 
     // Belongs to who leads.
     private readonly byte* _events;
@@ -58,13 +58,19 @@ internal sealed unsafe class EventLoop : IDisposable
     /// <summary>Gets how often the kernel was asked for events.</summary>
     public long Turns => Volatile.Read(ref _turns);
 
-    /// <summary>Gets whether the calling thread leads a loop, and so is watched while it runs code of a connection.</summary>
-    public static bool IsLedHere => t_led is { } loop && loop.Section == t_ticket;
+    /// <summary>Gets the loop that the calling thread leads: it is watched while it runs code of a connection. Null where it leads none.</summary>
+    public static EventLoop? LedHere => t_led is { } loop && loop.Section == t_ticket ? loop : null;
 
     /// <summary>Puts work off until the events at hand have been served, where the calling thread leads a loop.</summary>
     /// <param name="work">The work, which must not block.</param>
     /// <returns>Whether it was put off; it is not where the thread leads none.</returns>
-    public static bool TryDefer(IThreadPoolWorkItem work) => t_led is { } loop && loop.Defer(work, t_ticket);
+    public static bool TryDefer(IThreadPoolWorkItem work) => t_led is { } loop && loop.Defer(work, socket: null);
+
+    /// <summary>Puts off likewise what an application does next, where the calling thread leads this loop: should it block, the connection
+    /// whose event is being served counts as slow.</summary>
+    /// <param name="work">What is to go on.</param>
+    /// <returns>Whether it was put off; it is not where the thread does not lead this loop.</returns>
+    public bool TryContinue(IThreadPoolWorkItem work) => t_led == this && Defer(work, _running);
 
     /// <summary>Leads until leadership is taken away.</summary>
     public void Lead()
@@ -139,30 +145,29 @@ internal sealed unsafe class EventLoop : IDisposable
         return true;
     }
 
+    /// <summary>Serves what has been put off. What that puts off in turn waits until the events have been served that came meanwhile.</summary>
     private bool ServeDeferred()
     {
-        if (_deferred.Count == 0)
-            return true;
-        while (true)
+        for (int left = _deferred.Count; left > 0; left--)
         {
-            IThreadPoolWorkItem? work;
+            (IThreadPoolWorkItem Work, EventLoopSocket? Socket) next;
             lock (_sync)
-            {
-                if (!_deferred.TryDequeue(out work))
-                    return true;
-            }
+                next = _deferred.Dequeue();
 
-            long ticket = Enter(socket: null);
-            work.Execute();
+            long ticket = Enter(next.Socket);
+            next.Work.Execute();
             if (!Leave(ticket))
                 return false;
         }
+
+        return true;
     }
 
     private void Fetch()
     {
+        int patience = _deferred.Count == 0 ? Timeout.Infinite : 0;
         _next = 0;
-        _count = Math.Max(0, Libc.Wait(Poll, _events, BatchSize, Timeout.Infinite));
+        _count = Math.Max(0, Libc.Wait(Poll, _events, BatchSize, patience));
         Volatile.Write(ref _turns, _turns + 1);
     }
 
@@ -183,13 +188,13 @@ internal sealed unsafe class EventLoop : IDisposable
         return Interlocked.CompareExchange(ref _section, 0, ticket) == ticket;
     }
 
-    private bool Defer(IThreadPoolWorkItem work, long ticket)
+    private bool Defer(IThreadPoolWorkItem work, EventLoopSocket? socket)
     {
         lock (_sync)
         {
-            if (_section != ticket)
+            if (_section != t_ticket)
                 return false;
-            _deferred.Enqueue(work);
+            _deferred.Enqueue((work, socket));
             return true;
         }
     }

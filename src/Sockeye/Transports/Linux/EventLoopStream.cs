@@ -66,7 +66,7 @@ internal sealed class EventLoopStream(EventLoopSocket socket) : Stream
     private async ValueTask<int> PlainReadAsync(Memory<byte> buffer)
     {
         bool isWorthReading = _likelyMore || socket.IsWorthReceiving;
-        if (!_hasWaited || (buffer.IsEmpty && !(isWorthReading && EventLoop.IsLedHere)))
+        if (!_hasWaited || (buffer.IsEmpty && !(isWorthReading && EventLoop.LedHere is not null)))
         {
             // The first one in any case: from then on the loop of this very socket runs what is read, and knows whom it runs. On a
             // thread that leads none nobody would see that what comes of it holds the thread.

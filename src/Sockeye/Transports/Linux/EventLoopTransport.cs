@@ -39,7 +39,7 @@ internal sealed class EventLoopTransport : BufferedTransport, IReadiness, IValue
     protected override ValueTask<ReceivedBlock> ReceiveMoreAsync(ArraySegment<byte> direct)
     {
         // Elsewhere nobody would see that what comes of it holds the thread: the loop is to receive.
-        if ((_likelyMore || _socket.IsWorthReceiving) && _receives < ReceivesInARow && EventLoop.IsLedHere)
+        if ((_likelyMore || _socket.IsWorthReceiving) && _receives < ReceivesInARow && EventLoop.LedHere is not null)
         {
             _receives++;
             if (TryReceive(direct, out ReceivedBlock block))
