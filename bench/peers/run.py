@@ -14,7 +14,7 @@ from driving import drive
 from scenarios import SCENARIOS
 from servers import CERTIFICATES, HERE, KINDS, REPOSITORY, Server
 
-NEW = 4  # times as long a new process warms up
+NEW = 4  # times as often a new process warms up
 FILES = 10_500  # what a server and its client each need open for 10,000 connections
 
 
@@ -78,8 +78,10 @@ class Bench:
                 del servers[kind]
 
     def _warm_up(self, scenario, server, is_new):
-        """Runtimes that compile while they run have one core for that as well, and take long for all of their code."""
-        self._drive(scenario, server, self._options.warm_up * (NEW if is_new else 1))
+        """Runtimes that compile while they run have one core for that as well, and take long for all of their code: that of opening and
+        closing connections too, which each drive does once."""
+        for _ in range(NEW if is_new else 1):
+            self._drive(scenario, server, self._options.warm_up)
 
     def _round(self, scenario, kind, servers, round_number):
         if not servers[kind].is_running:
@@ -97,7 +99,7 @@ class Bench:
 def parse():
     parser = choices.parser(
         "", "Measures Sockeye beside other WebSocket servers.", things=[kind.name for kind in KINDS], rounds=5, warm_up=4,
-        warm_up_help=f"seconds of load before each scenario that do not count, {NEW} times as many for a new process",
+        warm_up_help=f"seconds of load before each scenario that do not count, {NEW} times for a new process",
         of="scenario and server")
     choices.letters(parser, SCENARIOS)
     return choices.parse(parser, KINDS, SCENARIOS)

@@ -11,7 +11,7 @@ import figures
 import outcome
 import scale_report
 from driving import drive
-from run import check_arithmetic, provide
+from run import NEW, check_arithmetic, provide
 from scenarios import SCENARIOS
 from servers import KINDS, Server
 
@@ -62,7 +62,7 @@ class Scale:
 
         servers = [Server(kind, self._server_core) for kind in self._options.only]
         try:
-            for server in servers:
+            for server in servers * NEW:
                 self._drive(server, at(sizes[0]), self._options.warm_up)
             for size in sizes:
                 for round_number in range(1, self._options.rounds + 1):
@@ -89,7 +89,7 @@ class Scale:
         for scenario in SHARED:
             servers = {count: Server(kind, cores, scenario.deflate, more=("--loops", str(count))) for count in LOOPS}
             try:
-                for server in servers.values():
+                for server in [*servers.values()] * NEW:
                     self._drive(server, scenario.arguments, self._options.warm_up, cores)
                 for round_number in range(1, self._options.rounds + 1):
                     for count, server in servers.items():
@@ -110,7 +110,7 @@ class Scale:
 def parse():
     parser = choices.parser(
         "--scale", "Measures how servers scale.", things=[kind.name for kind in KINDS], rounds=3, warm_up=4,
-        warm_up_help="seconds of a first round that does not count", of="size and server",
+        warm_up_help=f"seconds of the first {NEW} rounds, which do not count", of="size and server",
         only="sockeye,bun,aspnet")
     parser.add_argument("--parts", default="cfil", help="some of c: connections, f: fan-out, i: idle, l: event loops; all of them")
     parser.add_argument("--most", type=int, default=SIZES[-1], help=f"the most connections at a time ({SIZES[-1]})")
