@@ -1,14 +1,18 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 
 namespace Sockeye.Transports;
 
 /// <summary>Carries bytes over a connected socket, on every platform.</summary>
 /// <remarks>It waits with a receive of zero bytes, so that an idle connection owns no buffer, and then receives without blocking.</remarks>
-internal sealed class SocketTransport : BufferedTransport
+internal sealed class SocketTransport : NonBlockingTransport
 {
+    // For calls with two pieces of memory: the runtime takes them in a list.
+    [ThreadStatic]
+    private static ArraySegment<byte>[]? t_pair;
+
     private readonly Socket _socket;
-    private bool _likelyMore;
     private int _ended;
 
     public SocketTransport(Socket socket, BufferPool buffers)
@@ -27,7 +31,7 @@ internal sealed class SocketTransport : BufferedTransport
 
     protected override ValueTask<ReceivedBlock> ReceiveMoreAsync(ArraySegment<byte> direct)
     {
-        if (_likelyMore && TryReceive(direct, out ReceivedBlock block))
+        if (IsMoreLikely && TryReceive(direct, out ReceivedBlock block))
             return new ValueTask<ReceivedBlock>(block);
 
         ValueTask<int> readable;
@@ -54,9 +58,7 @@ internal sealed class SocketTransport : BufferedTransport
     public override ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
     {
         // What the kernel takes at once costs no state machine.
-        if (!TrySend(ref first) || !TrySend(ref second))
-            return SendRestAsync(first, second);
-        return default;
+        return TrySend(ref first, ref second) ? default : SendRestAsync(first, second);
     }
 
     public override ValueTask ShutdownAsync()
@@ -119,42 +121,55 @@ internal sealed class SocketTransport : BufferedTransport
         }
     }
 
-    /// <summary>Receives what is there, without waiting.</summary>
-    private bool TryReceive(ArraySegment<byte> direct, out ReceivedBlock block)
+    protected override int ReceiveNow(ArraySegment<byte> first, ArraySegment<byte> second)
     {
-        ArraySegment<byte> room = RoomFor(direct, out bool isDirect);
-        int received = _socket.Receive(room, SocketFlags.None, out SocketError error);
-        if (error != SocketError.Success)
+        SocketError error;
+        int received;
+        if (second.Count == 0)
         {
-            _likelyMore = false;
-            if (!isDirect)
-                Buffer.Rest();
-            block = default;
-            if (error is SocketError.WouldBlock or SocketError.IOPending or SocketError.Interrupted)
-                return false;
-            throw new IOException(new SocketException((int)error).Message, new SocketException((int)error));
+            received = _socket.Receive(first, SocketFlags.None, out error);
+        }
+        else
+        {
+            ArraySegment<byte>[] pair = Pair(first, second);
+            received = _socket.Receive(pair, SocketFlags.None, out error);
+            Array.Clear(pair);
         }
 
-        _likelyMore = received == room.Count;
-        block = Received(received, isDirect);
-        return true;
+        return NoneOrThrow(received, error);
     }
 
-    private bool TrySend(ref ReadOnlyMemory<byte> bytes)
+    protected override int SendNow(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
     {
-        while (bytes.Length > 0)
+        SocketError error;
+        int sent;
+        if (!second.IsEmpty && MemoryMarshal.TryGetArray(first, out ArraySegment<byte> one) && MemoryMarshal.TryGetArray(second, out ArraySegment<byte> two))
         {
-            int sent = _socket.Send(bytes.Span, SocketFlags.None, out SocketError error);
-            if (error == SocketError.WouldBlock)
-                return false;
-            if (error != SocketError.Success)
-                throw new IOException(new SocketException((int)error).Message, new SocketException((int)error));
-            Sent(sent);
-            bytes = bytes[sent..];
+            ArraySegment<byte>[] pair = Pair(one, two);
+            sent = _socket.Send(pair, SocketFlags.None, out error);
+            Array.Clear(pair);
+        }
+        else
+        {
+            sent = _socket.Send(first.Span, SocketFlags.None, out error);
         }
 
-        return true;
+        return NoneOrThrow(sent, error);
     }
+
+    private static ArraySegment<byte>[] Pair(ArraySegment<byte> first, ArraySegment<byte> second)
+    {
+        ArraySegment<byte>[] pair = t_pair ??= new ArraySegment<byte>[2];
+        (pair[0], pair[1]) = (first, second);
+        return pair;
+    }
+
+    private static int NoneOrThrow(int count, SocketError error) => error switch
+    {
+        SocketError.Success => count,
+        SocketError.WouldBlock or SocketError.IOPending or SocketError.Interrupted => -1,
+        _ => throw new IOException(new SocketException((int)error).Message, new SocketException((int)error)),
+    };
 
     [System.Runtime.CompilerServices.AsyncMethodBuilder(typeof(System.Runtime.CompilerServices.PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask SendRestAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
@@ -173,8 +188,7 @@ internal sealed class SocketTransport : BufferedTransport
                     first = first[sent..];
                 else
                     second = second[sent..];
-                if (TrySend(ref first))
-                    TrySend(ref second);
+                TrySend(ref first, ref second);
             }
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)

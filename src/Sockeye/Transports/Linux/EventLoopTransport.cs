@@ -4,20 +4,14 @@ using System.Threading.Tasks.Sources;
 namespace Sockeye.Transports.Linux;
 
 /// <summary>Carries bytes over a socket of an event loop: what comes is received, parsed and answered on the thread that leads it.</summary>
-internal sealed class EventLoopTransport : BufferedTransport, IReadiness, IValueTaskSource<ReceivedBlock>
+internal sealed class EventLoopTransport : NonBlockingTransport, IReadiness, IValueTaskSource<ReceivedBlock>
 {
     // How many receives one connection makes before the others have their turn.
     private const int ReceivesInARow = 8;
 
     private readonly EventLoopSocket _socket;
 
-    // The receive: belongs to who receives, and to the loop while it waits.
-    private bool _likelyMore;
-
-    // Until the handshake is over, no more is received than can be put back.
-    private bool _isOpen;
-
-    // The first one waits in any case: from then on the loop of this very socket runs what is received, and knows whom it runs.
+    // The receive: belongs to who receives, and to the loop while it waits. The first one waits in any case: from then on the loop of this very socket runs what is received, and knows whom it runs.
     private int _receives = ReceivesInARow;
     private short _receiveToken;
     private IReceiver? _receiver;
@@ -39,7 +33,7 @@ internal sealed class EventLoopTransport : BufferedTransport, IReadiness, IValue
     protected override ValueTask<ReceivedBlock> ReceiveMoreAsync(ArraySegment<byte> direct)
     {
         // Elsewhere nobody would see that what comes of it holds the thread: the loop is to receive.
-        if ((_likelyMore || _socket.IsWorthReceiving) && _receives < ReceivesInARow && EventLoop.LedHere is not null)
+        if ((IsMoreLikely || _socket.IsWorthReceiving) && _receives < ReceivesInARow && EventLoop.LedHere is not null)
         {
             _receives++;
             if (TryReceive(direct, out ReceivedBlock block))
@@ -54,13 +48,7 @@ internal sealed class EventLoopTransport : BufferedTransport, IReadiness, IValue
     {
         _receives = 0;
         _receiver = receiver;
-        _socket.AwaitReadable(again: _likelyMore || _socket.IsWorthReceiving);
-    }
-
-    public override void Unread(ReadOnlySpan<byte> bytes)
-    {
-        _isOpen = true;
-        base.Unread(bytes);
+        _socket.AwaitReadable(again: IsMoreLikely || _socket.IsWorthReceiving);
     }
 
     public override ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
@@ -157,53 +145,9 @@ internal sealed class EventLoopTransport : BufferedTransport, IReadiness, IValue
         NotifyReceived(default, new AwaitedReceive(continuation, state));
     }
 
-    /// <summary>Receives what is there: first what completes a large message, straight into its memory, and with the same call what
-    /// comes behind it.</summary>
-    private bool TryReceive(ArraySegment<byte> direct, out ReceivedBlock block)
-    {
-        block = default;
-        bool isStraight = direct.Count > 0 && Buffer.IsEmpty;
-        ArraySegment<byte> room = Buffer.Prepare(_isOpen ? int.MaxValue : ReceiveSlab.Region);
-        int received;
-        try
-        {
-            received = isStraight ? _socket.Receive(direct, room) : _socket.Receive(room);
-        }
-        catch (IOException)
-        {
-            Buffer.Rest();
-            throw;
-        }
+    protected override int ReceiveNow(ArraySegment<byte> first, ArraySegment<byte> second) => _socket.Receive(first, second);
 
-        int straight = isStraight ? Math.Min(received, direct.Count) : 0;
-        _likelyMore = received == room.Count + straight;
-        if (received < 0)
-        {
-            _likelyMore = false;
-            Buffer.Rest();
-            return false;
-        }
-
-        Buffer.Commit(received - straight);
-        block = new ReceivedBlock(Buffer.Block, straight, received == 0);
-        return true;
-    }
-
-    private bool TrySend(ref ReadOnlyMemory<byte> first, ref ReadOnlyMemory<byte> second)
-    {
-        while (!first.IsEmpty || !second.IsEmpty)
-        {
-            int sent = first.Length > 0 ? _socket.Send(first.Span, second.Span) : _socket.Send(second.Span);
-            if (sent < 0)
-                return false;
-            Sent(sent);
-            int ofFirst = Math.Min(sent, first.Length);
-            first = first[ofFirst..];
-            second = second[(sent - ofFirst)..];
-        }
-
-        return true;
-    }
+    protected override int SendNow(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second) => _socket.Send(first.Span, second.Span);
 
     private AwaitedReceive? Awaited(short token)
     {
