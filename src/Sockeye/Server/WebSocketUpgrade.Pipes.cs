@@ -16,14 +16,9 @@ public static partial class WebSocketUpgrade
     /// <exception cref="WebSocketHandshakeException">The request was refused (<see cref="HandshakeFailure.Refused"/>), did not
     /// come within 10 s, or ended halfway.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public static async Task<WebSocketConnection> AcceptAsync(
-        IDuplexPipe pipe, WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        WebSocketConnectionOptions connection = options?.Connection ?? WebSocketConnectionOptions.Default;
-        UpgradeRequest request = await ReadAsync(
-            Wrap(pipe, connection), HandshakeLimits.Default, DefaultTimeout, connection, cancellationToken).ConfigureAwait(false);
-        return await request.AcceptAsync(options, cancellationToken).ConfigureAwait(false);
-    }
+    public static Task<WebSocketConnection> AcceptAsync(
+        IDuplexPipe pipe, WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default) =>
+        AcceptAsync(Wrap(pipe, ConnectionOf(options)), options, cancellationToken);
 
     /// <summary>Accepts a request to upgrade that somebody else has read from a pair of pipes.</summary>
     /// <param name="pipe">The pipes, of which the head of the request and nothing beyond it has been consumed.</param>
@@ -36,7 +31,7 @@ public static partial class WebSocketUpgrade
     public static Task<WebSocketConnection> AcceptAsync(
         IDuplexPipe pipe, RequestHead request, WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default)
     {
-        WebSocketConnectionOptions connection = options?.Connection ?? WebSocketConnectionOptions.Default;
+        WebSocketConnectionOptions connection = ConnectionOf(options);
         return Make(Wrap(pipe, connection), request, default, connection).AcceptAsync(options, cancellationToken);
     }
 
@@ -53,12 +48,7 @@ public static partial class WebSocketUpgrade
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public static Task<UpgradeRequest> ReadRequestAsync(
         IDuplexPipe pipe, HandshakeLimits? limits = null, TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
-        ReadAsync(
-            Wrap(pipe, WebSocketConnectionOptions.Default),
-            limits ?? HandshakeLimits.Default,
-            timeout ?? DefaultTimeout,
-            WebSocketConnectionOptions.Default,
-            cancellationToken);
+        ReadAsync(Wrap(pipe, WebSocketConnectionOptions.Default), limits, timeout, WebSocketConnectionOptions.Default, cancellationToken);
 
     /// <summary>Takes a request that somebody else has read from a pair of pipes, to be inspected and then accepted or rejected.</summary>
     /// <param name="pipe">The pipes, of which the head of the request and nothing beyond it has been consumed.</param>

@@ -19,14 +19,9 @@ public static partial class WebSocketUpgrade
     /// <exception cref="WebSocketHandshakeException">The request was refused (<see cref="HandshakeFailure.Refused"/>), did not
     /// come within 10 s, or ended halfway.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public static async Task<WebSocketConnection> AcceptAsync(
-        Socket socket, WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        WebSocketConnectionOptions connection = options?.Connection ?? WebSocketConnectionOptions.Default;
-        UpgradeRequest request = await ReadAsync(
-            Wrap(socket, connection), HandshakeLimits.Default, DefaultTimeout, connection, cancellationToken).ConfigureAwait(false);
-        return await request.AcceptAsync(options, cancellationToken).ConfigureAwait(false);
-    }
+    public static Task<WebSocketConnection> AcceptAsync(
+        Socket socket, WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default) =>
+        AcceptAsync(Wrap(socket, ConnectionOf(options)), options, cancellationToken);
 
     /// <summary>Accepts a request to upgrade that somebody else has read from a socket: the <c>socket</c> and <c>head</c> of Node and
     /// Deno.</summary>
@@ -49,7 +44,7 @@ public static partial class WebSocketUpgrade
         WebSocketAcceptOptions? options = null,
         CancellationToken cancellationToken = default)
     {
-        WebSocketConnectionOptions connection = options?.Connection ?? WebSocketConnectionOptions.Default;
+        WebSocketConnectionOptions connection = ConnectionOf(options);
         return Make(Wrap(socket, connection), request, bytesAfterHead, connection).AcceptAsync(options, cancellationToken);
     }
 
@@ -69,12 +64,7 @@ public static partial class WebSocketUpgrade
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public static Task<UpgradeRequest> ReadRequestAsync(
         Socket socket, HandshakeLimits? limits = null, TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
-        ReadAsync(
-            Wrap(socket, WebSocketConnectionOptions.Default),
-            limits ?? HandshakeLimits.Default,
-            timeout ?? DefaultTimeout,
-            WebSocketConnectionOptions.Default,
-            cancellationToken);
+        ReadAsync(Wrap(socket, WebSocketConnectionOptions.Default), limits, timeout, WebSocketConnectionOptions.Default, cancellationToken);
 
     /// <summary>Takes a request that somebody else has read from a socket, to be inspected and then accepted or rejected.</summary>
     /// <param name="socket">The socket, read up to the end of the head or beyond it.</param>

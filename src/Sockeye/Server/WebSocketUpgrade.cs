@@ -31,14 +31,9 @@ public static partial class WebSocketUpgrade
     /// <exception cref="WebSocketHandshakeException">The request was refused (<see cref="HandshakeFailure.Refused"/>), did not
     /// come within 10 s, or ended halfway.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public static async Task<WebSocketConnection> AcceptAsync(
-        Stream stream, WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        WebSocketConnectionOptions connection = options?.Connection ?? WebSocketConnectionOptions.Default;
-        UpgradeRequest request = await ReadAsync(
-            Wrap(stream, connection), HandshakeLimits.Default, DefaultTimeout, connection, cancellationToken).ConfigureAwait(false);
-        return await request.AcceptAsync(options, cancellationToken).ConfigureAwait(false);
-    }
+    public static Task<WebSocketConnection> AcceptAsync(
+        Stream stream, WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default) =>
+        AcceptAsync(Wrap(stream, ConnectionOf(options)), options, cancellationToken);
 
     /// <summary>Accepts a request to upgrade that somebody else has read from a stream.</summary>
     /// <param name="stream">The stream, read up to the end of the head or beyond it.</param>
@@ -55,8 +50,11 @@ public static partial class WebSocketUpgrade
         RequestHead request,
         ReadOnlyMemory<byte> bytesAfterHead,
         WebSocketAcceptOptions? options = null,
-        CancellationToken cancellationToken = default) =>
-        Make(stream, request, bytesAfterHead, options?.Connection).AcceptAsync(options, cancellationToken);
+        CancellationToken cancellationToken = default)
+    {
+        WebSocketConnectionOptions connection = ConnectionOf(options);
+        return Make(Wrap(stream, connection), request, bytesAfterHead, connection).AcceptAsync(options, cancellationToken);
+    }
 
     /// <summary>Reads a request from a stream, to be inspected and then accepted or rejected. Nothing is sent before that, unless what
     /// comes is no request of HTTP: that is refused.</summary>
@@ -75,12 +73,7 @@ public static partial class WebSocketUpgrade
         HandshakeLimits? limits = null,
         TimeSpan? timeout = null,
         CancellationToken cancellationToken = default) =>
-        ReadAsync(
-            Wrap(stream, WebSocketConnectionOptions.Default),
-            limits ?? HandshakeLimits.Default,
-            timeout ?? DefaultTimeout,
-            WebSocketConnectionOptions.Default,
-            cancellationToken);
+        ReadAsync(Wrap(stream, WebSocketConnectionOptions.Default), limits, timeout, WebSocketConnectionOptions.Default, cancellationToken);
 
     /// <summary>Takes a request that somebody else has read from a stream, to be inspected and then accepted or rejected.</summary>
     /// <param name="stream">The stream, read up to the end of the head or beyond it.</param>
@@ -89,7 +82,7 @@ public static partial class WebSocketUpgrade
     /// <returns>The request; its <see cref="UpgradeRequest.Fault"/> tells where it is none to upgrade.</returns>
     /// <exception cref="ArgumentException"><paramref name="bytesAfterHead"/> is longer than 64 KiB.</exception>
     public static UpgradeRequest FromRequest(Stream stream, RequestHead request, ReadOnlyMemory<byte> bytesAfterHead = default) =>
-        Make(stream, request, bytesAfterHead, null);
+        Make(Wrap(stream, WebSocketConnectionOptions.Default), request, bytesAfterHead, WebSocketConnectionOptions.Default);
 
     internal static void ThrowIfTooMany(ReadOnlyMemory<byte> bytesAfterHead)
     {
@@ -119,11 +112,14 @@ public static partial class WebSocketUpgrade
         }
     }
 
-    private static UpgradeRequest Make(
-        Stream stream, RequestHead request, ReadOnlyMemory<byte> bytesAfterHead, WebSocketConnectionOptions? options)
+    private static WebSocketConnectionOptions ConnectionOf(WebSocketAcceptOptions? options) =>
+        options?.Connection ?? WebSocketConnectionOptions.Default;
+
+    private static async Task<WebSocketConnection> AcceptAsync(Transport transport, WebSocketAcceptOptions? options, CancellationToken cancellationToken)
     {
-        options ??= WebSocketConnectionOptions.Default;
-        return Make(Wrap(stream, options), request, bytesAfterHead, options);
+        UpgradeRequest request = await ReadAsync(
+            transport, limits: null, timeout: null, ConnectionOf(options), cancellationToken).ConfigureAwait(false);
+        return await request.AcceptAsync(options, cancellationToken).ConfigureAwait(false);
     }
 
     private static UpgradeRequest Make(
@@ -144,15 +140,15 @@ public static partial class WebSocketUpgrade
 
     private static async Task<UpgradeRequest> ReadAsync(
         Transport transport,
-        HandshakeLimits limits,
-        TimeSpan timeout,
+        HandshakeLimits? limits,
+        TimeSpan? timeout,
         WebSocketConnectionOptions options,
         CancellationToken cancellationToken)
     {
         try
         {
-            using var deadline = new HandshakeDeadline(timeout, options.TimeProvider, cancellationToken);
-            return await ReadAsync(transport, limits, Settings(options), deadline).ConfigureAwait(false);
+            using var deadline = new HandshakeDeadline(timeout ?? DefaultTimeout, options.TimeProvider, cancellationToken);
+            return await ReadAsync(transport, limits ?? HandshakeLimits.Default, Settings(options), deadline).ConfigureAwait(false);
         }
         catch (Exception e) when (e is not WebSocketHandshakeException { Cause: HandshakeFailure.Refused })
         {
