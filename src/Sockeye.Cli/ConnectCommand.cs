@@ -26,6 +26,7 @@ internal static class ConnectCommand
         string url, Func<(WebSocketClientOptions Client, ConnectPlan Plan)> read, CancellationToken cancel)
     {
         ConnectOutput output = new ConnectTextOutput(isVerbose: false);
+        LinePrompt? prompt = null;
         try
         {
             (WebSocketClientOptions client, ConnectPlan plan) = read();
@@ -39,7 +40,8 @@ internal static class ConnectCommand
                 },
                 ResponseCallback = output.Answered,
             };
-            var input = new ConnectInput(plan);
+            prompt = plan.ReadsInput ? LinePrompt.TryTakeConsole() : null;
+            var input = new ConnectInput(plan, prompt);
             if (plan.Reconnects)
                 return await RunForeverAsync(url, client, plan, input, output, cancel);
             await using WebSocketConnection socket = await WebSocketClient.ConnectAsync(url, client, cancel);
@@ -53,6 +55,10 @@ internal static class ConnectCommand
         catch (OperationCanceledException)
         {
             return Interrupted;
+        }
+        finally
+        {
+            prompt?.Leave();
         }
     }
 

@@ -4,7 +4,9 @@ namespace Sockeye.Cli;
 
 /// <summary>What <c>sockeye connect</c> sends: the texts and files that it was given, or the lines of standard input, over as many
 /// connections as there come to be.</summary>
-internal sealed class ConnectInput(ConnectPlan plan)
+/// <param name="plan">What is sent.</param>
+/// <param name="prompt">What asks for the lines; null where they are read as they come.</param>
+internal sealed class ConnectInput(ConnectPlan plan, LinePrompt? prompt)
 {
     private const int PieceSize = 64 * 1024;
 
@@ -58,7 +60,7 @@ internal sealed class ConnectInput(ConnectPlan plan)
     }
 
     /// <summary>Reads standard input, a line ahead of what is sent.</summary>
-    private static ChannelReader<string> ReadLines()
+    private ChannelReader<string> ReadLines()
     {
         var lines = Channel.CreateBounded<string>(1);
         // The console blocks: it is read on a thread of the pool, which the end of the process does not wait for.
@@ -66,7 +68,7 @@ internal sealed class ConnectInput(ConnectPlan plan)
         {
             try
             {
-                while (await Console.In.ReadLineAsync() is { } line)
+                while ((prompt is null ? await Console.In.ReadLineAsync() : prompt.ReadLine()) is { } line)
                     await lines.Writer.WriteAsync(line);
                 lines.Writer.Complete();
             }

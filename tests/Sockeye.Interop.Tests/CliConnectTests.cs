@@ -43,6 +43,53 @@ public sealed class CliConnectTests
         Assert.Equal(0, await connect.WaitForExitAsync());
     }
 
+    [Fact]
+    public async Task Connect_at_a_terminal_edits_lines_recalls_them_and_shows_messages_above()
+    {
+        using var half = new SemaphoreSlim(0);
+        await using WebSocketServer server = await StartAsync(async (socket, cancel) =>
+        {
+            await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+            {
+                await socket.SendTextAsync($"({message.GetText()})", cancel);
+                if (message.GetText() != "last")
+                    continue;
+                await half.WaitAsync(cancel);
+                await socket.SendTextAsync("(news)", cancel);
+            }
+        });
+        // script gives the tool a terminal, and types there what comes from here.
+        await using PeerProcess connect = PeerProcess.Start(
+            "env", "TERM=xterm", "script", "-qec", $"dotnet '{Repository.Tool}' connect {UriOf(server)}", "/dev/null");
+        const string Cleared = "\u001B[K";
+        foreach ((string keys, string line) in ((string, string)[])
+        [
+            ("hallo\u0001\u001B[C\u001B[3~e\r", "hello"), // Ctrl-A, Right, Delete
+            ("\u001B[A!\r", "hello!"), // Up
+            ("\u001B[A\u001B[A\u001B[B\u001B[B none of it\r", " none of it"), // Up, Up, Down, Down
+            ("one two\u0017three\r", "one three"), // Ctrl-W
+            ("1 2 3\u001B[D\u001B[D\u0015\u0005.\r", " 3."), // Left, Left, Ctrl-U, Ctrl-E
+            ("zwölf 🎉\u007F?\r", "zwölf ?"), // Backspace
+            ("last\r", "last"),
+        ])
+        {
+            await connect.Input.WriteAsync(keys);
+            await connect.Input.FlushAsync(TestContext.Current.CancellationToken);
+            Assert.Equal("", connect.WaitForLine($"{Cleared}({line})"));
+        }
+
+        await connect.Input.WriteAsync("half");
+        await connect.Input.FlushAsync(TestContext.Current.CancellationToken);
+        connect.WaitForLine("> half");
+        half.Release();
+        Assert.Equal("", connect.WaitForLine($"{Cleared}(news)"));
+        Assert.Equal(Cleared, connect.WaitForLine("> half"));
+        await connect.Input.WriteAsync("way\r\u0004");
+        await connect.Input.FlushAsync(TestContext.Current.CancellationToken);
+        Assert.Equal("", connect.WaitForLine($"{Cleared}(halfway)"));
+        Assert.Equal(0, await connect.WaitForExitAsync());
+    }
+
     [Theory]
     [InlineData("--cert", "missing.pem")]
     [InlineData("--proxy", "nonsense")]
