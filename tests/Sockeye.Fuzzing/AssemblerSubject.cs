@@ -28,7 +28,8 @@ public class AssemblerSubject
         CountingPool pool = pools.Arrays;
         var outcome = new Outcome();
         byte[] buffer = [.. wire];
-        using (var assembler = new MessageAssembler(terms.Receiver, MakeLimits(terms), pool, pools.Lend(terms, ends.Length)))
+        List<byte> pieces = [];
+        using (var assembler = new MessageAssembler(terms.Receiver, MakeLimits(terms), pool, pools.Lend(terms, ends.Length), terms.InPieces))
         {
             int position = 0;
             foreach (int end in ends)
@@ -39,7 +40,7 @@ public class AssemblerSubject
                     buffer.AsSpan(position, count).CopyTo(direct);
                     position += count;
                     if (assembler.ReadDirect(count, out ReceivedEvent received))
-                        Note(received, [], outcome, pool);
+                        Note(received, [], outcome, pieces, pool);
                 }
 
                 bool isEvent;
@@ -48,7 +49,7 @@ public class AssemblerSubject
                     Span<byte> block = buffer.AsSpan(position, end - position);
                     isEvent = assembler.Read(block, out int consumed, out ReceivedEvent received);
                     if (isEvent)
-                        Note(received, block, outcome, pool);
+                        Note(received, block, outcome, pieces, pool);
                     position += consumed;
                 }
                 while (isEvent);
@@ -94,7 +95,7 @@ public class AssemblerSubject
         return received + (terms.MaxMessageSize == 0 ? inflated : Math.Min(inflated, terms.MaxMessageSize));
     }
 
-    private void Note(in ReceivedEvent received, ReadOnlySpan<byte> block, Outcome outcome, CountingPool pool)
+    private void Note(in ReceivedEvent received, ReadOnlySpan<byte> block, Outcome outcome, List<byte> pieces, CountingPool pool)
     {
         if (outcome.Code != 0)
             throw new UnsoundException($"{received.Kind} was read after the end.");
@@ -109,7 +110,7 @@ public class AssemblerSubject
         switch (received.Kind)
         {
             case ReceivedEventKind.Text or ReceivedEventKind.Binary:
-                NoteItem(outcome, new Item(received.Kind == ReceivedEventKind.Text ? ItemKind.Text : ItemKind.Binary, payload.ToArray()));
+                NotePiece(received.Kind == ReceivedEventKind.Text ? ItemKind.Text : ItemKind.Binary, received.Part, payload, outcome, pieces);
                 if (received.Gathered is { } gathered)
                     pool.Return(gathered);
                 break;
@@ -121,6 +122,19 @@ public class AssemblerSubject
                 outcome.Reason = payload.IsEmpty ? [] : payload[2..].ToArray();
                 break;
         }
+    }
+
+    /// <summary>Notes a message once its last piece has come.</summary>
+    private void NotePiece(ItemKind kind, MessagePart part, ReadOnlySpan<byte> piece, Outcome outcome, List<byte> pieces)
+    {
+        if ((part is MessagePart.Whole or MessagePart.First) == outcome.IsInsideMessage)
+            throw new UnsoundException($"A piece is {part}, out of its turn.");
+        pieces.AddRange(piece);
+        outcome.IsInsideMessage = part is MessagePart.First or MessagePart.Middle;
+        if (outcome.IsInsideMessage)
+            return;
+        NoteItem(outcome, new Item(kind, [.. pieces]));
+        pieces.Clear();
     }
 }
 

@@ -177,6 +177,7 @@ internal sealed class EngineSubject
         MaxMessageSize = terms.MaxMessageSize,
         MaxFragments = terms.MaxFragments,
         SkipUtf8Validation = terms.SkipsUtf8,
+        ReceiveInPieces = terms.InPieces,
         ReadAhead = readAhead,
         // Every ping is answered below it (rule S6).
         HighWaterMark = 1 << 26,
@@ -185,6 +186,7 @@ internal sealed class EngineSubject
 
     private static async Task<CloseResult> ReadAsync(WebSocketConnection connection, Outcome seen, Outcome model, bool yields)
     {
+        List<byte> pieces = [];
         await foreach (WebSocketEvent received in connection.ReadEventsAsync())
         {
             if (received.Kind == WebSocketEventKind.Close)
@@ -197,11 +199,24 @@ internal sealed class EngineSubject
                 _ => ItemKind.Pong,
             };
             var item = new Item(kind, received.ToArray());
+            if (item.IsMessage && !(received.Message.BeginsMessage && received.Message.EndsMessage))
+            {
+                pieces.AddRange(item.Payload);
+                if (!received.Message.EndsMessage)
+                    continue;
+                item = item with { Payload = [.. pieces] };
+                pieces.Clear();
+            }
+
             seen.Items.Add(item);
             try
             {
                 if (item.IsMessage)
-                    await connection.SendAsync(received.Message).ConfigureAwait(false);
+                {
+                    await (received.Message.BeginsMessage
+                        ? connection.SendAsync(received.Message)
+                        : connection.SendAsync(item.Payload, received.Message.Kind)).ConfigureAwait(false);
+                }
             }
             catch (WebSocketClosedException) when (model.Code == 0)
             {

@@ -148,7 +148,7 @@ public sealed class Fuzzer(AssemblerSubject subject, int enginePercent = 0)
                 .AppendLine($"Seed {found.Session.Seed}: {found.Difference}")
                 .AppendLine($"To keep it as a test ({await CheckAsync(session).ConfigureAwait(false)}):")
                 .Append($"    new(0, new(Role.{terms.Receiver}, {terms.MaxMessageSize}, {terms.MaxFragments}, ")
-                .Append($"{(terms.SkipsUtf8 ? "true" : "false")}, DeflateMode.{terms.Deflate}), ")
+                .Append($"{(terms.SkipsUtf8 ? "true" : "false")}, DeflateMode.{terms.Deflate}, InPieces: {(terms.InPieces ? "true" : "false")}), ")
                 .Append('[').AppendJoin(", ", session.Wire.Select(value => $"0x{value:X2}")).Append("]),");
         }
 

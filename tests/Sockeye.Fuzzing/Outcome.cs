@@ -46,6 +46,9 @@ public sealed class Outcome
     /// <summary>Gets or sets whether the specification says what becomes of the session, but not when.</summary>
     public bool IsUndecided { get; set; }
 
+    /// <summary>Gets or sets whether pieces of a message have come, and its end has not.</summary>
+    public bool IsInsideMessage { get; set; }
+
     /// <summary>Gets where the frames ended that the model took.</summary>
     public List<int> FrameEnds { get; } = [];
 

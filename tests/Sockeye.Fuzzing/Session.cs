@@ -8,12 +8,14 @@ namespace Sockeye.Fuzzing;
 /// <param name="MaxFragments">The largest number of fragments; 0 is unlimited.</param>
 /// <param name="SkipsUtf8">Whether text is taken as it comes.</param>
 /// <param name="Deflate">Whether permessage-deflate was negotiated, and how the sender uses it.</param>
+/// <param name="InPieces">Whether messages are handed out in pieces, as they arrive.</param>
 public sealed record Terms(
     Role Receiver,
     long MaxMessageSize = Terms.DefaultMaxMessageSize,
     int MaxFragments = Terms.DefaultMaxFragments,
     bool SkipsUtf8 = false,
-    DeflateMode Deflate = DeflateMode.None)
+    DeflateMode Deflate = DeflateMode.None,
+    bool InPieces = false)
 {
     public const long DefaultMaxMessageSize = 16 * 1024 * 1024;
     public const int DefaultMaxFragments = 131_072;

@@ -24,7 +24,9 @@ internal sealed class SessionGenerator
             _dice.Happens(25) ? _dice.Of<int>(MessageLimits) : Terms.DefaultMaxMessageSize,
             _dice.Happens(15) ? _dice.Below(5) : Terms.DefaultMaxFragments,
             SkipsUtf8: _dice.Happens(5),
-            _dice.Happens(40) ? _dice.Of([DeflateMode.NoContextTakeover, DeflateMode.ContextTakeover]) : DeflateMode.None);
+            _dice.Happens(40) ? _dice.Of([DeflateMode.NoContextTakeover, DeflateMode.ContextTakeover]) : DeflateMode.None,
+            // By a dice of its own: how it is received changes nothing of what is sent.
+            InPieces: new Dice(-seed).Happens(30));
     }
 
     public static Session Make(long seed)

@@ -24,7 +24,7 @@ public sealed class SpecModel
     {
         _terms = terms;
         _wire = wire;
-        _maxMessageSize = terms.MaxMessageSize == 0 ? Array.MaxLength : terms.MaxMessageSize;
+        _maxMessageSize = terms.MaxMessageSize > 0 ? terms.MaxMessageSize : terms.InPieces ? long.MaxValue : Array.MaxLength;
         _maxFragments = terms.MaxFragments == 0 ? long.MaxValue : terms.MaxFragments;
     }
 
