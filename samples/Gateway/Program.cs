@@ -12,7 +12,7 @@ using Sockeye.Protocol;
 string token = args.ElementAtOrDefault(1) ?? RandomNumberGenerator.GetHexString(32);
 await using var server = new WebSocketServer(new() { Port = int.Parse(args.ElementAtOrDefault(0) ?? "8080") });
 
-server.MapGet("/healthz", _ => new HttpAnswer($"{server.Connections} connections\n"));
+server.MapGet("/healthz", _ => new HttpAnswer($"{server.Connections.Count} connections\n"));
 
 // A page logs in once; from then on its browser sends the cookie by itself. It would for a page of another site, which Origin gives away: 403.
 server.MapGet("/login", request => Refuse(request.GetQueryValue("token")) is { } refusal

@@ -18,15 +18,15 @@ static async Task AnswerAsync(WebSocketConnection socket, CancellationToken canc
 {
     try
     {
-        await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+        await foreach (Question? question in socket.ReadAllJsonAsync(Json.Default.Question, cancel))
         {
-            Answer answer = JsonSerializer.Deserialize(message.Span, Json.Default.Question) switch
+            Answer answer = question switch
             {
                 Greet { Name: { } name } => new(Text: $"Hello {name}!"),
                 Sort { Words: { } words } => new(Words: [.. words.Order(StringComparer.Ordinal)]),
                 _ => new(Problem: "Ask to greet a name, or to sort words."),
             };
-            await socket.SendAsync(JsonSerializer.SerializeToUtf8Bytes(answer, Json.Default.Answer), WebSocketMessageKind.Text, cancel);
+            await socket.SendJsonAsync(answer, Json.Default.Answer, cancel);
         }
     }
     catch (JsonException)

@@ -13,12 +13,10 @@ socket.IgnoreMessages(); // or pongs would wait behind messages that nobody read
 using var second = new PeriodicTimer(TimeSpan.FromSeconds(1));
 try
 {
-    double smoothed = 0;
     do
     {
-        double time = (await socket.PingAsync()).TotalMilliseconds;
-        smoothed = smoothed == 0 ? time : smoothed + ((time - smoothed) / 8); // as TCP does it (RFC 6298)
-        Console.WriteLine($"Round trip: {time:0.000} ms, smoothed {smoothed:0.000} ms");
+        TimeSpan time = await socket.PingAsync();
+        Console.WriteLine($"Round trip: {time.TotalMilliseconds:0.000} ms, smoothed {socket.SmoothedRoundTripTime?.TotalMilliseconds:0.000} ms");
     }
     while (await second.WaitForNextTickAsync());
 }

@@ -55,7 +55,7 @@ internal static class HttpUpgrade
 
         HandshakeLog.Opened(settings.Logger, transport.RemoteEndPoint, PeerText.Escape(request.Path), subprotocol);
         var details = new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = request.Path, Request = request.Head };
-        var connection = new WebSocketConnection(transport, Role.Server, connectionOptions, details, []);
+        var connection = new WebSocketConnection(transport, Role.Server, connectionOptions, details, []) { UserData = request.UserData };
         context.Response.OnCompleted(() =>
         {
             transport.EndRequest();

@@ -137,13 +137,15 @@ public sealed class HandshakeTests
             Authorize = request =>
             {
                 request.ResponseHeaders.Add("X-Seen", "1");
+                request.UserData = request.GetQueryValue("key");
                 return new(Credentials.Equal(request.GetQueryValue("key"), "sesame") ? null : new HandshakeRefusal(401));
             },
         };
         await using WebHost host = await WebHost.StartAsync(app => app.MapWebSocket(
             "/",
-            (_, _) =>
+            (socket, _) =>
             {
+                Assert.Equal("sesame", socket.UserData);
                 handled++;
                 return Task.CompletedTask;
             },

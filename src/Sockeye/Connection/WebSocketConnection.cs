@@ -51,6 +51,11 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <summary>Gets the request that opened the connection: its path, query and headers; null where it was upgraded elsewhere.</summary>
     public RequestHead? Request => Details.Request;
 
+    /// <summary>Gets or sets what the application wants to find with the connection, such as who its user is; null until it is set. On a server
+    /// it is that of the <see cref="UpgradeRequest"/> to begin with. It is kept and never looked at; nothing but a reference is read or
+    /// written, so that threads which share it agree on that themselves.</summary>
+    public object? UserData { get; set; }
+
     /// <summary>Gets the headers of the response that opened the connection; null where it was upgraded elsewhere.</summary>
     public HttpHeaders? ResponseHeaders => Details.ResponseHeaders;
 

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Net;
 
 namespace Sockeye;
@@ -5,7 +6,7 @@ namespace Sockeye;
 /// <summary>Holds every connection of a server, from the accepted socket to the end: first as a handshake, then as the connection itself.
 /// Keeps to the limits on their number.</summary>
 /// <remarks>All state is guarded by the lock.</remarks>
-internal sealed class ServerConnections : IConnectionOwner
+internal sealed class ServerConnections : IConnectionOwner, IReadOnlyCollection<WebSocketConnection>
 {
     // So many are answered at a time where there are too many; what comes beyond them is reset.
     private const int MaxUnwelcome = 1024;
@@ -157,6 +158,10 @@ internal sealed class ServerConnections : IConnectionOwner
         lock (_sync)
             return _openConnections ??= [.. _open];
     }
+
+    public IEnumerator<WebSocketConnection> GetEnumerator() => ((IEnumerable<WebSocketConnection>)OpenConnections()).GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     /// <summary>Gets what is there now.</summary>
     public (ServerConnection[] Opening, WebSocketConnection[] Open) All()

@@ -130,6 +130,10 @@ public sealed class UpgradeRequest
     /// <summary>Gets whether the application can still decide.</summary>
     internal bool IsUndecided => Volatile.Read(ref _state) == Undecided;
 
+    /// <summary>Gets or sets what <see cref="WebSocketConnection.UserData"/> is to be: how <see cref="WebSocketAcceptOptions.Authorize"/>
+    /// tells the handler whom it has found. Nothing of it is sent.</summary>
+    public object? UserData { get; set; }
+
     /// <summary>Gets a parameter of the query, percent-decoded; null where the query does not hold it.</summary>
     /// <param name="name">The name, decoded; its case matters.</param>
     public string? GetQueryValue(string name) => Head.GetQueryValue(name);
@@ -254,7 +258,10 @@ public sealed class UpgradeRequest
                 Role.Server,
                 settings,
                 MakeDetails(subprotocol, deflate, mappedPath),
-                _received.Span);
+                _received.Span)
+            {
+                UserData = UserData,
+            };
             _telemetry.Accept(connection);
             return connection;
         }

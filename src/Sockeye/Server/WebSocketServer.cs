@@ -53,8 +53,11 @@ public sealed class WebSocketServer : IAsyncDisposable
     /// <summary>Gets the bound end points, their ports known; none until the server listens.</summary>
     public IReadOnlyList<EndPoint> EndPoints => _listening.Task.IsCompletedSuccessfully ? _listening.Task.Result : [];
 
-    /// <summary>Gets how many WebSocket connections are open, those included whose handler still runs.</summary>
-    public int Connections => _core.Connections.Count;
+    /// <summary>Gets the WebSocket connections that are open, those included whose handler still runs.</summary>
+    /// <remarks>From any thread, and at any time: who enumerates sees those that were there when he began, in no order, while others come and
+    /// go. What is sent to one that has ended meanwhile fails as any send does. For a message to all of them,
+    /// <see cref="Broadcast"/> is cheaper.</remarks>
+    public IReadOnlyCollection<WebSocketConnection> Connections => _core.Connections;
 
     /// <summary>Runs a handler for each connection at a path. Nothing closes a connection before its handler has returned; then it is
     /// closed with 1000, and with 1011 where the handler threw.</summary>
@@ -224,6 +227,11 @@ public sealed class WebSocketServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Listens no more: its end points are free for others, a newer process for instance. Connections, and handshakes under way, go on
+    /// until they end by themselves or <see cref="StopAsync(DrainOptions, CancellationToken)"/> closes them. It cannot be undone;
+    /// idempotent, from any thread.</summary>
+    public void StopListening() => CloseListeners();
+
     /// <summary>Stops within <see cref="WebSocketServerOptions.StopTimeout"/>.</summary>
     /// <param name="cancellationToken">Ends the patience: what is still open is aborted at once.</param>
     /// <returns>A task that completes when every connection has ended.</returns>
@@ -248,7 +256,7 @@ public sealed class WebSocketServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         CloseListeners();
         _core.Queue.Complete();
-        HandshakeLog.Stopping(_core.Logger, Connections);
+        HandshakeLog.Stopping(_core.Logger, Connections.Count);
         await new Draining(_core, options).RunAsync(cancellationToken).ConfigureAwait(false);
         _core.Broadcasting.Release();
         _stopRequested.TrySetResult();

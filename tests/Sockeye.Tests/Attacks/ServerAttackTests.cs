@@ -31,12 +31,12 @@ public sealed class ServerAttackTests
                 await client.SendFrameAsync(Opcode.Close, ""); // but its end of TCP stays open
         }
 
-        Assert.Equal(Peers, test.Server.Connections);
+        Assert.Equal(Peers, test.Server.Connections.Count);
         // The time runs from the moment in which the frame was taken, which this side cannot see.
         await Settle.UntilAsync(() =>
         {
             test.Advance(test.Connection.CloseTimeout);
-            return test.Server.Connections == 0;
+            return test.Server.Connections.Count == 0;
         });
 
         foreach (RawClient client in clients)
@@ -82,7 +82,7 @@ public sealed class ServerAttackTests
 
         Assert.InRange(skipped, 1, Stalled * Rounds * Round / 2);
         clients.ForEach(client => client.Abort());
-        await Settle.UntilAsync(() => test.Server.Connections == 0);
+        await Settle.UntilAsync(() => test.Server.Connections.Count == 0);
 
         async Task ReadAsync(int index)
         {
@@ -165,7 +165,7 @@ public sealed class ServerAttackTests
         await Settle.UntilAsync(() =>
         {
             test.Advance(TimeSpan.FromSeconds(1));
-            return test.Server.Connections == 0;
+            return test.Server.Connections.Count == 0;
         });
         await test.AssertNothingIsLeftAsync();
 
@@ -205,7 +205,7 @@ public sealed class ServerAttackTests
         test.Advance(TimeSpan.FromSeconds(15));
         foreach (RawClient client in clients)
             Assert.Equal(Opcode.Ping, (await client.ReadFrameAsync())?.Opcode);
-        Assert.Equal(Peers, test.Server.Connections);
+        Assert.Equal(Peers, test.Server.Connections.Count);
         // No time passes here: that the pings were taken must be known on this side before it is over.
         await Settle.UntilAsync(() => open.All(socket => socket.BufferedBytes == 0));
         test.Advance(TimeSpan.FromSeconds(15));

@@ -68,7 +68,7 @@ public sealed class IdleLoopTests
 
         await Settle.UntilAsync(
             () => test.Pool.Outstanding == 0 && test.Buffers.SlabsHeld == 0, () => $"{test.Pool.Outstanding} {test.Buffers.SlabsHeld}");
-        Assert.Equal(clients.Count, test.Server.Connections);
+        Assert.Equal(clients.Count, test.Server.Connections.Count);
         clients.ForEach(client => client.Dispose());
         await test.AssertNothingIsLeftAsync();
     }

@@ -110,7 +110,7 @@ public sealed class ComingFromFleckTests
         await test.Server.StartAsync();
         using RawClient one = await RawClient.OpenAsync(test.Server);
         using RawClient other = await RawClient.OpenAsync(test.Server);
-        await Settle.UntilAsync(() => test.Server.Connections == 2);
+        await Settle.UntilAsync(() => test.Server.Connections.Count == 2);
 
         await one.SendFrameAsync(Opcode.Text, "hello");
         Assert.Equal("Echo: hello", await one.ReadTextAsync());

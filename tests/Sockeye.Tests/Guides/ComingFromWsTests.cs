@@ -163,38 +163,35 @@ public sealed class ComingFromWsTests
     {
         await using var test = new ServerTest();
         var console = new ExampleConsole();
-        using var stop = new CancellationTokenSource();
-        Task running = RunExampleAsync(test.Server, console, stop.Token);
-        await test.Server.Listening;
+        MapExample(test.Server, console);
+        await test.Server.StartAsync();
 
         string refused = await RawClient.AskAsync(test.Server, RawClient.Request(test.Server));
         Assert.StartsWith("HTTP/1.1 401 ", refused, StringComparison.Ordinal);
         using RawClient client = await RawClient.OpenAsync(test.Server, "/", "Authorization: Ada\r\n");
         await client.SendFrameAsync(Opcode.Text, "hello");
         Assert.Equal("Received message hello from user Ada", await console.ReadAsync());
-        await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running.Soon());
 
         static Task<string?> AuthenticateAsync(UpgradeRequest request) => Task.FromResult(request.Headers["Authorization"]);
 
-        static async Task RunExampleAsync(WebSocketServer server, ExampleConsole Console, CancellationToken cancel)
+        static void MapExample(WebSocketServer server, ExampleConsole Console)
         {
             // <example>
-            await foreach (UpgradeRequest request in server.UpgradeRequestsAsync(cancel))
-                _ = ServeAsync(request);
-
-            async Task ServeAsync(UpgradeRequest request)
-            {
-                if (await AuthenticateAsync(request) is not { } client) // your own logic
+            server.Map(
+                "/*",
+                async (socket, cancel) =>
                 {
-                    await request.RejectAsync(401);
-                    return;
-                }
-
-                await using WebSocketConnection socket = await request.AcceptAsync(cancellationToken: cancel);
-                await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
-                    Console.WriteLine($"Received message {message.GetText()} from user {client}");
-            }
+                    await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+                        Console.WriteLine($"Received message {message.GetText()} from user {socket.UserData}");
+                },
+                new()
+                {
+                    Authorize = async request =>
+                    {
+                        request.UserData = await AuthenticateAsync(request); // your own logic
+                        return request.UserData is null ? new HandshakeRefusal(401) : null;
+                    },
+                });
             // </example>
         }
     }
@@ -207,7 +204,7 @@ public sealed class ComingFromWsTests
         await test.Server.StartAsync();
         using RawClient one = await RawClient.OpenAsync(test.Server);
         using RawClient other = await RawClient.OpenAsync(test.Server);
-        await Settle.UntilAsync(() => test.Server.Connections == 2);
+        await Settle.UntilAsync(() => test.Server.Connections.Count == 2);
 
         await one.SendFrameAsync(Opcode.Text, "from one");
         Assert.Equal("from one", await other.ReadTextAsync());

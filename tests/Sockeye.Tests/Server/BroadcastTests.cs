@@ -107,7 +107,7 @@ public sealed class BroadcastTests
         for (int i = 0; i < Count; i++)
             clients[i] = await WebSocketClient.ConnectAsync(new Uri($"{test.Uri}/news")).Soon();
         await using WebSocketConnection publisher = await WebSocketClient.ConnectAsync(new Uri($"{test.Uri}/publish")).Soon();
-        await Settle.UntilAsync(() => test.Server.Connections == Count + 1);
+        await Settle.UntilAsync(() => test.Server.Connections.Count == Count + 1);
 
         Task[] readings = [.. clients.Select(ReadAsync)];
         // A flush begins while the one before it is under way.

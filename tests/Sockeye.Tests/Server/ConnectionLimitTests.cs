@@ -34,7 +34,7 @@ public sealed class ConnectionLimitTests
         await clients[1].SendFrameAsync(Opcode.Text, "still");
         Assert.Equal("still", await clients[1].ReadTextAsync());
         await CloseAsync(clients[0]);
-        await Settle.UntilAsync(() => test.Server.Connections == 2);
+        await Settle.UntilAsync(() => test.Server.Connections.Count == 2);
         clients[0] = await RawClient.OpenAsync(test.Server);
 
         clients.ForEach(client => client.Dispose());
@@ -98,7 +98,7 @@ public sealed class ConnectionLimitTests
         Assert.StartsWith("HTTP/1.1 503 ", full, StringComparison.Ordinal);
 
         await CloseAsync(first);
-        await Settle.UntilAsync(() => test.Server.Connections == 3);
+        await Settle.UntilAsync(() => test.Server.Connections.Count == 3);
         using RawClient again = await RawClient.OpenAsync(test.Server, "/", "X-Forwarded-For: 203.0.113.1\r\n");
     }
 

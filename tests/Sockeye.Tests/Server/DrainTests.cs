@@ -63,7 +63,7 @@ public sealed class DrainTests(ITestOutputHelper output)
     {
         await using ServerTest test = await ServerTest.EchoAsync();
         using RawClient client = await RawClient.OpenAsync(test.Server);
-        await Settle.UntilAsync(() => test.Server.Connections == 1);
+        await Settle.UntilAsync(() => test.Server.Connections.Count == 1);
 
         Task stopping = test.Server.StopAsync(new DrainOptions { Spread = TimeSpan.FromMinutes(1), Timeout = TimeSpan.FromHours(1) });
         await test.AcceptedAsync(1, Step);
@@ -91,14 +91,14 @@ public sealed class DrainTests(ITestOutputHelper output)
         List<RawClient> clients = [];
         for (int i = 0; i < 10; i++)
             clients.Add(await RawClient.OpenAsync(test.Server));
-        await Settle.UntilAsync(() => test.Server.Connections == clients.Count);
+        await Settle.UntilAsync(() => test.Server.Connections.Count == clients.Count);
 
         Task stopping = test.Server.StopAsync(new DrainOptions { Spread = TimeSpan.FromSeconds(10), Timeout = TimeSpan.FromSeconds(2) });
         await test.AcceptedAsync(1, Step);
         test.Advance(TimeSpan.FromSeconds(2));
 
         await stopping.WaitAsync(ServerTest.Patience);
-        Assert.Equal(0, test.Server.Connections);
+        Assert.Empty(test.Server.Connections);
         foreach (RawClient client in clients)
         {
             await client.ReadToAnyEndAsync();
@@ -180,7 +180,7 @@ public sealed class DrainTests(ITestOutputHelper output)
             receiving[i] = ReceiveAllAsync(clients[i]);
         }
 
-        Assert.Equal(Count, server.Connections);
+        Assert.Equal(Count, server.Connections.Count);
         go.SetResult();
         long start = Stopwatch.GetTimestamp();
         await server.StopAsync(new DrainOptions { Spread = TimeSpan.FromSeconds(1), Timeout = TimeSpan.FromMinutes(1) });

@@ -26,7 +26,7 @@ public sealed class HandleTests
             Assert.Equal("hi", await client.ReadTextAsync());
         }
 
-        Assert.Equal((0, 1, 1), (front.Server.Connections, chat.Server.Connections, feed.Server.Connections));
+        Assert.Equal((0, 1, 1), (front.Server.Connections.Count, chat.Server.Connections.Count, feed.Server.Connections.Count));
         Assert.Equal(1, feed.Server.Broadcast(new PreparedMessage("news")).Accepted);
         Assert.Equal("news", await feeding.ReadTextAsync());
 
@@ -71,7 +71,7 @@ public sealed class HandleTests
         await client.SendFrameAsync(Opcode.Text, "hi");
         Assert.Equal("hi", await client.ReadTextAsync());
 
-        Assert.Equal((0, 0, 1), (first.Server.Connections, second.Server.Connections, third.Server.Connections));
+        Assert.Equal((0, 0, 1), (first.Server.Connections.Count, second.Server.Connections.Count, third.Server.Connections.Count));
         await first.Server.StopAsync(TimeSpan.FromHours(1)).WaitAsync(ServerTest.Patience);
         await second.Server.StopAsync(TimeSpan.FromHours(1)).WaitAsync(ServerTest.Patience);
         await client.SendFrameAsync(Opcode.Text, "still");
@@ -112,7 +112,7 @@ public sealed class HandleTests
 
         Assert.StartsWith("HTTP/1.1 101 ", await client.ReadHeadAsync(), StringComparison.Ordinal);
         Assert.Equal("early", await client.ReadTextAsync());
-        Assert.Equal(1, test.Server.Connections);
+        Assert.Single(test.Server.Connections);
         client.Dispose();
         listener.Dispose();
         await test.AssertNothingIsLeftAsync();

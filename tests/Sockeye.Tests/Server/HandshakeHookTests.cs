@@ -63,6 +63,38 @@ public sealed class HandshakeHookTests
         }
     }
 
+    [Fact]
+    public async Task What_Authorize_finds_is_there_for_the_handler()
+    {
+        await using var test = new ServerTest();
+        var user = new object();
+        var seen = new TaskCompletionSource<object?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        test.Server.Map(
+            "/",
+            async (socket, cancel) =>
+            {
+                object? found = socket.UserData;
+                socket.UserData = "renamed";
+                seen.SetResult(found);
+                await ServerTest.EchoAsync(socket, cancel);
+            },
+            new()
+            {
+                Authorize = request =>
+                {
+                    Assert.Null(request.UserData);
+                    request.UserData = user;
+                    return default;
+                },
+            });
+        await test.Server.StartAsync();
+
+        using RawClient client = await RawClient.OpenAsync(test.Server);
+
+        Assert.Same(user, await seen.Task.WaitAsync(ServerTest.Patience));
+        Assert.Equal("renamed", Assert.Single(test.Server.Connections).UserData);
+    }
+
     // V32: a foreign page is refused before its cookies are looked at.
     [Fact]
     public async Task Authorize_is_not_asked_about_a_request_that_is_refused_anyhow()

@@ -195,7 +195,7 @@ public sealed class MappingTests
             Assert.Equal("through a pipe", (await client.ReceiveAsync().Soon()).GetText());
         }
 
-        Assert.Equal(clients.Count, test.Server.Connections);
+        Assert.Equal(clients.Count, test.Server.Connections.Count);
         foreach (WebSocketConnection client in clients)
             Assert.True((await client.CloseAsync().Soon()).IsClean);
         await test.AssertNothingIsLeftAsync();

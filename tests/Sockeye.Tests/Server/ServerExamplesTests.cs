@@ -66,7 +66,7 @@ public sealed class ServerExamplesTests
             server.Map("/chat", ChatAsync, new() { Subprotocols = ["chat.v2", "chat.v1"] });
             server.Map("/files/*", FilesAsync);
             server.MapWhen(request => request.Headers["Host"] == "admin.example", AdminAsync);
-            server.MapGet("/healthz", _ => new HttpAnswer($"{server.Connections} connections\n"));
+            server.MapGet("/healthz", _ => new HttpAnswer($"{server.Connections.Count} connections\n"));
             // </example>
         }
     }
@@ -207,7 +207,7 @@ public sealed class ServerExamplesTests
     {
         await using ServerTest test = await ServerTest.EchoAsync();
         using RawClient client = await RawClient.OpenAsync(test.Server);
-        await Settle.UntilAsync(() => test.Server.Connections == 1);
+        await Settle.UntilAsync(() => test.Server.Connections.Count == 1);
         Task stopping = StopAsync(test.Server);
         await test.AcceptedAsync(1, TimeSpan.FromMilliseconds(20));
         test.Advance(TimeSpan.FromSeconds(10));

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Sockeye.Protocol;
+using Sockeye.Tests.Connection;
 using Sockeye.Transports;
 
 namespace Sockeye.Tests.Server;
@@ -113,6 +114,53 @@ public sealed class ServerLifetimeTests
     }
 
     [Fact]
+    public async Task StopListening_leaves_its_connections_alone_and_its_port_to_others()
+    {
+        await using var test = new ServerTest();
+        test.Server.Map("/*", ServerTest.EchoAsync);
+        await test.Server.StartAsync();
+        using RawClient client = await RawClient.OpenAsync(test.Server);
+
+        test.Server.StopListening();
+        test.Server.StopListening();
+
+        await using var next = new WebSocketServer(new() { Port = ((IPEndPoint)test.Server.EndPoints[0]).Port });
+        await next.StartAsync();
+        await client.SendFrameAsync(Opcode.Text, "still here");
+        Assert.Equal("still here", await client.ReadTextAsync());
+        using RawClient other = await RawClient.ConnectAsync(next);
+        Assert.Empty(next.Connections);
+        Task stopping = test.Server.StopAsync();
+        Assert.Equal((1001, "Server shutting down"), await client.ReadCloseAsync());
+        client.Dispose();
+        await stopping.WaitAsync(ServerTest.Patience);
+    }
+
+    [Fact]
+    public async Task Connections_can_be_enumerated_while_they_come_and_go()
+    {
+        await using var test = new ServerTest();
+        test.Server.Map("/*", ServerTest.EchoAsync);
+        await test.Server.StartAsync();
+        Assert.Empty(test.Server.Connections);
+        using RawClient first = await RawClient.OpenAsync(test.Server, "/1");
+        using RawClient second = await RawClient.OpenAsync(test.Server, "/2");
+        await Settle.UntilAsync(() => test.Server.Connections.Count == 2);
+
+        List<string> seen = [];
+        foreach (WebSocketConnection socket in test.Server.Connections)
+        {
+            seen.Add(socket.Request!.Path);
+            socket.Abort();
+            await socket.Closed.Soon();
+            await Settle.UntilAsync(() => test.Server.Connections.Count == 2 - seen.Count);
+            Assert.DoesNotContain(socket, test.Server.Connections);
+        }
+
+        Assert.Equal(["/1", "/2"], seen.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task StopAsync_closes_everybody_with_1001_in_parallel_and_waits_for_handlers()
     {
         int handlersLeft = 0;
@@ -133,7 +181,7 @@ public sealed class ServerLifetimeTests
             await client.ReadTextAsync();
         }
 
-        Assert.Equal(10, test.Server.Connections);
+        Assert.Equal(10, test.Server.Connections.Count);
 
         Task stopping = test.Server.StopAsync(TimeSpan.FromHours(1));
 
@@ -153,7 +201,7 @@ public sealed class ServerLifetimeTests
 
         await stopping.WaitAsync(ServerTest.Patience);
         Assert.Equal(0, Volatile.Read(ref handlersLeft));
-        Assert.Equal(0, test.Server.Connections);
+        Assert.Empty(test.Server.Connections);
         await test.AssertNothingIsLeftAsync();
         await Assert.ThrowsAnyAsync<SocketException>(() => RawClient.ConnectAsync(test.Server));
     }
@@ -196,7 +244,7 @@ public sealed class ServerLifetimeTests
         await test.Server.StopAsync(new CancellationToken(canceled: true)).WaitAsync(ServerTest.Patience);
 
         await client.ReadToAnyEndAsync();
-        Assert.Equal(0, test.Server.Connections);
+        Assert.Empty(test.Server.Connections);
     }
 
     [Fact]
@@ -252,7 +300,7 @@ public sealed class ServerLifetimeTests
         using (RawClient client = await RawClient.OpenAsync(test.Server))
         {
             Assert.Equal("open", await client.ReadTextAsync());
-            Assert.Equal(1, test.Server.Connections);
+            Assert.Single(test.Server.Connections);
             await client.SendFrameAsync(Opcode.Close, "");
             Assert.Null(await SkipToEndAsync(client));
         }

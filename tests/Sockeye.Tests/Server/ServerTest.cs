@@ -75,7 +75,7 @@ internal sealed class ServerTest : IAsyncDisposable
     {
         using (var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20)))
             await Server.StopAsync(TimeSpan.FromHours(1), patience.Token);
-        Assert.Equal(0, Server.Connections);
+        Assert.Empty(Server.Connections);
 
         // a connection gives its memory back right after it has told its end
         long start = Environment.TickCount64;
