@@ -14,7 +14,7 @@ namespace Sockeye;
 
 /// <summary>Carries bytes over what a server of HTTP hands out for an upgrade, for as long as the request lasts.</summary>
 /// <remarks>Of Kestrel's HTTP/1.1 it takes the pipes of the connection itself, below HTTP: the upgrade is over, so nobody else reads
-/// or writes there. Of all else it takes the stream that the server gives. Server and request are used while the request lasts and
+/// or writes there. On event loops it takes the socket below those. Of all else it takes the stream that the server gives. Server and request are used while the request lasts and
 /// not beyond: they may serve another one then.</remarks>
 internal sealed class HttpTransport : Transport
 {
@@ -22,6 +22,7 @@ internal sealed class HttpTransport : Transport
     private readonly BufferPool _buffers;
     private readonly bool _isTls;
     private Transport? _inner;
+    private EventLoopConnection? _loopConnection;
     private bool _canSayFarewell;
     private IHttpRequestLifetimeFeature? _request;
     private IHttpResponseBodyFeature? _response;
@@ -51,7 +52,7 @@ internal sealed class HttpTransport : Transport
     /// <summary>Gets the certificate of the client as the host has it, which may have it from a proxy that the application trusts.</summary>
     public override X509Certificate? PeerCertificate { get; }
 
-    public override bool CanShutdown => _response is not null || (_inner is PipeTransport && !_isTls);
+    public override bool CanShutdown => _response is not null || _loopConnection is not null || (_inner is PipeTransport && !_isTls);
 
     public override long BytesSent => Inner.BytesSent;
 
@@ -89,8 +90,9 @@ internal sealed class HttpTransport : Transport
             Stream stream = await upgrade!.UpgradeAsync().ConfigureAwait(false);
             // A stream that is not Kestrel's own was put there by somebody who wants to see what passes.
             bool isKestrels = stream.GetType().Assembly == typeof(KestrelServer).Assembly;
-            _inner = pipe is not null && isKestrels
-                ? new PipeTransport(pipe, _buffers, isOwned: false, tls)
+            _loopConnection = isKestrels ? pipe as EventLoopConnection : null;
+            _inner = _loopConnection is not null ? await _loopConnection.TakeOverAsync(_buffers).ConfigureAwait(false)
+                : pipe is not null && isKestrels ? new PipeTransport(pipe, _buffers, isOwned: false, tls)
                 : new StreamTransport(stream, _buffers);
             _canSayFarewell = _inner is PipeTransport && tls is not null;
         }
@@ -136,10 +138,12 @@ internal sealed class HttpTransport : Transport
         }
 
         _inner?.Abort();
+        _loopConnection?.FireClosed();
     }
 
     public override ValueTask DisposeAsync()
     {
+        _loopConnection?.FireClosed();
         lock (_sync)
             return _isRequestOver ? default : Inner.DisposeAsync();
     }

@@ -8,6 +8,32 @@ namespace Sockeye;
 /// <summary>Tunes Kestrel for WebSocket connections.</summary>
 public static class WebSocketHostBuilderExtensions
 {
+    /// <summary>Has Kestrel accept and receive on the event loops of Sockeye, on Linux: a WebSocket connection without TLS costs what it costs the
+    /// standalone server, and HTTP needs no hop to the thread pool for each read.</summary>
+    /// <param name="builder">The host. Its server is Kestrel; other servers are not affected.</param>
+    /// <param name="options">The loops; <see cref="EventLoopOptions.Default"/> where null. Those of a <see cref="WebSocketServer"/> with
+    /// the same options are the same ones.</param>
+    /// <param name="backlog">How many connections wait until they are accepted; 512 by default.</param>
+    /// <returns>The host.</returns>
+    /// <remarks>What is received runs the application on the thread that received it. One that blocks is noticed after some milliseconds, and
+    /// another thread serves the others from then on. It goes for IP addresses and Unix domain sockets. On other systems, and where the
+    /// environment variable <c>SOCKEYE_EVENT_LOOP</c> is <c>0</c>, nothing changes.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">The backlog is not above 0.</exception>
+    public static IWebHostBuilder UseEventLoops(this IWebHostBuilder builder, EventLoopOptions? options = null, int backlog = 512)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(backlog);
+        options ??= EventLoopOptions.Default;
+        return builder.ConfigureServices(services =>
+        {
+            if (options?.Group is { } group)
+            {
+                services.AddSingleton<IConnectionListenerFactory>(
+                    provider => new EventLoopListenerFactory(group, backlog, provider.GetRequiredService<IMemoryPoolFactory<byte>>()));
+            }
+        });
+    }
+
     /// <summary>Has Kestrel receive and send in large blocks, and, where asked for, run handlers on the threads that do so: less processor time a
     /// message, for more memory and less protection.</summary>
     /// <param name="builder">The host. Its server is Kestrel; other servers are not affected.</param>

@@ -14,7 +14,7 @@ public sealed class DocumentedExamplesTests
 {
     [Fact]
     public void Page_shows_the_examples_of_these_tests() =>
-        DocumentedExamples.AssertShown("aspnetcore.md", nameof(DocumentedExamplesTests) + ".cs", count: 8);
+        DocumentedExamples.AssertShown("aspnetcore.md", nameof(DocumentedExamplesTests) + ".cs", count: 9);
 
     [Fact]
     public async Task An_end_point()
@@ -160,6 +160,27 @@ public sealed class DocumentedExamplesTests
 
     [Fact]
     public async Task Less_processor_time()
+    {
+        await using WebHost host = await WebHost.StartAsync(
+            app => app.MapWebSocket("/", async (socket, cancel) =>
+            {
+                await socket.ReceiveAsync(cancel);
+                await socket.SendTextAsync(Thread.CurrentThread.Name ?? "", cancel);
+            }),
+            configure: builder =>
+            {
+                // <example>
+                builder.WebHost.UseEventLoops();
+                // </example>
+            });
+        await using WebSocketConnection socket = await host.OpenAsync("/");
+        await socket.SendTextAsync("Who are you?");
+        Assert.StartsWith(
+            "Sockeye event l", (await socket.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience)).GetText(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Less_processor_time_on_sockets_of_Kestrel()
     {
         await using WebHost host = await WebHost.StartAsync(
             app => app.MapWebSocket("/", WebHost.EchoAsync),

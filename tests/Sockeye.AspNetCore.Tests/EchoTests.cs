@@ -36,6 +36,8 @@ public sealed class EchoTests
     [Theory]
     [InlineData(Road.Http11)]
     [InlineData(Road.Http11Tls)]
+    [InlineData(Road.EventLoop)]
+    [InlineData(Road.EventLoopTls)]
     public async Task Compressed_messages_come_back_to_the_client_of_Sockeye(Road road)
     {
         await using WebHost host = await WebHost.StartAsync(

@@ -69,6 +69,8 @@ public sealed class HandshakeTests
     [Theory]
     [InlineData(Road.Http11, true)]
     [InlineData(Road.Http11, false)]
+    [InlineData(Road.EventLoop, true)]
+    [InlineData(Road.EventLoop, false)]
     [InlineData(Road.Http11Tls, true)]
     [InlineData(Road.Http11Tls, false)]
     public async Task First_frame_in_the_packet_of_the_handshake_is_not_lost(Road road, bool hasPipe)
@@ -91,6 +93,8 @@ public sealed class HandshakeTests
     [Theory]
     [InlineData(Road.Http11, true)]
     [InlineData(Road.Http11, false)]
+    [InlineData(Road.EventLoop, true)]
+    [InlineData(Road.EventLoop, false)]
     [InlineData(Road.Http11Tls, true)]
     public async Task Violation_closes_with_its_code_and_the_client_sees_the_end(Road road, bool hasPipe)
     {

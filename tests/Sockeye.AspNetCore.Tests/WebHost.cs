@@ -31,6 +31,15 @@ public enum Road
 
     /// <summary>HTTP/2 over TLS.</summary>
     Http2Tls,
+
+    /// <summary>HTTP/1.1, below which lies a socket of an event loop.</summary>
+    EventLoop,
+
+    /// <summary>HTTP/1.1 over TLS, likewise.</summary>
+    EventLoopTls,
+
+    /// <summary>HTTP/2 over TLS, likewise.</summary>
+    EventLoopHttp2,
 }
 
 /// <summary>Runs an application on Kestrel, on a free port of this machine.</summary>
@@ -61,9 +70,9 @@ internal sealed class WebHost : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    private bool IsTls => Road is Road.Http11Tls or Road.Http2Tls;
+    private bool IsTls => HasTls(Road);
 
-    private bool IsHttp2 => Road is Road.Http2 or Road.Http2Tls;
+    private bool IsHttp2 => HasHttp2(Road);
 
     public static async Task<WebHost> StartAsync(
         Action<WebApplication> map,
@@ -82,17 +91,23 @@ internal sealed class WebHost : IAsyncDisposable
             kestrel?.Invoke(options);
             options.Listen(IPAddress.Loopback, 0, listen =>
             {
-                listen.Protocols = road is Road.Http2 or Road.Http2Tls ? HttpProtocols.Http2 : HttpProtocols.Http1;
-                if (road is Road.Http11Tls or Road.Http2Tls)
+                listen.Protocols = HasHttp2(road) ? HttpProtocols.Http2 : HttpProtocols.Http1;
+                if (HasTls(road))
                     listen.UseHttps(certificate ?? Certificate);
             });
         });
         builder.WebHost.UseKestrelHttpsConfiguration();
+        if (road >= Road.EventLoop)
+            builder.WebHost.UseEventLoops();
         WebApplication app = builder.Build();
         map(app);
         await app.StartAsync();
         return new WebHost(app, road);
     }
+
+    public static bool HasTls(Road road) => road is Road.Http11Tls or Road.Http2Tls or Road.EventLoopTls or Road.EventLoopHttp2;
+
+    public static bool HasHttp2(Road road) => road is Road.Http2 or Road.Http2Tls or Road.EventLoopHttp2;
 
     public static async Task EchoAsync(WebSocketConnection socket, CancellationToken cancel)
     {

@@ -26,6 +26,8 @@ public sealed class AspNetCoreTests
     [Theory]
     [InlineData(Road.Http11)]
     [InlineData(Road.Http11Tls)]
+    [InlineData(Road.EventLoop)]
+    [InlineData(Road.EventLoopTls)]
     [Trait("Category", "Full")]
     public Task Our_end_point_passes_the_groups_of_our_own(Road road) => AssertStrictAsync(road, "23.*,24.*,25.*,26.*,27.*,30.*,31.*");
 
@@ -37,11 +39,11 @@ public sealed class AspNetCoreTests
             Connection = new() { MaxMessageSize = 32 * 1024 * 1024 },
         };
         await using WebHost host = await WebHost.StartAsync(app => app.MapWebSocket("/", WebHost.EchoAsync, options), road: road);
-        bool isTls = road is Road.Http11Tls or Road.Http2Tls;
+        bool isTls = WebHost.HasTls(road);
         var harness = new ServerHarness($"{(isTls ? "wss" : "ws")}://{host.Host}/")
         {
             Tls = isTls ? WebHost.Trusting() : null,
-            IsHttp2 = road is Road.Http2 or Road.Http2Tls,
+            IsHttp2 = WebHost.HasHttp2(road),
             Patience = Patience,
         };
         IReadOnlyList<ConformanceCase> chosen = CaseSelection.Select([.. CaseCatalog.Short.Where(one => one.IsFor(Role.Server))], cases);

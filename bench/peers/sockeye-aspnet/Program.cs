@@ -1,6 +1,6 @@
 // Sockeye in ASP.NET Core, by its public API and with everything as it is by default:
-//   dotnet SockeyeAspNetBench.dll [--port N] [--deflate] [--tls FOLDER] [--tuned]
-// Tuned is Kestrel as docs/aspnetcore.md tunes it, with blocks of 64 KiB and inline scheduling.
+//   dotnet SockeyeAspNetBench.dll [--port N] [--deflate] [--tls FOLDER] [--tuned] [--event-loops]
+// Tuned is Kestrel as docs/aspnetcore.md tunes it, with blocks of 64 KiB and inline scheduling; or it runs on our event loops.
 
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
@@ -13,6 +13,8 @@ WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
 builder.Logging.ClearProviders();
 if (args.Contains("--tuned"))
     builder.WebHost.TuneForWebSockets(inlineScheduling: true);
+if (args.Contains("--event-loops"))
+    builder.WebHost.UseEventLoops();
 builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port, listen =>
 {
     if (Option("--tls") is { } folder)

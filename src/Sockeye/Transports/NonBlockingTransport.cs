@@ -2,13 +2,14 @@ namespace Sockeye.Transports;
 
 /// <summary>What transports over a socket that does not block have in common: what is received and sent with one call.</summary>
 /// <param name="buffers">Where memory is rented.</param>
-internal abstract class NonBlockingTransport(BufferPool buffers) : BufferedTransport(buffers)
+/// <param name="isMoreLikely">Whether there may be bytes already.</param>
+internal abstract class NonBlockingTransport(BufferPool buffers, bool isMoreLikely = false) : BufferedTransport(buffers)
 {
     // Until the handshake is over, no more is received than can be put back.
     private bool _isOpen;
 
     /// <summary>Gets whether the last receive left something behind, as far as it can tell: it was filled.</summary>
-    protected bool IsMoreLikely { get; private set; }
+    protected bool IsMoreLikely { get; private set; } = isMoreLikely;
 
     public override void Unread(ReadOnlySpan<byte> bytes)
     {

@@ -183,6 +183,10 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
     /// <param name="again">Whether there may be some that have been reported already.</param>
     public void AwaitReadable(bool again) => Await(Readable, ReadAwaited, again);
 
+    /// <summary>Leaves whoever waits for bytes waiting for good: the next one to wait has another <see cref="User"/>.</summary>
+    /// <returns>Whether somebody waited, and has not been called.</returns>
+    public bool TryForgetReadable() => (Interlocked.And(ref _state, ~ReadAwaited) & ReadAwaited) != 0;
+
     /// <summary>Waits for room to send: <see cref="IReadiness.OnWritable"/> is called once, maybe before this returns.</summary>
     public void AwaitWritable() => Await(Writable, WriteAwaited, again: false);
 

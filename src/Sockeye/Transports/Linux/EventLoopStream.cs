@@ -25,6 +25,10 @@ internal sealed class EventLoopStream(EventLoopSocket socket) : Stream
         set => throw new NotSupportedException();
     }
 
+    /// <summary>Waits for bytes or the end, for whoever receives from the socket itself.</summary>
+    /// <param name="again">Whether there may be something that has been reported already.</param>
+    public ValueTask WaitReadableAsync(bool again) => _readiness.WaitReadableAsync(again);
+
     /// <summary>Reads what is there, and waits where that is nothing; with no memory it waits only.</summary>
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
         cancellationToken.CanBeCanceled ? CancelableReadAsync(buffer, cancellationToken) : PlainReadAsync(buffer);

@@ -11,7 +11,8 @@ internal sealed class EventLoopTransport : NonBlockingTransport, IReadiness, IVa
 
     private readonly EventLoopSocket _socket;
 
-    // The receive: belongs to who receives, and to the loop while it waits. The first one waits in any case: from then on the loop of this very socket runs what is received, and knows whom it runs.
+    // The receive: belongs to who receives, and to the loop while it waits. The first one waits in any case: from then on the loop of
+    // this very socket runs what is received, and knows whom it runs.
     private int _receives = ReceivesInARow;
     private short _receiveToken;
     private IReceiver? _receiver;
@@ -19,8 +20,12 @@ internal sealed class EventLoopTransport : NonBlockingTransport, IReadiness, IVa
     // The send: likewise. What waits for room is there once the first one has had to.
     private PendingSend? _pending;
 
-    public EventLoopTransport(EventLoopSocket socket, BufferPool buffers)
-        : base(buffers)
+    /// <summary>Takes over a socket.</summary>
+    /// <param name="socket">The socket, from which nobody else receives.</param>
+    /// <param name="buffers">Where memory is rented.</param>
+    /// <param name="isUnderWay">Whether somebody else has received from it before.</param>
+    public EventLoopTransport(EventLoopSocket socket, BufferPool buffers, bool isUnderWay = false)
+        : base(buffers, isUnderWay)
     {
         _socket = socket;
         socket.User = this;

@@ -1,0 +1,237 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
+using Sockeye.Protocol;
+
+namespace Sockeye.AspNetCore.Tests;
+
+/// <summary>Kestrel on the event loops of Sockeye: what it serves there, plain HTTP included, and how a socket changes hands.</summary>
+public sealed class EventLoopTests
+{
+    private static readonly EventLoopOptions OneLoop = new() { Loops = 1 };
+
+    [Fact]
+    public async Task Handler_runs_on_a_loop_and_one_that_blocks_does_not_hold_the_others()
+    {
+        using var released = new ManualResetEventSlim();
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using WebHost host = await WebHost.StartAsync(
+            app =>
+            {
+                app.MapWebSocket("/block", async (WebSocketConnection socket, CancellationToken cancel) =>
+                {
+                    await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+                    {
+                        string thread = Thread.CurrentThread.Name ?? "";
+                        begun.SetResult();
+                        Assert.True(released.Wait(WebHost.Patience, cancel));
+                        await socket.SendTextAsync(thread, cancel);
+                    }
+                });
+                app.MapWebSocket("/release", async (WebSocketConnection socket, CancellationToken cancel) =>
+                {
+                    await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+                        released.Set();
+                });
+            },
+            configure: builder => builder.WebHost.UseEventLoops(OneLoop));
+        await using WebSocketConnection blocked = await host.OpenAsync("/block");
+        await using WebSocketConnection other = await host.OpenAsync("/release");
+
+        await blocked.SendTextAsync("wait");
+        await begun.Task.WaitAsync(WebHost.Patience);
+        await other.SendTextAsync("go");
+
+        Assert.StartsWith("Sockeye event l", (await blocked.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience)).GetText(), StringComparison.Ordinal);
+    }
+
+    // The socket changes hands with the response: whatever the client has sent before it saw that is not lost, wherever the decision was made.
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(30)]
+    public async Task Frames_that_come_before_the_response_are_all_there_in_their_order(int connectionsAtATime)
+    {
+        const int Messages = 300;
+        await using WebHost host = await WebHost.StartAsync(
+            app => app.MapWebSocket("/{wander}", WebHost.EchoAsync, new()
+            {
+                Authorize = async request =>
+                {
+                    switch (request.Path)
+                    {
+                        case "/yield":
+                            await Task.Yield();
+                            break;
+                        case "/later":
+                            // So much comes meanwhile as may be read ahead.
+                            await Task.Delay(20);
+                            break;
+                    }
+
+                    return null;
+                },
+            }),
+            road: Road.EventLoop);
+        string[] paths = ["/at-once", "/yield", "/later"];
+        await Task.WhenAll(Enumerable.Range(0, Math.Max(3, 3 * connectionsAtATime)).Select(i => EchoAsync(paths[i % 3], new Random(i))));
+
+        async Task EchoAsync(string path, Random random)
+        {
+            await using Stream raw = await host.ConnectRawAsync();
+            byte[] wire =
+            [
+                .. Encoding.ASCII.GetBytes(
+                    $"GET {path} HTTP/1.1\r\nHost: {host.Host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"),
+                .. Enumerable.Range(0, Messages).SelectMany(i => WebHost.Frame(Opcode.Binary, Payload(i))),
+                .. WebHost.CloseFrame,
+            ];
+            Task sending = Task.Run(async () =>
+            {
+                for (int at = 0; at < wire.Length;)
+                {
+                    int count = connectionsAtATime == 0 ? wire.Length : Math.Min(random.Next(1, 40_000), wire.Length - at);
+                    await raw.WriteAsync(wire.AsMemory(at, count));
+                    at += count;
+                    if (random.Next(4) == 0)
+                        await Task.Delay(1);
+                }
+            });
+            using var received = new MemoryStream();
+            await raw.CopyToAsync(received).WaitAsync(WebHost.Patience);
+            await sending;
+            byte[] expected =
+            [
+                .. Enumerable.Range(0, Messages).SelectMany(i => Unmasked(Opcode.Binary, Payload(i))),
+                .. Unmasked(Opcode.Close, [0x03, 0xE8]),
+            ];
+            byte[] answer = received.ToArray();
+            int head = answer.AsSpan().IndexOf("\r\n\r\n"u8) + 4;
+            Assert.StartsWith("HTTP/1.1 101 ", Encoding.ASCII.GetString(answer, 0, head), StringComparison.Ordinal);
+            Assert.Equal(expected, answer[head..]);
+        }
+    }
+
+    [Fact]
+    public async Task Plain_requests_are_answered_one_after_another_whatever_their_size()
+    {
+        byte[] large = RandomNumberGenerator.GetBytes(5_000_000);
+        await using WebHost host = await WebHost.StartAsync(
+            app =>
+            {
+                app.MapPost("/hash", async (HttpRequest request) => Convert.ToHexString(await SHA256.HashDataAsync(request.Body)));
+                app.MapGet("/large", () => Results.Bytes(large));
+            },
+            road: Road.EventLoop);
+        using var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 1 });
+        for (int i = 0; i < 3; i++)
+        {
+            using HttpResponseMessage hashed = await client.PostAsync(new Uri($"http://{host.Host}/hash"), new ByteArrayContent(large));
+            Assert.Equal(Convert.ToHexString(SHA256.HashData(large)), await hashed.Content.ReadAsStringAsync());
+            Assert.Equal(large, await client.GetByteArrayAsync(new Uri($"http://{host.Host}/large")));
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Client_that_goes_away_aborts_its_request(bool resets)
+    {
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var aborted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using WebHost host = await WebHost.StartAsync(
+            app => app.Run(async context =>
+            {
+                context.RequestAborted.Register(() => aborted.TrySetResult());
+                begun.SetResult();
+                await aborted.Task;
+            }),
+            road: Road.EventLoop);
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, host.Port);
+        await socket.SendAsync(Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\nHost: {host.Host}\r\n\r\n"));
+        await begun.Task.WaitAsync(WebHost.Patience);
+
+        if (resets)
+            socket.LingerState = new LingerOption(enable: true, seconds: 0);
+        socket.Dispose();
+
+        await aborted.Task.WaitAsync(WebHost.Patience);
+    }
+
+    [Fact]
+    public async Task Client_of_a_WebSocket_that_goes_away_aborts_its_request()
+    {
+        var aborted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using WebHost host = await WebHost.StartAsync(
+            app => app.MapWebSocket("/", async (WebSocketConnection socket, HttpContext context) =>
+            {
+                context.RequestAborted.Register(() => aborted.TrySetResult());
+                await aborted.Task;
+            }),
+            road: Road.EventLoop);
+        WebSocketConnection client = await host.OpenAsync("/");
+
+        client.Abort();
+
+        await aborted.Task.WaitAsync(WebHost.Patience);
+    }
+
+    [Fact]
+    public async Task End_point_that_is_taken_is_told_as_Kestrel_tells_it()
+    {
+        await using WebHost host = await WebHost.StartAsync(app => app.MapWebSocket("/", WebHost.EchoAsync), road: Road.EventLoop);
+        await using WebApplication second = Build(options => options.Listen(IPAddress.Loopback, host.Port));
+
+        IOException failure = await Assert.ThrowsAsync<IOException>(() => second.StartAsync());
+
+        Assert.Contains($"{host.Port}: address already in use", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Unix_domain_socket_is_listened_on()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"sockeye-{Guid.NewGuid():N}.sock");
+        await using WebApplication app = Build(options => options.ListenUnixSocket(path));
+        app.MapWebSocket("/", WebHost.EchoAsync);
+        await app.StartAsync();
+
+        await using WebSocketConnection client = await WebSocketClient.ConnectAsync($"ws+unix:{path}:/").WaitAsync(WebHost.Patience);
+        await client.SendTextAsync("hello");
+
+        Assert.Equal("hello", (await client.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience)).GetText());
+        await client.CloseAsync();
+        await app.StopAsync().WaitAsync(WebHost.Patience);
+    }
+
+    [Fact]
+    public void Backlog_must_be_above_0() =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => WebApplication.CreateSlimBuilder().WebHost.UseEventLoops(backlog: 0));
+
+    private static WebApplication Build(Action<KestrelServerOptions> listen)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseEventLoops().ConfigureKestrel(listen);
+        return builder.Build();
+    }
+
+    private static byte[] Payload(int i)
+    {
+        byte[] payload = new byte[4 + (i * 37 % 1000)];
+        BinaryPrimitives.WriteInt32BigEndian(payload, i);
+        return payload;
+    }
+
+    private static byte[] Unmasked(Opcode opcode, byte[] payload) => payload.Length < 126
+        ? [(byte)(0x80 | (int)opcode), (byte)payload.Length, .. payload]
+        : [(byte)(0x80 | (int)opcode), 126, (byte)(payload.Length >> 8), (byte)payload.Length, .. payload];
+}
