@@ -12,7 +12,7 @@ public static class WebSocketHostBuilderExtensions
     /// standalone server, and HTTP needs no hop to the thread pool for each read.</summary>
     /// <param name="builder">The host. Its server is Kestrel; other servers are not affected.</param>
     /// <param name="options">The loops; <see cref="EventLoopOptions.Default"/> where null. Those of a <see cref="WebSocketServer"/> with
-    /// the same options are the same ones.</param>
+    /// the same options are the same ones. Connections come to them in turn, whatever <see cref="EventLoopOptions.Accept"/> says.</param>
     /// <param name="backlog">How many connections wait until they are accepted; 512 by default.</param>
     /// <returns>The host.</returns>
     /// <remarks>What is received runs the application on the thread that received it. One that blocks is noticed after some milliseconds, and

@@ -20,7 +20,7 @@ internal sealed class EventLoopConnection : DefaultConnectionContext, IDuplexPip
     private const int ReceivesInARow = 8;
 
     private readonly EventLoopSocket _socket;
-    private readonly EventLoopStream _stream;
+    private readonly SocketStream _stream;
     private readonly Pipe _input;
     private readonly CancellationTokenSource _closed = new();
     private readonly Lock _sync = new();
@@ -32,10 +32,10 @@ internal sealed class EventLoopConnection : DefaultConnectionContext, IDuplexPip
     private EventLoopConnection(EventLoopSocket socket, MemoryPool<byte> pool)
     {
         _socket = socket;
-        _stream = new EventLoopStream(socket);
+        _stream = new SocketStream(this, socket);
         _input = new Pipe(new PipeOptions(
             pool, PipeScheduler.Inline, PipeScheduler.Inline, ReadAhead, ReadAhead / 2, pool.MaxBufferSize, useSynchronizationContext: false));
-        Output = PipeWriter.Create(new OutputStream(this), new StreamPipeWriterOptions(pool, leaveOpen: true));
+        Output = PipeWriter.Create(_stream, new StreamPipeWriterOptions(pool, leaveOpen: true));
         MemoryPool = pool;
         LocalEndPoint = socket.LocalEndPoint;
         RemoteEndPoint = socket.RemoteEndPoint;
@@ -66,10 +66,17 @@ internal sealed class EventLoopConnection : DefaultConnectionContext, IDuplexPip
             _isTakenOver = true;
         // From here on nothing is received into the pipe.
         byte[] unread = [];
-        if (_input.Reader.TryRead(out ReadResult received))
+        try
         {
-            unread = received.Buffer.ToArray();
-            _input.Reader.AdvanceTo(received.Buffer.End);
+            if (_input.Reader.TryRead(out ReadResult received))
+            {
+                unread = received.Buffer.ToArray();
+                _input.Reader.AdvanceTo(received.Buffer.End);
+            }
+        }
+        catch (ConnectionResetException)
+        {
+            // The client has gone meanwhile: whoever receives from the socket finds its end.
         }
 
         // Whoever receives is about to go, or to wait for bytes, which goes on for good. If it runs below this very call, it goes when that
@@ -165,50 +172,19 @@ internal sealed class EventLoopConnection : DefaultConnectionContext, IDuplexPip
         }
     }
 
-    /// <summary>Writes to the socket. What can no longer be written is dropped: that the connection has broken shows where it is read.</summary>
-    private sealed class OutputStream(EventLoopConnection connection) : Stream
+    /// <summary>The socket as a stream. What can no longer be written is dropped: that the connection has broken shows where it is read.</summary>
+    private sealed class SocketStream(EventLoopConnection connection, EventLoopSocket socket) : EventLoopStream(socket)
     {
-        public override bool CanRead => false;
-
-        public override bool CanWrite => true;
-
-        public override bool CanSeek => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
         public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
             try
             {
-                await connection._stream.WriteAsync(buffer, CancellationToken.None).ConfigureAwait(false);
+                await base.WriteAsync(buffer, CancellationToken.None).ConfigureAwait(false);
             }
             catch (IOException)
             {
                 connection.FireClosed();
             }
         }
-
-        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-            WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public override void Flush()
-        {
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("Only asynchronous writes wait.");
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
     }
 }

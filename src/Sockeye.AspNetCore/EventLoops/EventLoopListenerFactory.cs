@@ -42,6 +42,9 @@ internal sealed class EventLoopListenerFactory(EventLoopGroup group, int backlog
 /// <summary>Accepts the connections of one end point for Kestrel.</summary>
 internal sealed class EventLoopListener(EndPoint endPoint, EventLoopAcceptor acceptor, MemoryPool<byte> pool) : IConnectionListener
 {
+    // After a failure, so that a lack of descriptors does not become a busy loop. Kestrel itself would accept nothing any more.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
     private bool _isUnbound;
 
     public EndPoint EndPoint => endPoint;
@@ -59,9 +62,11 @@ internal sealed class EventLoopListener(EndPoint endPoint, EventLoopAcceptor acc
             {
                 return null;
             }
-            catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionAborted or SocketError.ConnectionReset)
+            catch (SocketException e)
             {
-                // That client went away again before it was accepted.
+                // Else that client went away again before it was accepted.
+                if (e.SocketErrorCode is not (SocketError.ConnectionAborted or SocketError.ConnectionReset))
+                    await Task.Delay(Pause, CancellationToken.None).ConfigureAwait(false);
             }
         }
     }

@@ -5,7 +5,7 @@ namespace Sockeye.Transports.Linux;
 /// <summary>A socket of an event loop as a stream, for TLS to run over.</summary>
 /// <remarks>One read and one write at a time. A token that is cancelled closes the socket: it serves the handshake, in which nothing
 /// could go on.</remarks>
-internal sealed class EventLoopStream(EventLoopSocket socket) : Stream
+internal class EventLoopStream(EventLoopSocket socket) : Stream
 {
     private readonly ReadinessSource _readiness = new(socket);
     private bool _hasWaited;
