@@ -12,7 +12,7 @@ internal static class HttpRequestHead
     public static RequestHead Of(HttpContext context)
     {
         HttpRequest request = context.Request;
-        var headers = new HttpHeaders();
+        var headers = new HttpHeaders(request.Headers.Count);
         foreach ((string name, StringValues values) in request.Headers)
         {
             // The pseudo-headers of HTTP/2 are no headers.

@@ -9,13 +9,14 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Sockeye.Protocol;
 using Sockeye.Transports;
+using Sockeye.Transports.Linux;
 
 namespace Sockeye;
 
 /// <summary>Carries bytes over what a server of HTTP hands out for an upgrade, for as long as the request lasts.</summary>
 /// <remarks>Of Kestrel's HTTP/1.1 it takes the pipes of the connection itself, below HTTP: the upgrade is over, so nobody else reads
-/// or writes there. On event loops it takes the socket below those. Of all else it takes the stream that the server gives. Server and request are used while the request lasts and
-/// not beyond: they may serve another one then.</remarks>
+/// or writes there. On event loops it takes the socket below those. Of all else it takes the stream that the server gives. Server and
+/// request are used while the request lasts and not beyond: they may serve another one then.</remarks>
 internal sealed class HttpTransport : Transport
 {
     private readonly Lock _sync = new();
@@ -33,8 +34,9 @@ internal sealed class HttpTransport : Transport
     {
         _buffers = buffers;
         ConnectionInfo connection = context.Connection;
-        LocalEndPoint = EndPointOf(connection.LocalIpAddress, connection.LocalPort);
-        RemoteEndPoint = EndPointOf(connection.RemoteIpAddress, connection.RemotePort);
+        IConnectionEndPointFeature? known = context.Features.Get<IConnectionEndPointFeature>();
+        LocalEndPoint = EndPointOf(connection.LocalIpAddress, connection.LocalPort, known?.LocalEndPoint);
+        RemoteEndPoint = EndPointOf(connection.RemoteIpAddress, connection.RemotePort, known?.RemoteEndPoint);
         PeerCertificate = connection.ClientCertificate;
         IsSecure = context.Request.IsHttps;
         // Whoever asks the request for a certificate, as is done here, leaves a feature of the framework's own that says nothing of TLS.
@@ -52,9 +54,12 @@ internal sealed class HttpTransport : Transport
     /// <summary>Gets the certificate of the client as the host has it, which may have it from a proxy that the application trusts.</summary>
     public override X509Certificate? PeerCertificate { get; }
 
-    public override bool CanShutdown => _response is not null || _loopConnection is not null || (_inner is PipeTransport && !_isTls);
+    public override bool CanShutdown => _response is not null || TakenOver is not null || (_inner is PipeTransport && !_isTls);
 
     public override long BytesSent => Inner.BytesSent;
+
+    // Below TLS, and below a stream of somebody else's, the connection on a loop goes on as it was.
+    private EventLoopConnection? TakenOver => _inner is EventLoopTransport ? _loopConnection : null;
 
     private Transport Inner => _inner ?? throw new InvalidOperationException("The request has not been accepted.");
 
@@ -88,10 +93,11 @@ internal sealed class HttpTransport : Transport
             IDuplexPipe? pipe = context.Features.Get<IConnectionTransportFeature>()?.Transport;
             SslStream? tls = context.Features.Get<ISslStreamFeature>()?.SslStream;
             Stream stream = await upgrade!.UpgradeAsync().ConfigureAwait(false);
+            // On event loops the connection itself is that feature.
+            _loopConnection = context.Features.Get<IConnectionIdFeature>() as EventLoopConnection;
             // A stream that is not Kestrel's own was put there by somebody who wants to see what passes.
             bool isKestrels = stream.GetType().Assembly == typeof(KestrelServer).Assembly;
-            _loopConnection = isKestrels ? pipe as EventLoopConnection : null;
-            _inner = _loopConnection is not null ? await _loopConnection.TakeOverAsync(_buffers).ConfigureAwait(false)
+            _inner = isKestrels && pipe is EventLoopConnection loop ? await loop.TakeOverAsync(_buffers).ConfigureAwait(false)
                 : pipe is not null && isKestrels ? new PipeTransport(pipe, _buffers, isOwned: false, tls)
                 : new StreamTransport(stream, _buffers);
             _canSayFarewell = _inner is PipeTransport && tls is not null;
@@ -107,6 +113,8 @@ internal sealed class HttpTransport : Transport
 
     public override ValueTask<ReceivedBlock> ReceiveAsync(ArraySegment<byte> direct) => Inner.ReceiveAsync(direct);
 
+    public override void NotifyReceived(ValueTask<ReceivedBlock> receive, IReceiver receiver) => Inner.NotifyReceived(receive, receiver);
+
     public override void Advance(int consumed) => Inner.Advance(consumed);
 
     public override void Unread(ReadOnlySpan<byte> bytes) => Inner.Unread(bytes);
@@ -116,6 +124,8 @@ internal sealed class HttpTransport : Transport
     public override void ReleaseBlock() => Inner.ReleaseBlock();
 
     public override ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second) => Inner.SendAsync(first, second);
+
+    public override bool WatchStalls(IStallObserver observer) => _loopConnection?.WatchStalls(observer) ?? true;
 
     public override ValueTask ShutdownAsync()
     {
@@ -138,14 +148,17 @@ internal sealed class HttpTransport : Transport
         }
 
         _inner?.Abort();
-        _loopConnection?.FireClosed();
+        TakenOver?.FireClosed();
     }
 
     public override ValueTask DisposeAsync()
     {
-        _loopConnection?.FireClosed();
+        // First the socket: Kestrel resets it where it hears that the connection has ended.
+        ValueTask disposing;
         lock (_sync)
-            return _isRequestOver ? default : Inner.DisposeAsync();
+            disposing = _isRequestOver ? default : Inner.DisposeAsync();
+        TakenOver?.FireClosed();
+        return disposing;
     }
 
     private static void Quietly(IHttpRequestLifetimeFeature? request)
@@ -160,5 +173,11 @@ internal sealed class HttpTransport : Transport
         }
     }
 
-    private static IPEndPoint? EndPointOf(IPAddress? address, int port) => address is null ? null : new IPEndPoint(address, port);
+    /// <summary>Makes the end point that the request has, or takes that of its connection where it is the same.</summary>
+    private static IPEndPoint? EndPointOf(IPAddress? address, int port, EndPoint? known)
+    {
+        if (address is null)
+            return null;
+        return known is IPEndPoint same && same.Port == port && same.Address.Equals(address) ? same : new IPEndPoint(address, port);
+    }
 }

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
 using Sockeye.Compression;
 using Sockeye.Diagnostics;
 using Sockeye.Protocol;
@@ -28,11 +29,11 @@ internal static class HttpUpgrade
         var transport = new HttpTransport(context, connectionOptions.Buffers);
         UpgradeRequest request = RequestOf(context, transport, settings, connect);
         if ((FindRefusal(request, connect, options) ?? await request.AuthorizeAsync(options).ConfigureAwait(false)) is { } refusal)
-            return await RefuseAsync(refusal).ConfigureAwait(false);
+            return await RefuseAsync(context, request, settings.Logger, refusal).ConfigureAwait(false);
 
         ResponseHead response = request.Agree(options, out string? subprotocol, out DeflateAgreement? deflate);
         if (request.FindFault(options, subprotocol) is { } missing)
-            return await RefuseAsync(HandshakeRefusal.Of(missing)).ConfigureAwait(false);
+            return await RefuseAsync(context, request, settings.Logger, HandshakeRefusal.Of(missing)).ConfigureAwait(false);
 
         try
         {
@@ -44,8 +45,8 @@ internal static class HttpUpgrade
             foreach ((string name, _) in response.Headers)
                 context.Response.Headers.Remove(name);
             HttpHeaders headers = new() { { "Retry-After", "1" } };
-            return await RefuseAsync(
-                new HandshakeRefusal(503, headers, "The server has too many connections that were upgraded. Try again.\n")).ConfigureAwait(false);
+            var refused = new HandshakeRefusal(503, headers, "The server has too many connections that were upgraded. Try again.\n");
+            return await RefuseAsync(context, request, settings.Logger, refused).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -56,25 +57,20 @@ internal static class HttpUpgrade
         HandshakeLog.Opened(settings.Logger, transport.RemoteEndPoint, PeerText.Escape(request.Path), subprotocol);
         var details = new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = request.Path, Request = request.Head };
         var connection = new WebSocketConnection(transport, Role.Server, connectionOptions, details, []) { UserData = request.UserData };
-        context.Response.OnCompleted(() =>
-        {
-            transport.EndRequest();
-            if (!connection.Close.IsEnded)
-                connection.Abort();
-            return Task.CompletedTask;
-        });
         request.Handshake.Accept(connection);
         host.Add(connection);
+        context.Response.OnCompleted(host.EndOfRequest, connection);
         return connection;
+    }
 
-        async Task<WebSocketConnection?> RefuseAsync(HandshakeRefusal refusal)
-        {
-            request.Handshake.Refuse(refusal.StatusCode);
-            HandshakeLog.Refused(
-                settings.Logger, transport.RemoteEndPoint, refusal.StatusCode, refusal.Fault?.Message ?? refusal.Body.TrimEnd());
-            await HttpRefusal.WriteAsync(context, refusal).ConfigureAwait(false);
-            return null;
-        }
+    private static async Task<WebSocketConnection?> RefuseAsync(
+        HttpContext context, UpgradeRequest request, ILogger logger, HandshakeRefusal refusal)
+    {
+        request.Handshake.Refuse(refusal.StatusCode);
+        HandshakeLog.Refused(
+            logger, request.RemoteEndPoint, refusal.StatusCode, refusal.Fault?.Message ?? refusal.Body.TrimEnd());
+        await HttpRefusal.WriteAsync(context, refusal).ConfigureAwait(false);
+        return null;
     }
 
     private static UpgradeRequest RequestOf(

@@ -23,6 +23,7 @@ internal sealed class WebSocketHost
 
     private WebSocketHost(IServiceProvider? services, IHostApplicationLifetime? lifetime)
     {
+        EndOfRequest = End;
         _options = services?.GetService<WebSocketHostOptions>() ?? new WebSocketHostOptions();
         _logs = services?.GetService<ILoggerFactory>();
         WebSocketConnectionOptions connection = WithLogs(_options.Accept.Connection ?? WebSocketConnectionOptions.Default);
@@ -37,6 +38,9 @@ internal sealed class WebSocketHost
 
     public UpgradeSettings Settings { get; }
 
+    /// <summary>Gets what a request calls when it has been served, with its connection: one for all, so that none keeps its own.</summary>
+    public Func<object, Task> EndOfRequest { get; }
+
     public static WebSocketHost Of(IServiceProvider? services)
     {
         IHostApplicationLifetime? lifetime = services?.GetService<IHostApplicationLifetime>();
@@ -47,7 +51,7 @@ internal sealed class WebSocketHost
     public WebSocketConnectionOptions OptionsOf(WebSocketAcceptOptions options) =>
         options.Connection is not { } own || ReferenceEquals(options, Accept) ? Settings.Connection : _logged.GetValue(own, WithLogs);
 
-    /// <summary>Takes an open connection until it ends; one that comes when the host is stopping closes at once.</summary>
+    /// <summary>Takes an open connection until <see cref="EndOfRequest"/>; one that comes when the host is stopping closes at once.</summary>
     public void Add(WebSocketConnection connection)
     {
         bool isStopping;
@@ -57,7 +61,6 @@ internal sealed class WebSocketHost
             isStopping = _isStopping;
         }
 
-        _ = RemoveAsync(connection);
         if (isStopping)
             Close(connection);
     }
@@ -68,11 +71,16 @@ internal sealed class WebSocketHost
     private static void Close(WebSocketConnection connection) =>
         _ = connection.CloseForAsync(CloseCode.GoingAway, "Server shutting down", CloseCause.ServerShutdown);
 
-    private async Task RemoveAsync(WebSocketConnection connection)
+    /// <summary>Ends a connection with its request, which holds nothing else of the handshake meanwhile.</summary>
+    private Task End(object connection)
     {
-        await connection.Closed.ConfigureAwait(false);
+        var upgraded = (WebSocketConnection)connection;
+        ((HttpTransport)upgraded.Transport).EndRequest();
+        if (!upgraded.HasEnded)
+            upgraded.Abort();
         lock (_open)
-            _open.Remove(connection);
+            _open.Remove(upgraded);
+        return Task.CompletedTask;
     }
 
     /// <summary>Tells every connection to close, all at the same time, and aborts at the deadline what is left. The host goes on
@@ -83,7 +91,7 @@ internal sealed class WebSocketHost
         lock (_open)
         {
             _isStopping = true;
-            open = [.. _open];
+            open = [.. _open.Where(connection => !connection.HasEnded)];
         }
 
         HandshakeLog.Stopping(Settings.Logger, open.Length);
@@ -97,7 +105,7 @@ internal sealed class WebSocketHost
         await Task.Delay(_options.ShutdownTimeout, Settings.Time).ConfigureAwait(false);
         WebSocketConnection[] left;
         lock (_open)
-            left = [.. _open];
+            left = [.. _open.Where(connection => !connection.HasEnded)];
         if (left.Length == 0)
             return;
         HandshakeLog.StopAborted(Settings.Logger, left.Length);

@@ -15,7 +15,8 @@ public static class WebSocketHostBuilderExtensions
     /// the same options are the same ones. Connections come to them in turn, whatever <see cref="EventLoopOptions.Accept"/> says.</param>
     /// <param name="backlog">How many connections wait until they are accepted; 512 by default.</param>
     /// <returns>The host.</returns>
-    /// <remarks>What is received runs the application on the thread that received it. One that blocks is noticed after some milliseconds, and
+    /// <remarks>What is received runs the application on the thread that received it; a request that was there before Kestrel began to
+    /// read begins on a thread of the pool. One that blocks is noticed after some milliseconds, and
     /// another thread serves the others from then on. It goes for IP addresses and Unix domain sockets. On other systems, and where the
     /// environment variable <c>SOCKEYE_EVENT_LOOP</c> is <c>0</c>, nothing changes.</remarks>
     /// <exception cref="ArgumentOutOfRangeException">The backlog is not above 0.</exception>

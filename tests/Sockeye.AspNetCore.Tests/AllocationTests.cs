@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Hosting;
 using Sockeye.Tests.Connection;
 
 namespace Sockeye.AspNetCore.Tests;
@@ -24,17 +25,24 @@ public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>, I
     [Theory]
     [MemberData(nameof(Small))]
     public Task Echo_over_the_pipes_of_Kestrel_allocates_nothing_per_message(string scenario, bool isCallback) =>
-        AssertNothingAsync(scenario, isTuned: false, isCallback);
+        AssertNothingAsync(scenario, PiecesOf(scenario), isCallback, _ => { });
 
     [Theory]
     [MemberData(nameof(All))]
     public Task Echo_over_the_pipes_of_a_tuned_Kestrel_allocates_nothing_per_message_or_piece(string scenario, bool isCallback) =>
-        AssertNothingAsync(scenario, isTuned: true, isCallback);
+        AssertNothingAsync(scenario, PiecesOf(scenario), isCallback, web => web.TuneForWebSockets(inlineScheduling: true));
 
-    private async Task AssertNothingAsync(string scenario, bool isTuned, bool isCallback)
+    [Theory]
+    [MemberData(nameof(All))]
+    public Task Echo_of_Kestrel_on_event_loops_allocates_nothing_per_message(string scenario, bool isCallback) =>
+        AssertNothingAsync(scenario, pieces: 1, isCallback, web => web.UseEventLoops());
+
+    private static int PiecesOf(string scenario) => 1 + (AllocationCount.Scenarios[scenario].Shape.Size / PieceSize);
+
+    private async Task AssertNothingAsync(string scenario, int pieces, bool isCallback, Action<IWebHostBuilder> configure)
     {
         (EchoShape shape, int counted) = AllocationCount.Scenarios[scenario];
-        double limit = AllocationCount.Limit(counted) * (1 + (shape.Size / PieceSize));
+        double limit = AllocationCount.Limit(counted) * pieces;
         var count = new AllocationCount(counted, limit);
         await using WebHost host = await WebHost.StartAsync(
             app =>
@@ -44,11 +52,7 @@ public sealed class AllocationTests(EchoPeer other) : IClassFixture<EchoPeer>, I
                 else
                     app.MapWebSocket("/", (socket, _) => count.EchoAsync(socket));
             },
-            configure: builder =>
-            {
-                if (isTuned)
-                    builder.WebHost.TuneForWebSockets(inlineScheduling: true);
-            });
+            configure: builder => configure(builder.WebHost));
 
         Task checking = await other.StartAsync(host.Port, tls: false, shape);
         double perMessage = await count.Result.WaitAsync(Patience);

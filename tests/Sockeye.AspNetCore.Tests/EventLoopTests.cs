@@ -9,11 +9,12 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 using Sockeye.Protocol;
+using Sockeye.Testing;
 
 namespace Sockeye.AspNetCore.Tests;
 
 /// <summary>Kestrel on the event loops of Sockeye: what it serves there, plain HTTP included, and how a socket changes hands.</summary>
-public sealed class EventLoopTests
+public sealed class EventLoopTests(ITestOutputHelper output)
 {
     private static readonly EventLoopOptions OneLoop = new() { Loops = 1 };
 
@@ -50,6 +51,85 @@ public sealed class EventLoopTests
         await other.SendTextAsync("go");
 
         Assert.StartsWith("Sockeye event l", (await blocked.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience)).GetText(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(Road.EventLoop)]
+    [InlineData(Road.EventLoopTls)]
+    public async Task Reply_leaves_although_the_handler_holds_the_loop_after_it(Road road)
+    {
+        using var released = new ManualResetEventSlim();
+        await using WebHost host = await WebHost.StartAsync(
+            app => app.MapWebSocket("/", async (WebSocketConnection socket, CancellationToken cancel) =>
+            {
+                await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+                {
+                    await socket.SendTextAsync("reply", cancel);
+                    Assert.True(released.Wait(WebHost.Patience, cancel));
+                }
+            }),
+            road: road);
+        await using WebSocketConnection client = await host.OpenAsync("/");
+
+        await client.SendTextAsync("hello");
+
+        Assert.Equal("reply", (await client.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience / 2)).GetText());
+        released.Set();
+        await client.CloseAsync();
+    }
+
+    [Fact]
+    public async Task First_words_leave_although_the_handler_blocks_where_nobody_watches_it()
+    {
+        using var released = new ManualResetEventSlim();
+        await using WebHost host = await WebHost.StartAsync(
+            app =>
+            {
+                // By then the loop is led elsewhere.
+                app.Use(async (context, next) =>
+                {
+                    Thread.Sleep(50);
+                    await next(context);
+                });
+                app.MapWebSocket("/", async (WebSocketConnection socket, CancellationToken cancel) =>
+                {
+                    await socket.SendTextAsync("welcome", cancel);
+                    Assert.True(released.Wait(WebHost.Patience, cancel));
+                });
+            },
+            road: Road.EventLoop);
+        await using WebSocketConnection client = await host.OpenAsync("/");
+
+        Assert.Equal("welcome", (await client.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience / 2)).GetText());
+        released.Set();
+    }
+
+    [Fact]
+    public async Task Socket_changes_hands_while_the_thread_that_received_the_request_is_held()
+    {
+        await using WebHost host = await WebHost.StartAsync(
+            app =>
+            {
+                app.Use((context, next) =>
+                {
+                    Assert.True(Task.Run(() => next(context)).Wait(WebHost.Patience));
+                    return Task.CompletedTask;
+                });
+                app.MapWebSocket("/", WebHost.EchoAsync);
+            },
+            road: Road.EventLoop);
+        for (int i = 0; i < 5; i++)
+        {
+            await using Stream raw = await host.ConnectRawAsync();
+            // Kestrel waits for the request by then, most times.
+            await Task.Delay(10);
+            await raw.WriteAsync(Encoding.ASCII.GetBytes(
+                $"GET / HTTP/1.1\r\nHost: {host.Host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"));
+            await raw.WriteAsync((byte[])[.. WebHost.Frame(Opcode.Text, "hello"u8), .. WebHost.CloseFrame]);
+            using var reader = new StreamReader(raw, Encoding.Latin1);
+            Assert.Contains("hello", await reader.ReadToEndAsync().WaitAsync(WebHost.Patience / 2), StringComparison.Ordinal);
+        }
     }
 
     // The socket changes hands with the response: whatever the client has sent before it saw that is not lost, wherever the decision was made.
@@ -210,6 +290,40 @@ public sealed class EventLoopTests
         Assert.Equal("hello", (await client.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience)).GetText());
         await client.CloseAsync();
         await app.StopAsync().WaitAsync(WebHost.Patience);
+    }
+
+    [Fact]
+    public Task Lack_of_descriptors_is_over_when_there_are_some() =>
+        ApartProcess.RunAsync<EventLoopTests>(nameof(Apart_without_descriptors), output);
+
+    [Fact(Explicit = true)]
+    public async Task Apart_without_descriptors()
+    {
+        await using WebHost host = await WebHost.StartAsync(app => app.MapWebSocket("/", WebHost.EchoAsync), road: Road.EventLoop);
+        await AssertEchoAsync();
+        var failed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        AppDomain.CurrentDomain.FirstChanceException += (_, e) =>
+        {
+            if (e.Exception is SocketException { SocketErrorCode: SocketError.TooManyOpenSockets })
+                failed.TrySetResult();
+        };
+        // Connected, but not accepted: that takes a descriptor more.
+        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        using (Descriptors.TakeAll())
+        {
+            client.Connect(IPAddress.Loopback, host.Port);
+            await failed.Task.WaitAsync(WebHost.Patience);
+        }
+
+        await AssertEchoAsync();
+
+        async Task AssertEchoAsync()
+        {
+            await using WebSocketConnection socket = await host.OpenAsync("/");
+            await socket.SendTextAsync("hello");
+            Assert.Equal("hello", (await socket.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience)).GetText());
+            await socket.CloseAsync();
+        }
     }
 
     [Fact]

@@ -1,7 +1,7 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Connections.Features;
 using Sockeye.Transports;
 using Sockeye.Transports.Linux;
 
@@ -10,7 +10,7 @@ namespace Sockeye;
 /// <summary>A connection of Kestrel on an event loop: pipes for as long as it speaks HTTP, until an upgrade takes the socket over.</summary>
 /// <remarks>What is received goes on at once, on the thread that leads the loop. As Kestrel's own transport does, it receives ahead of
 /// whoever reads, within a bound, so that the end of the connection is seen while a request is served.</remarks>
-internal sealed class EventLoopConnection : DefaultConnectionContext, IDuplexPipe, IMemoryPoolFeature
+internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
 {
     // Together no more than a transport takes back.
     private const int ReadAhead = 32 * 1024;
@@ -20,43 +20,39 @@ internal sealed class EventLoopConnection : DefaultConnectionContext, IDuplexPip
     private const int ReceivesInARow = 8;
 
     private readonly EventLoopSocket _socket;
-    private readonly SocketStream _stream;
-    private readonly Pipe _input;
     private readonly CancellationTokenSource _closed = new();
     private readonly Lock _sync = new();
-    private Task _receiving = Task.CompletedTask;
-    private int _receivingThread;
+    private readonly DetachableReader _input;
+    private readonly DetachableWriter _output;
+    private Task _receiving;
+    private bool _isServing;
     private bool _isTakenOver;
     private int _hasClosed;
 
-    private EventLoopConnection(EventLoopSocket socket, MemoryPool<byte> pool)
+    /// <summary>Takes over a socket that was accepted, and begins to receive.</summary>
+    [SetsRequiredMembers]
+    public EventLoopConnection(EventLoopSocket socket, PipeOptions options)
+        : base(options.Pool)
     {
         _socket = socket;
-        _stream = new SocketStream(this, socket);
-        _input = new Pipe(new PipeOptions(
-            pool, PipeScheduler.Inline, PipeScheduler.Inline, ReadAhead, ReadAhead / 2, pool.MaxBufferSize, useSynchronizationContext: false));
-        Output = PipeWriter.Create(_stream, new StreamPipeWriterOptions(pool, leaveOpen: true));
-        MemoryPool = pool;
+        var stream = new SocketStream(this, socket);
+        var received = new Pipe(options);
+        _input = new DetachableReader(received);
+        _output = new DetachableWriter(PipeWriter.Create(stream, new StreamPipeWriterOptions(options.Pool, leaveOpen: true)));
         LocalEndPoint = socket.LocalEndPoint;
         RemoteEndPoint = socket.RemoteEndPoint;
         ConnectionClosed = _closed.Token;
         Transport = this;
-        Features.Set<IMemoryPoolFeature>(this);
+        _receiving = ReceiveAsync(stream, received.Writer);
     }
 
-    public MemoryPool<byte> MemoryPool { get; }
+    public PipeReader Input => _input;
 
-    public PipeReader Input => _input.Reader;
+    public PipeWriter Output => _output;
 
-    public PipeWriter Output { get; }
-
-    /// <summary>Takes over a socket that was accepted, and begins to receive.</summary>
-    public static EventLoopConnection Start(EventLoopSocket socket, MemoryPool<byte> pool)
-    {
-        var connection = new EventLoopConnection(socket, pool);
-        connection._receiving = connection.ReceiveAsync();
-        return connection;
-    }
+    /// <summary>Makes what all connections of a pool share.</summary>
+    public static PipeOptions OptionsOf(MemoryPool<byte> pool) => new(
+        pool, Serving.Scheduler, PipeScheduler.Inline, ReadAhead, ReadAhead / 2, pool.MaxBufferSize, useSynchronizationContext: false);
 
     /// <summary>Ends the pipes: what has been received and not been read, and all that comes, goes to a transport.</summary>
     /// <remarks>Called once, while nobody reads or writes, and when all that was written has left.</remarks>
@@ -68,10 +64,10 @@ internal sealed class EventLoopConnection : DefaultConnectionContext, IDuplexPip
         byte[] unread = [];
         try
         {
-            if (_input.Reader.TryRead(out ReadResult received))
+            if (_input.TryRead(out ReadResult received))
             {
                 unread = received.Buffer.ToArray();
-                _input.Reader.AdvanceTo(received.Buffer.End);
+                _input.AdvanceTo(received.Buffer.End);
             }
         }
         catch (ConnectionResetException)
@@ -79,15 +75,23 @@ internal sealed class EventLoopConnection : DefaultConnectionContext, IDuplexPip
             // The client has gone meanwhile: whoever receives from the socket finds its end.
         }
 
-        // Whoever receives is about to go, or to wait for bytes, which goes on for good. If it runs below this very call, it goes when that
-        // returns.
-        while (_receivingThread != Environment.CurrentManagedThreadId && !_receiving.IsCompleted && !_socket.TryForgetReadable())
+        // Whoever receives is about to go, or to wait for bytes, which goes on for good. If it serves, which may be this very call, it goes
+        // when that returns.
+        while (!Volatile.Read(ref _isServing) && !_receiving.IsCompleted && !_socket.TryForgetReadable())
             await Task.Yield();
+
+        // The request holds this connection for as long as the transport lives: what served HTTP goes.
+        _input.Detach();
+        _output.Detach();
+        _receiving = Task.CompletedTask;
 
         var transport = new EventLoopTransport(_socket, buffers, isUnderWay: true);
         transport.Unread(unread);
         return transport;
     }
+
+    /// <summary>Names who is told when a handler holds the thread of the loop for long.</summary>
+    public bool WatchStalls(IStallObserver observer) => _socket.WatchStalls(observer);
 
     /// <summary>Tells who watches the connection that it has ended.</summary>
     public void FireClosed()
@@ -104,8 +108,8 @@ internal sealed class EventLoopConnection : DefaultConnectionContext, IDuplexPip
 
     public override async ValueTask DisposeAsync()
     {
-        await _input.Reader.CompleteAsync().ConfigureAwait(false);
-        await Output.CompleteAsync().ConfigureAwait(false);
+        await _input.CompleteAsync().ConfigureAwait(false);
+        await _output.CompleteAsync().ConfigureAwait(false);
         _socket.Dispose();
         if (!_isTakenOver)
             await _receiving.ConfigureAwait(false);
@@ -113,7 +117,7 @@ internal sealed class EventLoopConnection : DefaultConnectionContext, IDuplexPip
         await base.DisposeAsync().ConfigureAwait(false);
     }
 
-    private async Task ReceiveAsync()
+    private async Task ReceiveAsync(SocketStream stream, PipeWriter input)
     {
         Exception? failure = null;
         try
@@ -123,11 +127,11 @@ internal sealed class EventLoopConnection : DefaultConnectionContext, IDuplexPip
             {
                 if (!isMoreLikely || receives >= ReceivesInARow || EventLoop.LedHere is null)
                 {
-                    await _stream.WaitReadableAsync(again: isMoreLikely).ConfigureAwait(false);
+                    await stream.WaitReadableAsync(again: isMoreLikely).ConfigureAwait(false);
                     receives = 0;
                 }
 
-                if (!TryReceive(out isMoreLikely, out ValueTask<FlushResult> flushing))
+                if (!TryReceive(input, out isMoreLikely, out ValueTask<FlushResult> flushing))
                     continue;
                 FlushResult flushed = await flushing.ConfigureAwait(false);
                 if (flushed.IsCompleted || flushed.IsCanceled || Volatile.Read(ref _isTakenOver))
@@ -141,34 +145,42 @@ internal sealed class EventLoopConnection : DefaultConnectionContext, IDuplexPip
 
         if (Volatile.Read(ref _isTakenOver))
             return;
-        await _input.Writer.CompleteAsync(failure).ConfigureAwait(false);
+        await input.CompleteAsync(failure).ConfigureAwait(false);
         FireClosed();
     }
 
-    /// <summary>Receives what is there into the pipe, and runs who reads it.</summary>
+    /// <summary>Receives what is there into the pipe, and serves who reads it: outside the lock, since that is the application.</summary>
     /// <returns>False where nothing is there.</returns>
-    private bool TryReceive(out bool isMoreLikely, out ValueTask<FlushResult> flushing)
+    private bool TryReceive(PipeWriter input, out bool isMoreLikely, out ValueTask<FlushResult> flushing)
     {
-        // Under the lock, so that whoever takes over finds in the pipe what was received last.
-        lock (_sync)
+        isMoreLikely = false;
+        flushing = new ValueTask<FlushResult>(new FlushResult(isCanceled: false, isCompleted: true));
+        try
         {
-            isMoreLikely = false;
-            flushing = new ValueTask<FlushResult>(new FlushResult(isCanceled: false, isCompleted: true));
-            if (_isTakenOver)
+            // Under the lock, so that whoever takes over finds in the pipe what was received last.
+            lock (_sync)
+            {
+                if (_isTakenOver)
+                    return true;
+                Memory<byte> room = input.GetMemory();
+                room = room[..Math.Min(room.Length, MostPerReceive)];
+                int received = _socket.Receive(room.Span);
+                if (received < 0)
+                    return false;
+                if (received == 0)
+                    return true;
+                isMoreLikely = received == room.Length;
+                input.Advance(received);
+                Serving.Begin();
+                flushing = input.FlushAsync(CancellationToken.None);
+                Volatile.Write(ref _isServing, true);
                 return true;
-            Memory<byte> room = _input.Writer.GetMemory();
-            room = room[..Math.Min(room.Length, MostPerReceive)];
-            int received = _socket.Receive(room.Span);
-            if (received < 0)
-                return false;
-            if (received == 0)
-                return true;
-            isMoreLikely = received == room.Length;
-            _input.Writer.Advance(received);
-            Volatile.Write(ref _receivingThread, Environment.CurrentManagedThreadId);
-            flushing = _input.Writer.FlushAsync(CancellationToken.None);
-            Volatile.Write(ref _receivingThread, 0);
-            return true;
+            }
+        }
+        finally
+        {
+            Serving.Run();
+            Volatile.Write(ref _isServing, false);
         }
     }
 
@@ -184,6 +196,40 @@ internal sealed class EventLoopConnection : DefaultConnectionContext, IDuplexPip
             catch (IOException)
             {
                 connection.FireClosed();
+            }
+        }
+    }
+
+    /// <summary>Puts off who reads a pipe until its lock, under which it was filled, is free: on the same thread.</summary>
+    private static class Serving
+    {
+        [ThreadStatic]
+        private static bool t_isPutOff;
+
+        [ThreadStatic]
+        private static (Action<object?> Action, object? State) t_reader;
+
+        public static PipeScheduler Scheduler { get; } = new ThisThread();
+
+        /// <summary>Puts off who is scheduled on this thread, who is one at most, until <see cref="Run"/>.</summary>
+        public static void Begin() => t_isPutOff = true;
+
+        public static void Run()
+        {
+            (Action<object?> action, object? state) = t_reader;
+            t_reader = default;
+            t_isPutOff = false;
+            action?.Invoke(state);
+        }
+
+        private sealed class ThisThread : PipeScheduler
+        {
+            public override void Schedule(Action<object?> action, object? state)
+            {
+                if (t_isPutOff)
+                    t_reader = (action, state);
+                else
+                    action(state);
             }
         }
     }

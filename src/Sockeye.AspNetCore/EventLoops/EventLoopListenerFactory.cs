@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
@@ -45,6 +46,7 @@ internal sealed class EventLoopListener(EndPoint endPoint, EventLoopAcceptor acc
     // After a failure, so that a lack of descriptors does not become a busy loop. Kestrel itself would accept nothing any more.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
+    private readonly PipeOptions _options = EventLoopConnection.OptionsOf(pool);
     private bool _isUnbound;
 
     public EndPoint EndPoint => endPoint;
@@ -56,7 +58,7 @@ internal sealed class EventLoopListener(EndPoint endPoint, EventLoopAcceptor acc
             try
             {
                 var socket = (EventLoopSocket)await acceptor.AcceptAsync().ConfigureAwait(false);
-                return EventLoopConnection.Start(socket, pool);
+                return new EventLoopConnection(socket, _options);
             }
             catch (Exception) when (Volatile.Read(ref _isUnbound))
             {

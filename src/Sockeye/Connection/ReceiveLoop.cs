@@ -60,7 +60,8 @@ internal sealed partial class ReceiveLoop : IThreadPoolWorkItem, IReceiver, ISta
     {
         _connection = connection;
         _inflater = inflater;
-        Transport.WatchStalls(this);
+        if (!Transport.WatchStalls(this))
+            Volatile.Write(ref _isStalled, true);
     }
 
     private Transport Transport => _connection.Transport;

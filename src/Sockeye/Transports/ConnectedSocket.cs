@@ -27,9 +27,8 @@ internal abstract class ConnectedSocket : IDisposable
     public abstract void Dispose();
 
     /// <summary>Names who is told when the code that took what was received holds its thread for long.</summary>
-    public virtual void WatchStalls(IStallObserver observer)
-    {
-    }
+    /// <returns>Whether the thread that calls is watched, or need not be.</returns>
+    public virtual bool WatchStalls(IStallObserver observer) => true;
 }
 
 /// <summary>Learns that the application has held the thread on which its connection was received for so long that others need another one.</summary>

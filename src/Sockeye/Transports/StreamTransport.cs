@@ -87,7 +87,7 @@ internal sealed class StreamTransport : BufferedTransport
         }
     }
 
-    public override void WatchStalls(IStallObserver observer) => _socket?.WatchStalls(observer);
+    public override bool WatchStalls(IStallObserver observer) => _socket?.WatchStalls(observer) ?? true;
 
     public override async ValueTask ShutdownAsync()
     {

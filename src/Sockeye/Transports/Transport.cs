@@ -70,9 +70,8 @@ internal abstract class Transport : IAsyncDisposable
 
     /// <summary>Names who is told when the code that took what was received holds the thread of the transport for long. By default
     /// nobody is: the threads of the runtime's pool are there to be held.</summary>
-    public virtual void WatchStalls(IStallObserver observer)
-    {
-    }
+    /// <returns>Whether the thread that calls is watched, or need not be; else nothing may be held back on it.</returns>
+    public virtual bool WatchStalls(IStallObserver observer) => true;
 
     /// <summary>Says that nothing more will be sent: TLS close_notify, unless a receive or a send is under way, then TCP FIN. Receiving
     /// goes on.</summary>

@@ -77,6 +77,8 @@ public sealed class ServerAttackTests
 
             // As fast as they read, and no faster: who falls behind is who reads nothing.
             await Settle.UntilAsync(() => received.AsSpan(Stalled).IndexOfAnyExcept(round * Round / 2) < 0);
+            // What has been read has been written; this side hears of it a moment later.
+            await Settle.UntilAsync(() => test.Server.Connections.Count(socket => socket.BufferedBytes == 0) >= clients.Count - Stalled);
             Assert.InRange(test.Pool.OutstandingBytes, 0, Stalled * 256 * KiB);
         }
 

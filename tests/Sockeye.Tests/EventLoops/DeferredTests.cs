@@ -84,10 +84,11 @@ public sealed class DeferredTests
     private static async Task<List<string>> WaitsAsync(ServerTest test, int rounds, string? until)
     {
         await test.Server.StartAsync();
-        await using WebSocketConnection client = await WebSocketClient.ConnectAsync(new Uri(test.Uri)).Soon();
         List<string> places = [];
         while (places.Count < rounds && (places.Count == 0 || places[^1] != until))
         {
+            // A new one each time: the handler of one that is elsewhere may find the next message there, and stay.
+            await using WebSocketConnection client = await WebSocketClient.ConnectAsync(new Uri(test.Uri)).Soon();
             await client.SendTextAsync("go");
             WebSocketMessage message = await client.ReceiveAsync().AsTask().Soon();
             while (message.Kind == WebSocketMessageKind.Binary)

@@ -1,6 +1,5 @@
-using System.Diagnostics;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
+using Sockeye.Testing;
 using Sockeye.Tests.Connection;
 using Sockeye.Tests.Server;
 using Sockeye.Transports;
@@ -77,10 +76,10 @@ public sealed class SwitchTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public Task Environment_variable_turns_the_loops_off() => RunApartAsync(nameof(Apart_without_loops), ("SOCKEYE_EVENT_LOOP", "0"));
+    public Task Environment_variable_turns_the_loops_off() => ApartProcess.RunAsync<SwitchTests>(nameof(Apart_without_loops), output, ("SOCKEYE_EVENT_LOOP", "0"));
 
     [Fact]
-    public Task Lack_of_descriptors_is_told_and_is_over_when_there_are_some() => RunApartAsync(nameof(Apart_without_descriptors));
+    public Task Lack_of_descriptors_is_told_and_is_over_when_there_are_some() => ApartProcess.RunAsync<SwitchTests>(nameof(Apart_without_descriptors), output);
 
     [Fact(Explicit = true)]
     public async Task Apart_without_loops()
@@ -101,68 +100,17 @@ public sealed class SwitchTests(ITestOutputHelper output)
         await Assert.ThrowsAsync<WebSocketHandshakeException>(() => WebSocketClient.ConnectAsync("ws://127.0.0.1:1/").Soon());
         var failed = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
         test.Server.ListenerFailed += (_, e) => failed.TrySetResult(e);
-        StartEveryThreadOfThePool();
         // Connected, but not accepted: that takes a descriptor more.
         using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        List<FileStream> files = [];
-        Limit(256);
-        try
-        {
-            while (true)
-                files.Add(new FileStream("/dev/null", FileMode.Open, FileAccess.Read));
-        }
-        catch (IOException)
-        {
-            // That was the last.
-        }
-
+        using var descriptors = Descriptors.TakeAll();
         await client.ConnectAsync(test.Server.EndPoints[0]);
         Exception thrown = await failed.Task.Soon();
         Exception? refused = await Record.ExceptionAsync(() => WebSocketClient.ConnectAsync(test.Uri).Soon());
         await test.AcceptedAsync(1, TimeSpan.FromMilliseconds(100)); // the pause has begun
-        files.ForEach(file => file.Dispose());
+        descriptors.Dispose();
         test.Advance(TimeSpan.FromMilliseconds(100));
         await test.AssertServesAsync();
         Assert.Equal(SocketError.TooManyOpenSockets, Assert.IsType<SocketException>(thrown).SocketErrorCode);
         Assert.Equal(HandshakeFailure.Connect, Assert.IsType<WebSocketHandshakeException>(refused).Cause);
     }
-
-    /// <summary>Has the pool start all the threads that it may: where it cannot start one, for lack of a descriptor, the runtime ends the
-    /// process.</summary>
-    private static void StartEveryThreadOfThePool()
-    {
-        ThreadPool.GetMinThreads(out int least, out _);
-        int count = Math.Max(least, Environment.ProcessorCount);
-        Assert.True(ThreadPool.SetMaxThreads(count, count));
-        int others = Thread.CurrentThread.IsThreadPoolThread ? count - 1 : count;
-        using var all = new CountdownEvent(others);
-        Task[] tasks = [.. Enumerable.Range(0, others).Select(_ => Task.Run(() => { all.Signal(); all.Wait(); }))];
-        Task.WaitAll(tasks);
-    }
-
-    private static void Limit(ulong descriptors)
-    {
-        ulong[] limit = [descriptors, descriptors];
-        Assert.Equal(0, setrlimit(7, limit));
-    }
-
-    /// <summary>Runs a test of this class in a process of its own.</summary>
-    private async Task RunApartAsync(string method, params (string Name, string Value)[] environment)
-    {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, UseShellExecute = false };
-        string assembly = typeof(SwitchTests).Assembly.Location;
-        foreach (string argument in (string[])[assembly, "-noLogo", "-noColor", "-explicit", "only", "-method", $"{typeof(SwitchTests).FullName}.{method}"])
-            start.ArgumentList.Add(argument);
-        foreach ((string name, string value) in environment)
-            start.Environment[name] = value;
-        using Process process = Process.Start(start)!;
-        string told = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        output.WriteLine(told);
-        Assert.Equal(0, process.ExitCode);
-        Assert.Contains("Total: 1,", told, StringComparison.Ordinal);
-    }
-
-    [DllImport("libc")]
-    private static extern int setrlimit(int resource, ulong[] limit);
 }

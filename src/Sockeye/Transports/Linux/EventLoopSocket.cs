@@ -80,7 +80,12 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
 
     public override Stream CreateStream() => new EventLoopStream(this);
 
-    public override void WatchStalls(IStallObserver observer) => _observer = observer;
+    public override bool WatchStalls(IStallObserver observer)
+    {
+        _observer = observer;
+        // Where leadership has been taken away before, or never was here, nobody would tell that observer.
+        return EventLoop.LedHere is not null;
+    }
 
     /// <summary>Receives without waiting; into a second piece of memory what the first has no room for.</summary>
     /// <returns>The number of bytes, 0 at the end; -1 where there are none yet.</returns>

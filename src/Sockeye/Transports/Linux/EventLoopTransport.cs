@@ -92,7 +92,7 @@ internal sealed class EventLoopTransport : NonBlockingTransport, IReadiness, IVa
         return default;
     }
 
-    public override void WatchStalls(IStallObserver observer) => _socket.WatchStalls(observer);
+    public override bool WatchStalls(IStallObserver observer) => _socket.WatchStalls(observer);
 
     void IReadiness.OnReadable()
     {
