@@ -27,8 +27,7 @@ server.Map("/echo", new WebSocketHandler { Message = (socket, message) => socket
 server.Map("/time", TellTimeAsync, Ask(request => request.GetQueryValue("token")));
 
 // By cookie. What one says here goes to all who are here.
-server.Map("/feed", PassOnAsync, Ask(request =>
-    request.Headers["Cookie"]?.Split("; ").FirstOrDefault(cookie => cookie.StartsWith("token=", StringComparison.Ordinal))?[6..]));
+server.Map("/feed", PassOnAsync, Ask(request => request.GetCookie("token")));
 
 await server.StartAsync();
 Console.WriteLine($"Listening on ws://{server.EndPoints[0]}");

@@ -19,7 +19,7 @@ internal static class HttpUpgrade
 
     /// <summary>Judges the request and answers it.</summary>
     /// <returns>The connection, not started; null where the request was refused, and answered.</returns>
-    public static async Task<WebSocketConnection?> AcceptAsync(HttpContext context, WebSocketAcceptOptions? options)
+    public static async ValueTask<WebSocketConnection?> AcceptAsync(HttpContext context, WebSocketAcceptOptions? options)
     {
         WebSocketHost host = WebSocketHost.Of(context.RequestServices);
         options ??= host.Accept;

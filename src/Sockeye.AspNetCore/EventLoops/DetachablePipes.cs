@@ -2,60 +2,75 @@ using System.IO.Pipelines;
 
 namespace Sockeye;
 
-/// <summary>Reads from a pipe until that is detached, and finds the end from then on: whoever holds this on need not hold the pipe.</summary>
-internal sealed class DetachableReader(Pipe pipe) : PipeReader
+/// <summary>Reads from pipes until it is detached, and finds the end from then on: they serve another connection then.</summary>
+internal sealed class DetachableReader(HttpPipes pipes) : PipeReader
 {
     private static readonly ReadResult End = new(default, isCanceled: false, isCompleted: true);
 
-    private Pipe? _pipe = pipe;
+    private HttpPipes? _pipes = pipes;
 
-    /// <summary>Ends both sides of the pipe and lets go of it. Nobody reads or writes meanwhile.</summary>
+    /// <summary>Lets go of the pipes. Nobody reads meanwhile.</summary>
     public void Detach()
     {
-        _pipe?.Writer.Complete();
-        _pipe?.Reader.Complete();
-        _pipe = null;
+        lock (_pipes!.Sync)
+            _pipes = null;
     }
 
-    public override void AdvanceTo(SequencePosition consumed) => _pipe?.Reader.AdvanceTo(consumed);
+    public override void AdvanceTo(SequencePosition consumed) => _pipes?.Input.AdvanceTo(consumed);
 
-    public override void AdvanceTo(SequencePosition consumed, SequencePosition examined) => _pipe?.Reader.AdvanceTo(consumed, examined);
+    public override void AdvanceTo(SequencePosition consumed, SequencePosition examined) => _pipes?.Input.AdvanceTo(consumed, examined);
 
-    public override void CancelPendingRead() => _pipe?.Reader.CancelPendingRead();
+    public override void CancelPendingRead()
+    {
+        if (_pipes is not { } pipes)
+            return;
+        // Any thread cancels: never what another connection reads.
+        lock (pipes.Sync)
+        {
+            PutOff.Begin();
+            if (_pipes is not null)
+                pipes.Input.CancelPendingRead();
+        }
 
-    public override void Complete(Exception? exception = null) => _pipe?.Reader.Complete(exception);
+        PutOff.Run();
+    }
+
+    public override void Complete(Exception? exception = null) => _pipes?.Input.Complete(exception);
 
     public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) =>
-        _pipe?.Reader.ReadAsync(cancellationToken) ?? new ValueTask<ReadResult>(End);
+        _pipes?.Input.ReadAsync(cancellationToken) ?? new ValueTask<ReadResult>(End);
 
     public override bool TryRead(out ReadResult result)
     {
-        if (_pipe is not null)
-            return _pipe.Reader.TryRead(out result);
+        if (_pipes is not null)
+            return _pipes.Input.TryRead(out result);
         result = End;
         return true;
     }
 
     protected override ValueTask<ReadResult> ReadAtLeastAsyncCore(int minimumSize, CancellationToken cancellationToken) =>
-        _pipe?.Reader.ReadAtLeastAsync(minimumSize, cancellationToken) ?? new ValueTask<ReadResult>(End);
+        _pipes?.Input.ReadAtLeastAsync(minimumSize, cancellationToken) ?? new ValueTask<ReadResult>(End);
 }
 
-/// <summary>Writes to a pipe until that is detached, and has nobody to write to from then on.</summary>
-internal sealed class DetachableWriter(PipeWriter pipe) : PipeWriter
+/// <summary>Writes to pipes until it is detached, and has nobody to write to from then on.</summary>
+internal sealed class DetachableWriter(HttpPipes pipes) : PipeWriter
 {
     private static readonly FlushResult End = new(isCanceled: false, isCompleted: true);
 
-    private PipeWriter? _pipe = pipe;
+    private HttpPipes? _pipes = pipes;
 
     public override bool CanGetUnflushedBytes => true;
 
-    public override long UnflushedBytes => _pipe?.UnflushedBytes ?? 0;
+    public override long UnflushedBytes => _pipes?.Output.UnflushedBytes ?? 0;
 
-    /// <summary>Ends the pipe and lets go of it. Nobody writes meanwhile, and all that was written has been flushed.</summary>
+    private PipeWriter Attached =>
+        _pipes?.Output ?? throw new InvalidOperationException("The connection has been upgraded: HTTP writes nothing there any more.");
+
+    /// <summary>Lets go of the pipes. Nobody writes meanwhile, and all that was written has been flushed.</summary>
     public void Detach()
     {
-        _pipe?.Complete();
-        _pipe = null;
+        lock (_pipes!.Sync)
+            _pipes = null;
     }
 
     public override void Advance(int bytes) => Attached.Advance(bytes);
@@ -64,18 +79,21 @@ internal sealed class DetachableWriter(PipeWriter pipe) : PipeWriter
 
     public override Span<byte> GetSpan(int sizeHint = 0) => Attached.GetSpan(sizeHint);
 
-    public override void CancelPendingFlush() => _pipe?.CancelPendingFlush();
+    public override void CancelPendingFlush()
+    {
+        if (_pipes is not { } pipes)
+            return;
+        lock (pipes.Sync)
+            _pipes?.Output.CancelPendingFlush();
+    }
 
-    public override void Complete(Exception? exception = null) => _pipe?.Complete(exception);
+    public override void Complete(Exception? exception = null) => _pipes?.Output.Complete(exception);
 
-    public override ValueTask CompleteAsync(Exception? exception = null) => _pipe?.CompleteAsync(exception) ?? default;
+    public override ValueTask CompleteAsync(Exception? exception = null) => _pipes?.Output.CompleteAsync(exception) ?? default;
 
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) =>
-        _pipe?.FlushAsync(cancellationToken) ?? new ValueTask<FlushResult>(End);
+        _pipes?.Output.FlushAsync(cancellationToken) ?? new ValueTask<FlushResult>(End);
 
     public override ValueTask<FlushResult> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default) =>
-        _pipe?.WriteAsync(source, cancellationToken) ?? new ValueTask<FlushResult>(End);
-
-    private PipeWriter Attached =>
-        _pipe ?? throw new InvalidOperationException("The connection has been upgraded: HTTP writes nothing there any more.");
+        _pipes?.Output.WriteAsync(source, cancellationToken) ?? new ValueTask<FlushResult>(End);
 }

@@ -12,8 +12,7 @@ namespace Sockeye;
 /// whoever reads, within a bound, so that the end of the connection is seen while a request is served.</remarks>
 internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
 {
-    // Together no more than a transport takes back.
-    private const int ReadAhead = 32 * 1024;
+    // With what may be read ahead, no more than a transport takes back.
     private const int MostPerReceive = 16 * 1024;
 
     // How many receives one connection makes before the others have their turn.
@@ -24,35 +23,32 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
     private readonly Lock _sync = new();
     private readonly DetachableReader _input;
     private readonly DetachableWriter _output;
+    private HttpPipes? _pipes;
     private Task _receiving;
     private bool _isServing;
+    private bool _isFlushed = true;
     private bool _isTakenOver;
     private int _hasClosed;
 
     /// <summary>Takes over a socket that was accepted, and begins to receive.</summary>
     [SetsRequiredMembers]
-    public EventLoopConnection(EventLoopSocket socket, PipeOptions options)
-        : base(options.Pool)
+    public EventLoopConnection(EventLoopSocket socket, HttpPipes.Pool pool)
+        : base(pool.Options.Pool)
     {
         _socket = socket;
-        var stream = new SocketStream(this, socket);
-        var received = new Pipe(options);
-        _input = new DetachableReader(received);
-        _output = new DetachableWriter(PipeWriter.Create(stream, new StreamPipeWriterOptions(options.Pool, leaveOpen: true)));
+        _pipes = pool.Rent(this, socket);
+        _input = new DetachableReader(_pipes);
+        _output = new DetachableWriter(_pipes);
         LocalEndPoint = socket.LocalEndPoint;
         RemoteEndPoint = socket.RemoteEndPoint;
         ConnectionClosed = _closed.Token;
         Transport = this;
-        _receiving = ReceiveAsync(stream, received.Writer);
+        _receiving = ReceiveAsync(_pipes);
     }
 
     public PipeReader Input => _input;
 
     public PipeWriter Output => _output;
-
-    /// <summary>Makes what all connections of a pool share.</summary>
-    public static PipeOptions OptionsOf(MemoryPool<byte> pool) => new(
-        pool, Serving.Scheduler, PipeScheduler.Inline, ReadAhead, ReadAhead / 2, pool.MaxBufferSize, useSynchronizationContext: false);
 
     /// <summary>Ends the pipes: what has been received and not been read, and all that comes, goes to a transport.</summary>
     /// <remarks>Called once, while nobody reads or writes, and when all that was written has left.</remarks>
@@ -77,16 +73,18 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
 
         // Whoever receives is about to go, or to wait for bytes, which goes on for good. If it serves, which may be this very call, it goes
         // when that returns.
-        while (!Volatile.Read(ref _isServing) && !_receiving.IsCompleted && !_socket.TryForgetReadable())
+        bool isOver;
+        while (!(isOver = _receiving.IsCompleted || _socket.TryForgetReadable()) && !Volatile.Read(ref _isServing))
             await Task.Yield();
 
         // The request holds this connection for as long as the transport lives: what served HTTP goes.
-        _input.Detach();
-        _output.Detach();
-        _receiving = Task.CompletedTask;
-
         var transport = new EventLoopTransport(_socket, buffers, isUnderWay: true);
         transport.Unread(unread);
+        _input.Detach();
+        _output.Detach();
+        _pipes!.End(mayServeAgain: isOver || _isFlushed);
+        _pipes = null;
+        _receiving = Task.CompletedTask;
         return transport;
     }
 
@@ -117,7 +115,7 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
         await base.DisposeAsync().ConfigureAwait(false);
     }
 
-    private async Task ReceiveAsync(SocketStream stream, PipeWriter input)
+    private async Task ReceiveAsync(HttpPipes pipes)
     {
         Exception? failure = null;
         try
@@ -127,11 +125,11 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
             {
                 if (!isMoreLikely || receives >= ReceivesInARow || EventLoop.LedHere is null)
                 {
-                    await stream.WaitReadableAsync(again: isMoreLikely).ConfigureAwait(false);
+                    await pipes.WaitReadableAsync(again: isMoreLikely).ConfigureAwait(false);
                     receives = 0;
                 }
 
-                if (!TryReceive(input, out isMoreLikely, out ValueTask<FlushResult> flushing))
+                if (!TryReceive(pipes.Received, out isMoreLikely, out ValueTask<FlushResult> flushing))
                     continue;
                 FlushResult flushed = await flushing.ConfigureAwait(false);
                 if (flushed.IsCompleted || flushed.IsCanceled || Volatile.Read(ref _isTakenOver))
@@ -145,13 +143,13 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
 
         if (Volatile.Read(ref _isTakenOver))
             return;
-        await input.CompleteAsync(failure).ConfigureAwait(false);
+        await pipes.Received.CompleteAsync(failure).ConfigureAwait(false);
         FireClosed();
     }
 
     /// <summary>Receives what is there into the pipe, and serves who reads it: outside the lock, since that is the application.</summary>
     /// <returns>False where nothing is there.</returns>
-    private bool TryReceive(PipeWriter input, out bool isMoreLikely, out ValueTask<FlushResult> flushing)
+    private bool TryReceive(PipeWriter pipe, out bool isMoreLikely, out ValueTask<FlushResult> flushing)
     {
         isMoreLikely = false;
         flushing = new ValueTask<FlushResult>(new FlushResult(isCanceled: false, isCompleted: true));
@@ -162,7 +160,7 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
             {
                 if (_isTakenOver)
                     return true;
-                Memory<byte> room = input.GetMemory();
+                Memory<byte> room = pipe.GetMemory();
                 room = room[..Math.Min(room.Length, MostPerReceive)];
                 int received = _socket.Receive(room.Span);
                 if (received < 0)
@@ -170,67 +168,19 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
                 if (received == 0)
                     return true;
                 isMoreLikely = received == room.Length;
-                input.Advance(received);
-                Serving.Begin();
-                flushing = input.FlushAsync(CancellationToken.None);
+                pipe.Advance(received);
+                PutOff.Begin();
+                flushing = pipe.FlushAsync(CancellationToken.None);
+                _isFlushed = flushing.IsCompleted;
                 Volatile.Write(ref _isServing, true);
                 return true;
             }
         }
         finally
         {
-            Serving.Run();
-            Volatile.Write(ref _isServing, false);
-        }
-    }
-
-    /// <summary>The socket as a stream. What can no longer be written is dropped: that the connection has broken shows where it is read.</summary>
-    private sealed class SocketStream(EventLoopConnection connection, EventLoopSocket socket) : EventLoopStream(socket)
-    {
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            try
-            {
-                await base.WriteAsync(buffer, CancellationToken.None).ConfigureAwait(false);
-            }
-            catch (IOException)
-            {
-                connection.FireClosed();
-            }
-        }
-    }
-
-    /// <summary>Puts off who reads a pipe until its lock, under which it was filled, is free: on the same thread.</summary>
-    private static class Serving
-    {
-        [ThreadStatic]
-        private static bool t_isPutOff;
-
-        [ThreadStatic]
-        private static (Action<object?> Action, object? State) t_reader;
-
-        public static PipeScheduler Scheduler { get; } = new ThisThread();
-
-        /// <summary>Puts off who is scheduled on this thread, who is one at most, until <see cref="Run"/>.</summary>
-        public static void Begin() => t_isPutOff = true;
-
-        public static void Run()
-        {
-            (Action<object?> action, object? state) = t_reader;
-            t_reader = default;
-            t_isPutOff = false;
-            action?.Invoke(state);
-        }
-
-        private sealed class ThisThread : PipeScheduler
-        {
-            public override void Schedule(Action<object?> action, object? state)
-            {
-                if (t_isPutOff)
-                    t_reader = (action, state);
-                else
-                    action(state);
-            }
+            PutOff.Run();
+            // Seen by others before this thread looks whether they have taken over.
+            Interlocked.Exchange(ref _isServing, false);
         }
     }
 }

@@ -1,7 +1,7 @@
 using System.Buffers;
-using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Sockeye.Transports.Linux;
@@ -46,11 +46,12 @@ internal sealed class EventLoopListener(EndPoint endPoint, EventLoopAcceptor acc
     // After a failure, so that a lack of descriptors does not become a busy loop. Kestrel itself would accept nothing any more.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
-    private readonly PipeOptions _options = EventLoopConnection.OptionsOf(pool);
+    private readonly HttpPipes.Pool _pipes = new(pool);
     private bool _isUnbound;
 
     public EndPoint EndPoint => endPoint;
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
     {
         while (true)
@@ -58,7 +59,7 @@ internal sealed class EventLoopListener(EndPoint endPoint, EventLoopAcceptor acc
             try
             {
                 var socket = (EventLoopSocket)await acceptor.AcceptAsync().ConfigureAwait(false);
-                return new EventLoopConnection(socket, _options);
+                return new EventLoopConnection(socket, _pipes);
             }
             catch (Exception) when (Volatile.Read(ref _isUnbound))
             {

@@ -72,13 +72,20 @@ internal abstract class LeanConnectionContext(MemoryPool<byte> pool)
 
     private object? Find(Type type)
     {
+        // A server asks for many that nobody has: types are compared by reference.
         foreach (KeyValuePair<Type?, object?> one in _added)
         {
-            if (one.Key == type)
+            if (ReferenceEquals(one.Key, type))
                 return one.Value;
         }
 
-        return Array.IndexOf(Own, type) >= 0 ? this : null;
+        foreach (Type own in Own)
+        {
+            if (ReferenceEquals(own, type))
+                return this;
+        }
+
+        return null;
     }
 
     private void Put(Type type, object? feature)

@@ -99,13 +99,7 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
     /// <param name="name">The name, in any case.</param>
     public IReadOnlyList<string> GetValues(string name)
     {
-        int count = 0;
-        foreach ((string key, _) in _fields)
-        {
-            if (IsSame(key, name))
-                count++;
-        }
-
+        int count = Find(name, out _);
         if (count == 0)
             return [];
         string[] values = new string[count];
@@ -125,6 +119,22 @@ public sealed class HttpHeaders : IEnumerable<KeyValuePair<string, string>>
     IEnumerator<KeyValuePair<string, string>> IEnumerable<KeyValuePair<string, string>>.GetEnumerator() => _fields.GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => _fields.GetEnumerator();
+
+    /// <summary>Counts a field, and gets its first value; null where it is absent.</summary>
+    internal int Find(string name, out string? first)
+    {
+        first = null;
+        int count = 0;
+        foreach ((string key, string value) in _fields)
+        {
+            if (!IsSame(key, name))
+                continue;
+            first ??= value;
+            count++;
+        }
+
+        return count;
+    }
 
     /// <summary>Tells whether a value can stand in a head: no control characters but the tab (RFC 9110, section 5.5).</summary>
     internal static bool IsValue(ReadOnlySpan<char> value) => !value.ContainsAnyExcept(HeaderTokens.ValueCharacters);

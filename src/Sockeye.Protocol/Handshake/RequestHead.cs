@@ -142,6 +142,28 @@ public sealed class RequestHead
         return null;
     }
 
+    /// <summary>Gets a cookie of the client's (RFC 6265, section 5.4).</summary>
+    /// <param name="name">The name; its case matters.</param>
+    /// <returns>The value as it was sent: percent-encoding and quotation marks, if any, are left to whoever set it. Where several have the
+    /// name it is the first, which browsers send for the longest path; null where there is none.</returns>
+    public string? GetCookie(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        // HTTP/2 splits what HTTP/1.1 has in one header (RFC 9113, section 8.2.3).
+        foreach (string cookies in Headers.GetValues("Cookie"))
+        {
+            foreach (Range place in cookies.AsSpan().Split(';'))
+            {
+                ReadOnlySpan<char> cookie = cookies.AsSpan(place).Trim(" \t");
+                int equals = cookie.IndexOf('=');
+                if (equals >= 0 && cookie[..equals].SequenceEqual(name))
+                    return cookie[(equals + 1)..].ToString();
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Writes the head as it stands on the wire, the empty line at its end included.</summary>
     public byte[] ToBytes() => HeadWriter.Write($"{Method} {Target} HTTP/1.{MinorVersion}", Headers);
 

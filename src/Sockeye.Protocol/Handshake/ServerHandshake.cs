@@ -57,10 +57,10 @@ public static class ServerHandshake
     private static HandshakeFault? CheckRequest(RequestHead request, string method)
     {
         // HTTP/1.0 knows requests without Host.
-        IReadOnlyList<string> hosts = request.Headers.GetValues(HandshakeHeaders.Host);
+        int hosts = request.Headers.Find(HandshakeHeaders.Host, out string? named);
         Authority host = default;
-        if ((hosts.Count != 1 || !Authority.TryParse(hosts[0], out host)) && (request.MinorVersion > 0 || hosts.Count > 0))
-            return HandshakeFault.Of(HandshakeRule.HostMustBeValid, hosts.Count == 1 ? hosts[0] : null);
+        if ((hosts != 1 || !Authority.TryParse(named, out host)) && (request.MinorVersion > 0 || hosts > 0))
+            return HandshakeFault.Of(HandshakeRule.HostMustBeValid, hosts == 1 ? named : null);
         if (request.Method != method)
             return HandshakeFault.Of(HandshakeRule.MethodMustBeGet, request.Method);
         if (request.Path.Length == 0)
@@ -68,7 +68,7 @@ public static class ServerHandshake
         if (request.TargetOrigin is { } origin)
         {
             int defaultPort = origin.Scheme.Length == 4 ? 80 : 443;
-            if (!Authority.TryParse(origin.Authority, out Authority named) || !named.IsSame(host, defaultPort))
+            if (!Authority.TryParse(origin.Authority, out Authority target) || !target.IsSame(host, defaultPort))
                 return HandshakeFault.Of(HandshakeRule.TargetMustMatchHost, $"{request.Target}, Host: {request.Headers[HandshakeHeaders.Host]}");
         }
 
@@ -96,9 +96,8 @@ public static class ServerHandshake
 
     private static HandshakeFault? CheckVersion(HttpHeaders headers)
     {
-        IReadOnlyList<string> versions = headers.GetValues(HandshakeHeaders.Version);
-        if (versions.Count != 1)
+        if (headers.Find(HandshakeHeaders.Version, out string? version) != 1)
             return HandshakeFault.Of(HandshakeRule.VersionMustBePresent);
-        return versions[0] is "13" or "8" ? null : HandshakeFault.Of(HandshakeRule.VersionMustBeKnown, versions[0]);
+        return version is "13" or "8" ? null : HandshakeFault.Of(HandshakeRule.VersionMustBeKnown, version);
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Sockeye.Protocol;
 using Sockeye.Transports;
 
@@ -27,6 +28,7 @@ internal sealed class HeadReader(Transport transport, HandshakeLimits limits, Bu
     /// <returns>The limit or the rule that the head breaks, if any.</returns>
     /// <exception cref="EndOfStreamException">The peer ended the connection before.</exception>
     /// <exception cref="IOException">The connection broke.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<HandshakeFault?> ReadAsync()
     {
         while (true)
@@ -49,6 +51,7 @@ internal sealed class HeadReader(Transport transport, HandshakeLimits limits, Bu
 
     /// <summary>Waits for more bytes behind the head.</summary>
     /// <returns>False where the peer has ended the connection.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<bool> ReceiveAsync()
     {
         ReceivedBlock block = await transport.ReceiveAsync(default).ConfigureAwait(false);

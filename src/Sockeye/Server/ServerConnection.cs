@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Sockeye.Diagnostics;
 using Sockeye.Protocol;
@@ -167,7 +168,8 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
 
     /// <summary>Leads to an open connection.</summary>
     /// <returns>Whether there is one, which says itself when it has ended.</returns>
-    private async Task<bool> HandshakeAsync()
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> HandshakeAsync()
     {
         if (_request is null)
         {
@@ -227,7 +229,8 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         return true;
     }
 
-    private async Task<Transport> OpenTransportAsync()
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Transport> OpenTransportAsync()
     {
         BufferPool buffers = _server.Options.Connection.Buffers;
         if (_server.Options.Tls is not { } tls)
@@ -250,7 +253,8 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
     }
 
     /// <summary>Reads the request; null where what came is none and has been answered.</summary>
-    private async Task<UpgradeRequest?> ReadRequestAsync()
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<UpgradeRequest?> ReadRequestAsync()
     {
         using var reader = new HeadReader(_transport!, _server.Options.Limits, _server.Options.Connection.Buffers);
         HandshakeFault? fault = await reader.ReadAsync().ConfigureAwait(false);
@@ -280,7 +284,8 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
         return policy.Check(request.Head, request.IsSecure ? true : null, _server.Options.Proxies.Trusts(request.RemoteEndPoint));
     }
 
-    private async Task<WebSocketConnection?> AcceptMappedAsync(UpgradeRequest request, Endpoint endpoint)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<WebSocketConnection?> AcceptMappedAsync(UpgradeRequest request, Endpoint endpoint)
     {
         try
         {

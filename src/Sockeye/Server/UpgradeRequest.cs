@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 using Sockeye.Compression;
@@ -20,16 +21,19 @@ public sealed class UpgradeRequest
     private const int Expired = 4;
     private const int Elsewhere = 5;
 
+    private static readonly object Refused = new();
+
     private readonly Transport _transport;
     private readonly UpgradeOffer? _offer;
     private readonly ReadOnlyMemory<byte> _received;
     private readonly byte[]? _packed;
     private readonly HandshakeTelemetry _telemetry;
 
-    // Completes with the connection once the request is accepted, or with null once it is refused and all is over.
-    private readonly TaskCompletionSource<WebSocketConnection?> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private UpgradeSettings _settings;
     private object? _holder;
+
+    // The connection once the request is accepted, or Refused once it is refused and all is over; before, who waits for that, if anybody.
+    private object? _end;
     private HttpHeaders? _responseHeaders;
     private int _state;
 
@@ -138,6 +142,10 @@ public sealed class UpgradeRequest
     /// <param name="name">The name, decoded; its case matters.</param>
     public string? GetQueryValue(string name) => Head.GetQueryValue(name);
 
+    /// <summary>Gets a cookie of the client's, as it was sent; null where there is none.</summary>
+    /// <param name="name">The name; its case matters.</param>
+    public string? GetCookie(string name) => Head.GetCookie(name);
+
     /// <summary>Accepts the request: sends 101 Switching Protocols and opens the connection, which receives from now on.</summary>
     /// <param name="options">How to accept it; <see cref="WebSocketAcceptOptions.Default"/> where null.</param>
     /// <param name="cancellationToken">Ends the sending of the response, and with it the connection.</param>
@@ -169,7 +177,7 @@ public sealed class UpgradeRequest
         }
 
         connection.Start();
-        _ended.TrySetResult(connection);
+        End(connection);
         return connection;
     }
 
@@ -217,12 +225,12 @@ public sealed class UpgradeRequest
     /// <returns>The connection; null where there is none, or another holder has it.</returns>
     internal async Task<WebSocketConnection?> WhenDecidedAsync(object holder)
     {
-        WebSocketConnection? connection = await _ended.Task.ConfigureAwait(false);
+        WebSocketConnection? connection = await WhenEndedAsync().ConfigureAwait(false);
         return Volatile.Read(ref _holder) == holder ? connection : null;
     }
 
     /// <summary>Tells those who had the request before that it is decided.</summary>
-    internal void Tell(WebSocketConnection connection) => _ended.TrySetResult(connection);
+    internal void Tell(WebSocketConnection connection) => End(connection);
 
     /// <summary>Answers without an upgrade, and closes the connection.</summary>
     internal async Task AnswerAsync(HttpAnswer answer)
@@ -234,7 +242,8 @@ public sealed class UpgradeRequest
     }
 
     /// <summary>Accepts the request without starting the connection.</summary>
-    internal async Task<WebSocketConnection> OpenAsync(
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    internal async ValueTask<WebSocketConnection> OpenAsync(
         WebSocketAcceptOptions options, string? mappedPath = null, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -345,7 +354,7 @@ public sealed class UpgradeRequest
     {
         if (Interlocked.CompareExchange(ref _state, Rejected, Undecided) == Undecided)
             await SendAsync(refusal, refusal.Fault?.Message ?? refusal.Body.TrimEnd()).ConfigureAwait(false);
-        await _ended.Task.ConfigureAwait(false);
+        await WhenEndedAsync().ConfigureAwait(false);
     }
 
     /// <summary>Sends a refusal; completes when it has been written, and closes the connection behind that.</summary>
@@ -374,7 +383,24 @@ public sealed class UpgradeRequest
     private async Task FinishAsync()
     {
         await Refusals.FinishAsync(_transport, _settings.Time).ConfigureAwait(false);
-        _ended.TrySetResult(null);
+        End(null);
+    }
+
+    private void End(WebSocketConnection? connection)
+    {
+        if (Interlocked.CompareExchange(ref _end, connection ?? Refused, null) is TaskCompletionSource<WebSocketConnection?> waiting)
+            waiting.TrySetResult(connection);
+    }
+
+    private Task<WebSocketConnection?> WhenEndedAsync()
+    {
+        if (Volatile.Read(ref _end) is not { } end)
+        {
+            var waiting = new TaskCompletionSource<WebSocketConnection?>(TaskCreationOptions.RunContinuationsAsynchronously);
+            end = Interlocked.CompareExchange(ref _end, waiting, null) ?? waiting;
+        }
+
+        return end is TaskCompletionSource<WebSocketConnection?> ended ? ended.Task : Task.FromResult(end as WebSocketConnection);
     }
 
     /// <summary>Makes a connection that has ended, with nothing below it.</summary>
@@ -425,7 +451,7 @@ public sealed class UpgradeRequest
         _telemetry.Fail("aborted");
         _transport.Abort();
         await Refusals.CloseAsync(_transport).ConfigureAwait(false);
-        _ended.TrySetResult(null);
+        End(null);
     }
 
     private void Decide(int decision)

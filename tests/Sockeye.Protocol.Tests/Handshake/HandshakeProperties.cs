@@ -26,6 +26,7 @@ public sealed class HandshakeProperties
             {
                 ServerHandshake.IsAcceptable(request);
                 request.GetQueryValue("a");
+                request.GetCookie("a");
                 request.ToBytes();
             }
 

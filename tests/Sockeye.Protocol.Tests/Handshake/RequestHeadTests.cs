@@ -74,6 +74,38 @@ public sealed class RequestHeadTests
         Assert.Equal(expected, request.GetQueryValue(name));
     }
 
+    [Theory]
+    [InlineData("a=1; b=2", "a", "1")]
+    [InlineData("a=1; b=2", "b", "2")]
+    [InlineData("a=1;b=2", "b", "2")]
+    [InlineData("a=1; a=2", "a", "1")]
+    [InlineData("a=1", "A", null)]
+    [InlineData("ab=1", "a", null)]
+    [InlineData("ba=1", "a", null)]
+    [InlineData("", "", null)]
+    [InlineData("a", "a", null)]
+    [InlineData("a=", "a", "")]
+    [InlineData("=1", "", "1")]
+    [InlineData("a=b=c", "a", "b=c")]
+    [InlineData(";; a=1 ;", "a", "1")]
+    [InlineData("b=x a=1; a=2", "a", "2")]
+    [InlineData("a=\"%20\"", "a", "\"%20\"")]
+    public void GetCookie_finds_the_first_value_as_it_was_sent(string cookies, string name, string? expected)
+    {
+        var request = new RequestHead("GET", "/", new() { { "Cookie", cookies } });
+
+        Assert.Equal(expected, request.GetCookie(name));
+    }
+
+    [Fact]
+    public void GetCookie_looks_in_every_header()
+    {
+        var request = new RequestHead("GET", "/", new() { { "cookie", "a=1" }, { "X-Cookie", "b=0" }, { "cookie", "b=2" } });
+
+        Assert.Equal("2", request.GetCookie("b"));
+        Assert.Null(new RequestHead("GET", "/", []).GetCookie("b"));
+    }
+
     // V23 and V25: what differs from the grammar is refused, not guessed at.
     public static TheoryData<string, HandshakeRule> Malformed => new()
     {

@@ -14,13 +14,14 @@ public sealed class UpgradeRequestTests
         ValueTask<bool> next = requests.MoveNextAsync();
         await test.Server.Listening;
         using RawClient client = await RawClient.ConnectAsync(test.Server);
-        await client.SendAsync(RawClient.Request(test.Server, "/room/1?token=a%20b", "X-Id: 7\r\nSec-WebSocket-Protocol: v2, v1\r\n"));
+        await client.SendAsync(RawClient.Request(test.Server, "/room/1?token=a%20b", "X-Id: 7\r\nCookie: id=8; seen=1\r\nSec-WebSocket-Protocol: v2, v1\r\n"));
 
         Assert.True(await next.AsTask().WaitAsync(ServerTest.Patience));
         UpgradeRequest request = requests.Current;
         Assert.Equal(("GET", "/room/1?token=a%20b", "/room/1", "token=a%20b"), (request.Method, request.Target, request.Path, request.Query));
         Assert.Equal("a b", request.GetQueryValue("token"));
         Assert.Equal("7", request.Headers["x-id"]);
+        Assert.Equal("1", request.GetCookie("seen"));
         Assert.Equal(["v2", "v1"], request.Subprotocols);
         Assert.Null(request.Origin);
         Assert.Null(request.Fault);

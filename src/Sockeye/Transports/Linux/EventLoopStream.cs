@@ -5,11 +5,18 @@ namespace Sockeye.Transports.Linux;
 /// <summary>A socket of an event loop as a stream, for TLS to run over.</summary>
 /// <remarks>One read and one write at a time. A token that is cancelled closes the socket: it serves the handshake, in which nothing
 /// could go on.</remarks>
-internal class EventLoopStream(EventLoopSocket socket) : Stream
+internal class EventLoopStream : Stream
 {
-    private readonly ReadinessSource _readiness = new(socket);
+    private readonly ReadinessSource _readiness;
+    private EventLoopSocket _socket;
     private bool _hasWaited;
     private bool _likelyMore;
+
+    public EventLoopStream(EventLoopSocket socket)
+    {
+        _socket = socket;
+        _readiness = new ReadinessSource(socket);
+    }
 
     public override bool CanRead => true;
 
@@ -60,16 +67,25 @@ internal class EventLoopStream(EventLoopSocket socket) : Stream
 
     public override void SetLength(long value) => throw new NotSupportedException();
 
+    /// <summary>Goes over to another socket, while nobody reads or writes.</summary>
+    protected void Use(EventLoopSocket socket)
+    {
+        _socket = socket;
+        _hasWaited = false;
+        _likelyMore = false;
+        _readiness.Use(socket);
+    }
+
     protected override void Dispose(bool disposing)
     {
-        socket.Dispose();
+        _socket.Dispose();
         base.Dispose(disposing);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<int> PlainReadAsync(Memory<byte> buffer)
     {
-        bool isWorthReading = _likelyMore || socket.IsWorthReceiving;
+        bool isWorthReading = _likelyMore || _socket.IsWorthReceiving;
         if (!_hasWaited || (buffer.IsEmpty && !(isWorthReading && EventLoop.LedHere is not null)))
         {
             // The first one in any case: from then on the loop of this very socket runs what is read, and knows whom it runs. On a
@@ -82,7 +98,7 @@ internal class EventLoopStream(EventLoopSocket socket) : Stream
             return 0;
 
         int received;
-        while ((received = socket.Receive(buffer.Span)) < 0)
+        while ((received = _socket.Receive(buffer.Span)) < 0)
             await _readiness.WaitReadableAsync().ConfigureAwait(false);
         _likelyMore = received == buffer.Length;
         return received;
@@ -94,7 +110,7 @@ internal class EventLoopStream(EventLoopSocket socket) : Stream
         while (true)
         {
             // From here on an edge is noted, so that the attempt, or the wait, finds it.
-            socket.ForgetWritable();
+            _socket.ForgetWritable();
             if (TrySend(ref rest))
                 return;
             await _readiness.WaitWritableAsync().ConfigureAwait(false);
@@ -130,13 +146,13 @@ internal class EventLoopStream(EventLoopSocket socket) : Stream
     }
 
     private CancellationTokenRegistration CloseOn(CancellationToken cancellationToken) =>
-        cancellationToken.UnsafeRegister(static closed => ((EventLoopSocket)closed!).Dispose(), socket);
+        cancellationToken.UnsafeRegister(static closed => ((EventLoopSocket)closed!).Dispose(), _socket);
 
     private bool TrySend(ref ReadOnlyMemory<byte> bytes)
     {
         while (bytes.Length > 0)
         {
-            int sent = socket.Send(bytes.Span);
+            int sent = _socket.Send(bytes.Span);
             if (sent < 0)
                 return false;
             bytes = bytes[sent..];

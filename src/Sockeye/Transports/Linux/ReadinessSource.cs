@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Threading.Tasks.Sources;
 
 namespace Sockeye.Transports.Linux;
@@ -7,11 +8,15 @@ namespace Sockeye.Transports.Linux;
 /// says so. Continuations run on the thread that leads the loop.</remarks>
 internal sealed class ReadinessSource : IReadiness
 {
-    private readonly EventLoopSocket _socket;
     private readonly Wait _read = new();
     private readonly Wait _write = new();
+    private EventLoopSocket _socket;
 
-    public ReadinessSource(EventLoopSocket socket)
+    public ReadinessSource(EventLoopSocket socket) => Use(socket);
+
+    /// <summary>Goes over to another socket; whoever waits for the last one waits no longer.</summary>
+    [MemberNotNull(nameof(_socket))]
+    public void Use(EventLoopSocket socket)
     {
         _socket = socket;
         socket.User = this;
