@@ -1,4 +1,5 @@
 using Sockeye.Diagnostics;
+using Sockeye.Protocol;
 
 namespace Sockeye;
 
@@ -29,7 +30,8 @@ public sealed partial class EventWebSocket
         remove => _redirect.Remove(value);
     }
 
-    /// <summary>Raised when the server has agreed, before <see cref="Opened"/>: a handler may look at its headers, and close.</summary>
+    /// <summary>Raised when the server has switched protocols, before its answer is judged: a handler may look at its headers, and close.
+    /// <see cref="Opened"/> comes next, or <see cref="Error"/> where the answer breaks the rules.</summary>
     public event EventHandler<WebSocketUpgradeEventArgs>? Upgrade
     {
         add => _upgrade.Add(value);
@@ -130,7 +132,9 @@ public sealed partial class EventWebSocket
         WebSocketConnection connection;
         try
         {
-            WebSocketClientOptions options = _options.MaxRedirects == 0 ? _options : _options with { RedirectCallback = RaiseRedirectAsync };
+            WebSocketClientOptions options = _options with { ResponseCallback = RaiseUpgrade };
+            if (options.MaxRedirects > 0)
+                options = options with { RedirectCallback = RaiseRedirectAsync };
             connection = await WebSocketClient.ConnectAsync(uri, options, _dialing.Token).ConfigureAwait(false);
         }
         catch (Exception e)
@@ -164,10 +168,18 @@ public sealed partial class EventWebSocket
         await _handlers.RunAsync(() => _redirect.Raise(redirect)).ConfigureAwait(false);
     }
 
+    /// <summary>Has it told that the server switches protocols, before all that follows from its answer.</summary>
+    private void RaiseUpgrade(ResponseHead response)
+    {
+        _options.ResponseCallback?.Invoke(response);
+        // RFC 8441, section 4: HTTP/2 has 200 where HTTP/1.1 has 101.
+        if (response.StatusCode == (_options.Http2 is null ? 101 : 200))
+            _handlers.Post(() => _upgrade.Raise(new(response.Headers)));
+    }
+
     /// <summary>Opens, unless it has been closed meanwhile. Runs in the queue.</summary>
     private bool Open(WebSocketConnection connection)
     {
-        _upgrade.Raise(new(connection.ResponseHeaders!));
         lock (_sync)
         {
             if (_state != EventWebSocketState.Connecting)
@@ -185,21 +197,28 @@ public sealed partial class EventWebSocket
         EventSequence.Enumerator events = connection.ReadEventsAsync().GetAsyncEnumerator();
         while (await events.MoveNextAsync().ConfigureAwait(false))
         {
-            bool isMessage = events.Current.Kind is WebSocketEventKind.Text or WebSocketEventKind.Binary;
-            await WaitUntilWantedAsync(isMessage, connection).ConfigureAwait(false);
-            if (events.Current.Kind != WebSocketEventKind.Close)
-                await _handlers.RunAsync(() => Raise(events.Current)).ConfigureAwait(false);
+            bool isRaised = false;
+            while (!isRaised)
+            {
+                await WaitUntilWantedAsync(events.Current.Kind, connection).ConfigureAwait(false);
+                isRaised = events.Current.Kind == WebSocketEventKind.Close;
+                if (!isRaised)
+                    await _handlers.RunAsync(() => isRaised = TryRaise(events.Current, connection)).ConfigureAwait(false);
+            }
         }
     }
 
     /// <summary>Raises a message, a ping or a pong. Runs in the queue.</summary>
-    private void Raise(WebSocketEvent e)
+    /// <returns>False where it has to wait: the handler that was there has gone meanwhile, or it was paused.</returns>
+    private bool TryRaise(WebSocketEvent e, WebSocketConnection connection)
     {
-        // As in the standard: what comes after Close was called is nobody's.
         lock (_sync)
         {
+            if (!IsWanted(e.Kind, connection))
+                return false;
+            // As in the standard: what comes after Close was called is nobody's.
             if (_state != EventWebSocketState.Open)
-                return;
+                return true;
         }
 
         switch (e.Kind)
@@ -217,6 +236,8 @@ public sealed partial class EventWebSocket
                 _handlers.Call(_pong, this, new(e.ToArray()));
                 break;
         }
+
+        return true;
     }
 
     /// <summary>Raises the end. Runs in the queue.</summary>
@@ -240,16 +261,24 @@ public sealed partial class EventWebSocket
         ? new OperationCanceledException("The WebSocket was closed before the connection was established.")
         : new WebSocketClosedException(result);
 
-    /// <summary>Waits while events are paused, and a message while it has no handler.</summary>
-    private async Task WaitUntilWantedAsync(bool isMessage, WebSocketConnection connection)
+    /// <summary>Tells whether the next event need not wait, as it does while events are paused, and a message while it has no handler. The
+    /// lock is held.</summary>
+    private bool IsWanted(WebSocketEventKind kind, WebSocketConnection connection)
+    {
+        bool hasHandler = kind is not (WebSocketEventKind.Text or WebSocketEventKind.Binary)
+            || _message is not null
+            || (connection.Closed.IsCompleted && (_errors.IsAwaited || _closed.IsAwaited));
+        return _state != EventWebSocketState.Open || (!_isPaused && hasHandler);
+    }
+
+    private async Task WaitUntilWantedAsync(WebSocketEventKind kind, WebSocketConnection connection)
     {
         while (true)
         {
             Task change;
             lock (_sync)
             {
-                bool hasHandler = !isMessage || _message is not null || (connection.Closed.IsCompleted && (_errors.IsAwaited || _closed.IsAwaited));
-                if (_state != EventWebSocketState.Open || (!_isPaused && hasHandler))
+                if (IsWanted(kind, connection))
                     return;
                 change = (_change ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }

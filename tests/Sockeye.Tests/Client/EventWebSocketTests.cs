@@ -69,6 +69,31 @@ public sealed class EventWebSocketTests
         Assert.True((await closed.Task.Soon()).WasClean);
     }
 
+    [Fact]
+    public async Task Message_whose_handler_is_being_exchanged_waits_for_the_next_one()
+    {
+        const int Messages = 2000;
+        using var server = new RawServer();
+        var ws = new EventWebSocket(server.Uri, Plain);
+        string[] texts = [.. Enumerable.Range(0, Messages).Select(number => $"{number}")];
+        await server.AnswerAsync(Open + "\r\n" + Frames(texts));
+        var received = new ConcurrentQueue<string>();
+        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        ws.Message += OnMessage;
+        await all.Task.Soon();
+        Assert.Equal(texts, received);
+        ws.Terminate();
+
+        void OnMessage(object? sender, WebSocketMessageEventArgs e)
+        {
+            received.Enqueue(e.Text!);
+            if (received.Count == Messages)
+                all.SetResult();
+            ws.Message -= OnMessage;
+            _ = Task.Run(() => ws.Message += OnMessage);
+        }
+    }
+
     [Theory]
     [InlineData("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", "response 403 no", "The server answered 403 Forbidden")]
     [InlineData("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: foo\r\n\r\n", null, "breaks the protocol")]
@@ -82,7 +107,8 @@ public sealed class EventWebSocketTests
         Assert.Equal(response, lines.SingleOrDefault(line => line.StartsWith("response", StringComparison.Ordinal)));
         Assert.Contains(message, lines[^2], StringComparison.Ordinal);
         Assert.Equal("closed Closed 1006  False", lines[^1]);
-        Assert.Equal(response is null ? 2 : 3, lines.Count);
+        Assert.Equal(response ?? "upgrade ", lines[0]);
+        Assert.Equal(3, lines.Count);
 
         ws.Send("dropped");
         Assert.Equal(7, ws.BufferedAmount);
