@@ -220,51 +220,6 @@ public sealed class EventLoopTests(ITestOutputHelper output)
         }
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Client_that_goes_away_aborts_its_request(bool resets)
-    {
-        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var aborted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using WebHost host = await WebHost.StartAsync(
-            app => app.Run(async context =>
-            {
-                context.RequestAborted.Register(() => aborted.TrySetResult());
-                begun.SetResult();
-                await aborted.Task;
-            }),
-            road: Road.EventLoop);
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        await socket.ConnectAsync(IPAddress.Loopback, host.Port);
-        await socket.SendAsync(Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\nHost: {host.Host}\r\n\r\n"));
-        await begun.Task.WaitAsync(WebHost.Patience);
-
-        if (resets)
-            socket.LingerState = new LingerOption(enable: true, seconds: 0);
-        socket.Dispose();
-
-        await aborted.Task.WaitAsync(WebHost.Patience);
-    }
-
-    [Fact]
-    public async Task Client_of_a_WebSocket_that_goes_away_aborts_its_request()
-    {
-        var aborted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using WebHost host = await WebHost.StartAsync(
-            app => app.MapWebSocket("/", async (WebSocketConnection socket, HttpContext context) =>
-            {
-                context.RequestAborted.Register(() => aborted.TrySetResult());
-                await aborted.Task;
-            }),
-            road: Road.EventLoop);
-        WebSocketConnection client = await host.OpenAsync("/");
-
-        client.Abort();
-
-        await aborted.Task.WaitAsync(WebHost.Patience);
-    }
-
     [Fact]
     public async Task End_point_that_is_taken_is_told_as_Kestrel_tells_it()
     {

@@ -167,7 +167,8 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
                     return false;
                 if (received == 0)
                     return true;
-                isMoreLikely = received == room.Length;
+                // The end comes with the last bytes, maybe: nobody reports it again.
+                isMoreLikely = received == room.Length || _socket.IsWorthReceiving;
                 pipe.Advance(received);
                 PutOff.Begin();
                 flushing = pipe.FlushAsync(CancellationToken.None);

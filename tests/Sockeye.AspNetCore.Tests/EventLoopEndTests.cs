@@ -1,0 +1,141 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Threading.Channels;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+
+namespace Sockeye.AspNetCore.Tests;
+
+/// <summary>How Kestrel on the event loops of Sockeye hears that a client has gone.</summary>
+public sealed class EventLoopEndTests
+{
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Client_that_goes_away_aborts_its_request(bool resets)
+    {
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var aborted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using WebHost host = await WebHost.StartAsync(
+            app => app.Run(async context =>
+            {
+                context.RequestAborted.Register(() => aborted.TrySetResult());
+                begun.SetResult();
+                await aborted.Task;
+            }),
+            road: Road.EventLoop);
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, host.Port);
+        await socket.SendAsync(Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\nHost: {host.Host}\r\n\r\n"));
+        await begun.Task.WaitAsync(WebHost.Patience);
+
+        if (resets)
+            socket.LingerState = new LingerOption(enable: true, seconds: 0);
+        socket.Dispose();
+
+        await aborted.Task.WaitAsync(WebHost.Patience);
+    }
+
+    [Fact]
+    public async Task End_that_comes_together_with_a_request_aborts_it()
+    {
+        const int Clients = 20;
+        using var aborted = new CountdownEvent(Clients);
+        await using WebHost host = await WebHost.StartAsync(
+            app => app.Run(async context =>
+            {
+                var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                context.RequestAborted.Register(() => ended.SetResult());
+                await ended.Task;
+                aborted.Signal();
+            }),
+            road: Road.EventLoop);
+        var sockets = new List<Socket>();
+        for (int i = 0; i < Clients; i++)
+        {
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            sockets.Add(socket);
+            await socket.ConnectAsync(IPAddress.Loopback, host.Port);
+            await socket.SendAsync(Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\nHost: {host.Host}\r\n\r\n"));
+            socket.Shutdown(SocketShutdown.Send);
+        }
+
+        Assert.True(aborted.Wait(WebHost.Patience));
+        sockets.ForEach(socket => socket.Dispose());
+    }
+
+    [Theory]
+    [InlineData(Road.EventLoop)]
+    [InlineData(Road.EventLoopTls)]
+    public async Task End_that_comes_together_with_a_message_is_seen_at_once(Road road)
+    {
+        const int Clients = 20;
+        var ends = Channel.CreateUnbounded<(string, Exception?, CloseResult)>();
+        var patient = new WebSocketConnectionOptions { IdleTimeout = TimeSpan.Zero };
+        await using WebHost host = await WebHost.StartAsync(
+            app => app.MapWebSocket(
+                "/",
+                async (WebSocketConnection socket, CancellationToken cancel) =>
+                {
+                    string text = (await socket.ReceiveAsync(cancel)).GetText();
+                    Exception? failure = await Record.ExceptionAsync(async () => await socket.ReceiveAsync(CancellationToken.None));
+                    await ends.Writer.WriteAsync((text, failure, await socket.Closed), CancellationToken.None);
+                },
+                new() { Connection = patient }),
+            road: road);
+        for (int i = 0; i < Clients; i++)
+        {
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            EndingStream? last = null;
+            WebSocketConnection client = await host.OpenAsync("/", new()
+            {
+                Connection = patient,
+                ConnectCallback = async (_, cancel) =>
+                {
+                    await socket.ConnectAsync(IPAddress.Loopback, host.Port, cancel);
+                    return last = new EndingStream(socket);
+                },
+            });
+            last!.IsLast = true;
+            await client.SendTextAsync("last");
+            (string text, Exception? failure, CloseResult end) = await ends.Reader.ReadAsync().AsTask().WaitAsync(WebHost.Patience);
+            Assert.Equal("last", text);
+            Assert.IsType<WebSocketClosedException>(failure);
+            // Kestrel resets the connection where it sees the end, which it does until the response has been written.
+            Assert.True(end.Cause is CloseCause.TransportEnded or CloseCause.TransportFailed, end.ToString());
+            client.Abort();
+        }
+    }
+
+    [Fact]
+    public async Task Client_of_a_WebSocket_that_goes_away_aborts_its_request()
+    {
+        var aborted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using WebHost host = await WebHost.StartAsync(
+            app => app.MapWebSocket("/", async (WebSocketConnection socket, HttpContext context) =>
+            {
+                context.RequestAborted.Register(() => aborted.TrySetResult());
+                await aborted.Task;
+            }),
+            road: Road.EventLoop);
+        WebSocketConnection client = await host.OpenAsync("/");
+
+        client.Abort();
+
+        await aborted.Task.WaitAsync(WebHost.Patience);
+    }
+
+    /// <summary>Ends right behind the last bytes.</summary>
+    private sealed class EndingStream(Socket socket) : NetworkStream(socket)
+    {
+        public bool IsLast { get; set; }
+
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            await base.WriteAsync(buffer, cancellationToken);
+            if (IsLast)
+                Socket.Shutdown(SocketShutdown.Send);
+        }
+    }
+}
