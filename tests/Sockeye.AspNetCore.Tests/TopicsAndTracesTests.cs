@@ -87,4 +87,29 @@ public sealed class TopicsAndTracesTests
             }
         }
     }
+
+    [Theory]
+    [InlineData(Road.Http11, "GET", 101)]
+    [InlineData(Road.Http2, "CONNECT", 200)]
+    public async Task Handshake_of_a_client_is_traced_by_what_it_sent(Road road, string method, int status)
+    {
+        var stopped = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "Sockeye",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = stopped.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+        await using WebHost host = await WebHost.StartAsync(app => app.MapWebSocket("/", WebHost.EchoAsync), road: road);
+        using var http = new HttpMessageInvoker(new SocketsHttpHandler());
+        using Activity caller = new Activity("caller").Start();
+        await using (await host.OpenAsync("/", new() { Http2 = WebHost.HasHttp2(road) ? http : null }))
+            caller.Stop();
+
+        Activity handshake = Assert.Single(stopped, activity =>
+            activity is { OperationName: "Sockeye.Handshake", Kind: ActivityKind.Client } && activity.TraceId == caller.TraceId);
+        Assert.Equal(
+            (method, (object)status), (handshake.GetTagItem("http.request.method"), handshake.GetTagItem("http.response.status_code")));
+    }
 }

@@ -106,7 +106,7 @@ public static partial class WebSocketClient
         try
         {
             HttpHeaders headers = HeadersOf(uri, options);
-            telemetry.Call(uri, headers);
+            telemetry.Call(uri, headers, isExtendedConnect: options.Http2 is not null);
             if (options.RequestCallback is { } callback)
                 await EditAsync(callback, new WebSocketClientRequest(uri.ToUri(), headers), deadline).ConfigureAwait(false);
             var opening = new ClientOpening(uri, headers, options, deadline);

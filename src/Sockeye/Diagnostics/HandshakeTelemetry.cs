@@ -10,7 +10,7 @@ namespace Sockeye.Diagnostics;
 internal sealed class HandshakeTelemetry(Role role, TimeProvider time)
 {
     private readonly long _start = time.GetTimestamp();
-    private int _acceptance = 101;
+    private string _method = "GET";
     private ActivityContext _context;
     private Activity? _activity;
     private int _isOver;
@@ -19,8 +19,7 @@ internal sealed class HandshakeTelemetry(Role role, TimeProvider time)
     /// that up already.</summary>
     public void Receive(RequestHead request, Transport transport)
     {
-        if (request.Method == "CONNECT")
-            _acceptance = 200; // RFC 8441, section 5
+        _method = request.Method;
         if (!Telemetry.Source.HasListeners())
             return;
         Activity? current = Activity.Current;
@@ -30,21 +29,22 @@ internal sealed class HandshakeTelemetry(Role role, TimeProvider time)
         _activity = ActivityStart.Start("Sockeye.Handshake", "WebSocket handshake", ActivityKind.Server, _context);
         if (_activity is not { IsAllDataRequested: true })
             return;
-        _activity.SetTag("http.request.method", request.Method);
+        _activity.SetTag("http.request.method", _method);
         _activity.SetTag("url.path", PeerText.Escape(request.Path));
         _activity.SetTag("url.scheme", transport.IsSecure ? "wss" : "ws");
         ActivityStart.SetPeer(_activity, transport.RemoteEndPoint);
     }
 
     /// <summary>Begins to trace the handshake of a client, and names the trace to the server.</summary>
-    public void Call(WebSocketUri uri, HttpHeaders headers)
+    public void Call(WebSocketUri uri, HttpHeaders headers, bool isExtendedConnect)
     {
+        _method = isExtendedConnect ? "CONNECT" : "GET";
         _context = Activity.Current?.Context ?? default;
         if (Telemetry.Source.HasListeners())
             _activity = ActivityStart.Start("Sockeye.Handshake", "WebSocket handshake", ActivityKind.Client, _context);
         if (_activity is { IsAllDataRequested: true })
         {
-            _activity.SetTag("http.request.method", "GET");
+            _activity.SetTag("http.request.method", _method);
             _activity.SetTag("url.scheme", uri.IsSecure ? "wss" : "ws");
             _activity.SetTag("server.address", uri.Host);
             _activity.SetTag("server.port", uri.Port);
@@ -58,10 +58,10 @@ internal sealed class HandshakeTelemetry(Role role, TimeProvider time)
             headers.Add("tracestate", named.TraceStateString);
     }
 
-    /// <summary>Notes that a connection came of it, and begins to trace that.</summary>
+    /// <summary>Notes that a connection came of it (of CONNECT with 200: RFC 8441, section 5), and begins to trace that.</summary>
     public void Accept(WebSocketConnection connection)
     {
-        if (TryEnd("accepted", _acceptance, errorType: null))
+        if (TryEnd("accepted", _method == "CONNECT" ? 200 : 101, errorType: null))
             ConnectionTrace.Begin(connection, _activity?.Context ?? _context);
     }
 
