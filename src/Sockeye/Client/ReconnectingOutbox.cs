@@ -198,8 +198,10 @@ internal sealed class ReconnectingOutbox
     private bool IsTakenUpTo([NotNullWhen(true)] LinkedListNode<OutboxMessage>? node, OutboxMessage last) =>
         node is not null && node != _firstQueued && node.Value.Number <= last.Number;
 
-    private bool HasRoom(OutboxMessage message) => _messages.Count == 0
-        || (_messages.Count < _options.MaxMessages && _bytes + message.Payload.Length <= _options.MaxBytes);
+    private bool HasRoom(OutboxMessage message) => HasRoom(message, _messages.Count, _bytes);
+
+    private bool HasRoom(OutboxMessage message, int count, long bytes) => count == 0
+        || (count < _options.MaxMessages && bytes + message.Payload.Length <= _options.MaxBytes);
 
     private void Append(OutboxMessage message)
     {
@@ -212,9 +214,7 @@ internal sealed class ReconnectingOutbox
 
     private void AddOrDrop(OutboxMessage message)
     {
-        while (_options.WhenFull == OutboxPolicy.DropOldest && _firstQueued is { } oldest && !HasRoom(message))
-            Settle(oldest, DeliveryState.Dropped);
-        if (HasRoom(message))
+        if (_options.WhenFull == OutboxPolicy.DropOldest && TryDropFor(message))
         {
             Append(message);
             return;
@@ -222,6 +222,25 @@ internal sealed class ReconnectingOutbox
 
         message.Become(DeliveryState.Dropped);
         _untold.Add(message);
+    }
+
+    /// <summary>Drops the oldest messages that wait, as many as make room for another one.</summary>
+    /// <returns>Whether there is room now; where all of them would make none, none is dropped.</returns>
+    private bool TryDropFor(OutboxMessage message)
+    {
+        LinkedListNode<OutboxMessage>? kept = _firstQueued;
+        long bytes = _bytes;
+        for (int count = _messages.Count; !HasRoom(message, count, bytes); count--)
+        {
+            if (kept is null)
+                return false;
+            bytes -= kept.Value.Payload.Length;
+            kept = kept.Next;
+        }
+
+        while (_firstQueued != kept)
+            Settle(_firstQueued!, DeliveryState.Dropped);
+        return true;
     }
 
     /// <summary>Takes a message out, whose fate is known.</summary>

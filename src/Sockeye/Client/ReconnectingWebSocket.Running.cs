@@ -60,11 +60,12 @@ public sealed partial class ReconnectingWebSocket
     {
         TimeProvider time = _options.Reconnect.TimeProvider;
         long opened = time.GetTimestamp();
-        if (_options.IgnoreMessages)
-            connection.IgnoreMessages();
         Exception? gaveUp = await SubscribeAsync(attempt, connection).ConfigureAwait(false);
         if (gaveUp is null && !IsClosing)
         {
+            // Until here Subscribe may have read.
+            if (_options.IgnoreMessages)
+                connection.IgnoreMessages();
             BeginReading(connection);
             Become(ReconnectState.Open, attempt, connection);
             try

@@ -1,4 +1,6 @@
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Sockeye.Protocol;
@@ -148,6 +150,22 @@ public sealed partial class ReconnectingWebSocket : IAsyncDisposable
             throw new ArgumentException("The payload is not valid UTF-8, which a text message must be: send it as Binary.", nameof(payload));
         return SendAsync(payload.ToArray(), kind, options, cancellationToken);
     }
+
+    /// <summary>Sends a value as a text message of JSON: now, or when there is a connection again.</summary>
+    /// <typeparam name="T">The type of the value.</typeparam>
+    /// <param name="value">The value, read at the call.</param>
+    /// <param name="typeInfo">How the value is written: a property of a <c>JsonSerializerContext</c>, say. Its options hold.</param>
+    /// <param name="cancellationToken">Ends the wait for room, and withdraws the message then. It has no effect on a message that is in
+    /// the outbox.</param>
+    /// <returns>See <see cref="SendTextAsync"/>.</returns>
+    /// <remarks>What the serializer throws is thrown at the call, as by
+    /// <see cref="WebSocketConnection.SendJsonAsync{T}(T, JsonTypeInfo{T}, CancellationToken)"/>: nothing is in the outbox then.</remarks>
+    /// <exception cref="JsonException">The value refers to itself, or is nested too deeply.</exception>
+    /// <exception cref="NotSupportedException">There is no way to write a part of the value.</exception>
+    /// <exception cref="ArgumentException">There is no such number in JSON, or a converter has written what is not valid UTF-8.</exception>
+    /// <exception cref="WebSocketReconnectException">It has ended for good.</exception>
+    public ValueTask<OutboxMessage> SendJsonAsync<T>(T value, JsonTypeInfo<T> typeInfo, CancellationToken cancellationToken = default) =>
+        SendAsync(JsonSerializer.SerializeToUtf8Bytes(value, typeInfo), WebSocketMessageKind.Text, cancellationToken: cancellationToken);
 
     /// <summary>Waits until every message that is in the outbox has been settled: confirmed, or lost. While there is no connection it
     /// waits for one.</summary>

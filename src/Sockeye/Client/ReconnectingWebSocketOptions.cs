@@ -6,7 +6,8 @@ public enum OutboxPolicy
     /// <summary>Its sender waits until there is room.</summary>
     Wait,
 
-    /// <summary>The oldest messages that no connection has taken are dropped for it; where that makes no room, it is dropped itself.</summary>
+    /// <summary>The oldest messages that no connection has taken are dropped for it; where even all of them would make no room, they stay,
+    /// and it is dropped itself.</summary>
     DropOldest,
 
     /// <summary>It is dropped itself.</summary>
@@ -37,8 +38,8 @@ public sealed record ReconnectingWebSocketOptions
     /// connection is lost or the socket is closed meanwhile. Nothing by default.</summary>
     public Func<WebSocketConnection, CancellationToken, Task>? Subscribe { get; init; }
 
-    /// <summary>Gets whether messages that come are discarded, for code that only sends; false by default. Without it they must be read
-    /// (<see cref="ReconnectingWebSocket.ReadAllAsync"/>), since nothing is confirmed while a connection does not receive.</summary>
+    /// <summary>Gets whether messages that come are discarded, once <see cref="Subscribe"/> is done, for code that only sends; false by
+    /// default. Without it they must be read (<see cref="ReconnectingWebSocket.ReadAllAsync"/>), since nothing is confirmed while a connection does not receive.</summary>
     public bool IgnoreMessages { get; init; }
 
     /// <summary>Gets how many messages the outbox holds at most, those that are not confirmed yet included; 10,000 by default, at least 1.</summary>

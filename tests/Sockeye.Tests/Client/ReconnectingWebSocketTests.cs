@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.Extensions.Logging;
 using Sockeye.Protocol;
 using Sockeye.Testing;
@@ -5,7 +6,7 @@ using Sockeye.Tests.Connection;
 
 namespace Sockeye.Tests.Client;
 
-public sealed class ReconnectingWebSocketTests : IAsyncLifetime
+public sealed partial class ReconnectingWebSocketTests : IAsyncLifetime
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
@@ -146,6 +147,23 @@ public sealed class ReconnectingWebSocketTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Subscribe_reads_also_where_messages_are_discarded_afterwards()
+    {
+        await using ReconnectingWebSocket socket = Make(options => options with
+        {
+            IgnoreMessages = true,
+            Subscribe = async (connection, cancel) => Assert.Equal("hello", (await connection.ReceiveAsync(cancel)).GetText()),
+        });
+        socket.Start();
+        WebSocketPair pair = await _bench.OpenedAsync();
+        await pair.Server.SendTextAsync("hello");
+        await BecomesAsync(socket, ReconnectState.Open);
+        for (int i = 0; i < 100; i++)
+            await pair.Server.SendAsync(new byte[10_000]);
+        await AssertNextIsAsync(socket, pair, "1");
+    }
+
+    [Fact]
     public async Task Subscribe_that_throws_closes_the_connection_and_counts_as_a_failed_attempt()
     {
         int calls = 0;
@@ -256,6 +274,25 @@ public sealed class ReconnectingWebSocketTests : IAsyncLifetime
         OutboxMessage two = await socket.SendTextAsync("2");
         await Settle.UntilAsync(() => one.State == DeliveryState.Written);
         Assert.Equal(DeliveryState.Dropped, two.State);
+    }
+
+    [Fact]
+    public async Task Nothing_is_dropped_for_a_message_for_which_that_makes_no_room()
+    {
+        _bench.Capacity = 1;
+        await using ReconnectingWebSocket socket = Make(options => options with { MaxBytes = 200_000, WhenFull = OutboxPolicy.DropOldest });
+        socket.Start();
+        await _bench.OpenedAsync();
+        OutboxMessage taken = await socket.SendAsync(new byte[180_000]);
+        await Settle.UntilAsync(() => taken.State == DeliveryState.Accepted);
+        OutboxMessage[] waiting = [await socket.SendAsync(new byte[8_000]), await socket.SendAsync(new byte[8_000])];
+        OutboxMessage large = await socket.SendAsync(new byte[100_000]);
+        Assert.Equal(DeliveryState.Dropped, large.State);
+        Assert.All(waiting, message => Assert.Equal(DeliveryState.Queued, message.State));
+
+        OutboxMessage fits = await socket.SendAsync(new byte[12_000]);
+        Assert.Equal(DeliveryState.Queued, fits.State);
+        await AssertLostAsync(large, waiting[0]);
     }
 
     [Fact]
@@ -452,6 +489,19 @@ public sealed class ReconnectingWebSocketTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Value_is_sent_as_JSON_and_one_that_cannot_be_written_leaves_the_outbox_as_it_was()
+    {
+        await using ReconnectingWebSocket socket = Make();
+        OutboxMessage message = await socket.SendJsonAsync([1, 2], Numbers.Default.Int32Array);
+        Assert.Equal((WebSocketMessageKind.Text, "[1,2]", 1), (message.Kind, Text(message), socket.UnsettledMessages));
+        Assert.Throws<ArgumentException>(() => { _ = socket.SendJsonAsync(double.NaN, Numbers.Default.Double); });
+        Assert.Equal(1, socket.UnsettledMessages);
+        socket.Start();
+        Assert.Equal("[1,2]", await (await _bench.OpenedAsync()).ReadTextAsync());
+        Assert.Equal(DeliveryState.Confirmed, await message.Settled.Soon());
+    }
+
+    [Fact]
     public async Task FlushAsync_waits_until_all_is_settled()
     {
         await using ReconnectingWebSocket socket = Make();
@@ -595,4 +645,8 @@ public sealed class ReconnectingWebSocketTests : IAsyncLifetime
     {
         public override void Post(SendOrPostCallback d, object? state) => throw new InvalidOperationException("the application has ended");
     }
+
+    [JsonSerializable(typeof(int[]))]
+    [JsonSerializable(typeof(double))]
+    private sealed partial class Numbers : JsonSerializerContext;
 }
