@@ -80,8 +80,13 @@ internal sealed class ClientArguments
             headers.Add(header[..colon].Trim(), header[(colon + 1)..].Trim());
         }
 
-        if (parsed.GetValue(_user) is { } user)
-            headers.Add("Authorization", "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes(user)));
+        if (parsed.GetValue(_user) is not { } user)
+            return headers;
+        if (!user.Contains(':', StringComparison.Ordinal))
+            throw new ArgumentException("--user has no colon: write name:password.");
+        if (headers.Contains("Authorization"))
+            throw new ArgumentException("--user and a header Authorization are both given: one of them says who you are.");
+        headers.Add("Authorization", "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes(user)));
         return headers;
     }
 

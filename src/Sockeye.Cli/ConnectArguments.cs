@@ -39,6 +39,13 @@ internal sealed class ConnectArguments
             command.Add(option);
     }
 
+    /// <summary>Makes what shows everything, also what is wrong with the other arguments.</summary>
+    public ConnectOutput ReadOutput(ParseResult parsed)
+    {
+        bool isVerbose = parsed.GetValue(_isVerbose);
+        return parsed.GetValue(_isJson) ? new ConnectJsonOutput(isVerbose) : new ConnectTextOutput(isVerbose);
+    }
+
     /// <summary>Takes what was given.</summary>
     /// <exception cref="FileNotFoundException">A file to be sent is not there.</exception>
     public ConnectPlan Read(ParseResult parsed)
@@ -57,8 +64,6 @@ internal sealed class ConnectArguments
             Wait = parsed.GetValue(_wait) is { } wait ? (wait < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromSeconds(wait)) : null,
             Ping = parsed.GetValue(_ping) is { } ping ? TimeSpan.FromSeconds(ping) : null,
             Reconnects = parsed.GetValue(_reconnects),
-            IsVerbose = parsed.GetValue(_isVerbose),
-            IsJson = parsed.GetValue(_isJson),
         };
     }
 }
@@ -79,10 +84,6 @@ internal sealed record ConnectPlan
     public required TimeSpan? Ping { get; init; }
 
     public required bool Reconnects { get; init; }
-
-    public required bool IsVerbose { get; init; }
-
-    public required bool IsJson { get; init; }
 
     /// <summary>Gets whether the lines of standard input are sent.</summary>
     public bool ReadsInput => Texts.Count == 0 && Files.Count == 0;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Security.Cryptography;
 using Sockeye.Protocol;
 
@@ -9,6 +10,9 @@ internal static class ConnectCommand
 {
     private const int Interrupted = 130;
 
+    /// <summary>How long a pong is waited for where pings are sent more often.</summary>
+    private static readonly TimeSpan PingPatience = TimeSpan.FromSeconds(1);
+
     public static Command Create()
     {
         var url = new Argument<string>("url") { Description = "The server, such as wss://example.com/feed." };
@@ -18,19 +22,17 @@ internal static class ConnectCommand
         var arguments = new ConnectArguments();
         arguments.AddTo(command);
         command.SetAction((parsed, cancel) =>
-            RunAsync(parsed.GetValue(url)!, () => (client.Read(parsed), arguments.Read(parsed)), cancel));
+            RunAsync(parsed.GetValue(url)!, () => (client.Read(parsed), arguments.Read(parsed)), arguments.ReadOutput(parsed), cancel));
         return command;
     }
 
     private static async Task<int> RunAsync(
-        string url, Func<(WebSocketClientOptions Client, ConnectPlan Plan)> read, CancellationToken cancel)
+        string url, Func<(WebSocketClientOptions Client, ConnectPlan Plan)> read, ConnectOutput output, CancellationToken cancel)
     {
-        ConnectOutput output = new ConnectTextOutput(isVerbose: false);
         LinePrompt? prompt = null;
         try
         {
             (WebSocketClientOptions client, ConnectPlan plan) = read();
-            output = ConnectOutput.Create(plan);
             client = client with
             {
                 RequestCallback = (request, _) =>
@@ -38,6 +40,7 @@ internal static class ConnectCommand
                     output.Connecting(request.Uri);
                     return default;
                 },
+                RequestSentCallback = output.Asking,
                 ResponseCallback = output.Answered,
             };
             prompt = plan.ReadsInput ? LinePrompt.TryTakeConsole() : null;
@@ -49,7 +52,7 @@ internal static class ConnectCommand
         }
         catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException or CryptographicException)
         {
-            output.Failed(e.Message);
+            output.Failed(e);
             return 1;
         }
         catch (OperationCanceledException)
@@ -73,19 +76,21 @@ internal static class ConnectCommand
             {
                 // How a connection ended has been shown; that of a final failure is in what is thrown.
                 if (failure.Result is null && !failure.IsFatal)
-                    output.Failed(failure.Exception.Message);
+                    output.Failed(failure.Exception);
                 return failure.IsFatal;
             },
         };
         int exitCode = 1;
+        bool hasLost = false;
         await foreach (WebSocketConnection socket in WebSocketClient.ConnectForeverAsync(url, options, cancel))
         {
             (exitCode, bool isDone) = await RunOnceAsync(socket, plan, input, output, cancel);
+            hasLost |= input.LostLines > 0;
             if (isDone)
                 break;
         }
 
-        return exitCode;
+        return hasLost ? 1 : exitCode;
     }
 
     /// <summary>Serves one connection to its end.</summary>
@@ -112,7 +117,10 @@ internal static class ConnectCommand
         await pinging;
         CloseResult end = await socket.Closed;
         output.Closed(end);
-        return (end.IsClean ? 0 : 1, await sending || cancel.IsCancellationRequested);
+        bool isDone = await sending || cancel.IsCancellationRequested;
+        if (input.LostLines is > 0 and int lost)
+            output.Failed(lost == 1 ? "1 line may not have arrived." : $"{lost} lines may not have arrived.");
+        return (end.IsClean ? 0 : 1, isDone);
     }
 
     private static async Task PrintAsync(WebSocketConnection socket, ConnectOutput output)
@@ -127,12 +135,24 @@ internal static class ConnectCommand
     private static async Task PingAsync(WebSocketConnection socket, TimeSpan every, ConnectOutput output, CancellationToken ended)
     {
         using var timer = new PeriodicTimer(every);
+        TimeSpan patience = every > PingPatience ? every : PingPatience;
         try
         {
             while (await timer.WaitForNextTickAsync(ended))
-                output.RoundTrip(await socket.PingAsync(cancellationToken: ended));
+            {
+                using var limit = CancellationTokenSource.CreateLinkedTokenSource(ended);
+                limit.CancelAfter(patience);
+                try
+                {
+                    output.RoundTrip(await socket.PingAsync(cancellationToken: limit.Token));
+                }
+                catch (Exception e) when (e is TimeoutException || (e is OperationCanceledException && !ended.IsCancellationRequested))
+                {
+                    output.Failed(string.Create(CultureInfo.InvariantCulture, $"No pong came within {patience.TotalSeconds} s."));
+                }
+            }
         }
-        catch (Exception e) when (e is WebSocketClosedException or OperationCanceledException or TimeoutException)
+        catch (Exception e) when (e is WebSocketClosedException or OperationCanceledException)
         {
             // How it ended is told once, at the end.
         }

@@ -15,11 +15,27 @@ internal sealed class ConnectInput(ConnectPlan plan, LinePrompt? prompt)
     // Taken, and not accepted by any connection yet.
     private string? _line;
 
+    // On the connection of the moment.
+    private SentLines _sent = new();
+
+    /// <summary>Gets how many lines the last connection, which has ended, may have taken with it. They are not sent again.</summary>
+    public int LostLines { get; private set; }
+
+    /// <summary>Sends what there is to send on a connection, and waits for its end.</summary>
+    /// <inheritdoc cref="TrySendAsync"/>
+    public async Task<bool> SendAsync(WebSocketConnection socket, CancellationToken ended)
+    {
+        _sent = new SentLines();
+        bool isDone = await TrySendAsync(socket, ended);
+        LostLines = await _sent.CountLostAsync(await socket.Closed);
+        return isDone;
+    }
+
     /// <summary>Sends what there is to send, and closes the connection behind it.</summary>
     /// <param name="socket">The connection.</param>
     /// <param name="ended">Fires when the connection has ended.</param>
     /// <returns>Whether all was sent; false where the connection ended before that.</returns>
-    public async Task<bool> SendAsync(WebSocketConnection socket, CancellationToken ended)
+    private async Task<bool> TrySendAsync(WebSocketConnection socket, CancellationToken ended)
     {
         try
         {
@@ -56,6 +72,7 @@ internal sealed class ConnectInput(ConnectPlan plan, LinePrompt? prompt)
             _line ??= await _lines.ReadAsync(ended);
             await socket.SendTextAsync(_line, ended);
             _line = null;
+            _sent.Add(socket);
         }
     }
 

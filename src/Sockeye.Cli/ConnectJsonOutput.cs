@@ -13,17 +13,19 @@ internal sealed class ConnectJsonOutput(bool isVerbose) : ConnectOutput
             Write(new("connecting") { Url = uri.AbsoluteUri });
     }
 
+    public override void Asking(RequestHead request)
+    {
+        if (isVerbose)
+            Write(new("request") { Method = request.Method, Target = request.Target, Headers = Fields(request.Headers) });
+    }
+
     public override void Answered(ResponseHead response)
     {
         if (isVerbose)
             Write(new("response") { Status = response.StatusCode, Headers = Fields(response.Headers) });
     }
 
-    public override void Opened(WebSocketConnection socket) => Write(new("open")
-    {
-        Subprotocol = socket.Subprotocol,
-        Headers = isVerbose && socket.Request is { } request ? Fields(request.Headers) : null,
-    });
+    public override void Opened(WebSocketConnection socket) => Write(new("open") { Subprotocol = socket.Subprotocol });
 
     public override void Received(WebSocketEvent e)
     {
@@ -47,7 +49,8 @@ internal sealed class ConnectJsonOutput(bool isVerbose) : ConnectOutput
     public override void Closed(CloseResult end) =>
         Write(new("close") { Code = (int)end.Code, Reason = end.Reason, IsClean = end.IsClean });
 
-    public override void Failed(string message) => Write(new("error") { Message = message });
+    protected override void Failed(string message, string body) =>
+        Write(new("error") { Message = message, Body = isVerbose && body.Length > 0 ? body : null });
 
     private static List<string> Fields(HttpHeaders headers)
     {
@@ -64,6 +67,10 @@ internal sealed class ConnectJsonOutput(bool isVerbose) : ConnectOutput
 internal sealed record ConnectEvent(string Type)
 {
     public string? Url { get; init; }
+
+    public string? Method { get; init; }
+
+    public string? Target { get; init; }
 
     public int? Status { get; init; }
 
@@ -86,6 +93,8 @@ internal sealed record ConnectEvent(string Type)
     public bool? IsClean { get; init; }
 
     public string? Message { get; init; }
+
+    public string? Body { get; init; }
 }
 
 [JsonSourceGenerationOptions(

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Sockeye.Protocol;
 
 namespace Sockeye.Cli;
@@ -6,11 +7,13 @@ namespace Sockeye.Cli;
 /// <summary>Shows what happens on the connections of <c>sockeye connect</c>. Any thread may call it.</summary>
 internal abstract class ConnectOutput
 {
-    public static ConnectOutput Create(ConnectPlan plan) =>
-        plan.IsJson ? new ConnectJsonOutput(plan.IsVerbose) : new ConnectTextOutput(plan.IsVerbose);
+    private const int ShownBodyBytes = 1024;
 
-    /// <summary>Shows that a request is about to be sent.</summary>
+    /// <summary>Shows where a connection is about to be made to.</summary>
     public abstract void Connecting(Uri uri);
+
+    /// <summary>Shows a request as it is sent.</summary>
+    public abstract void Asking(RequestHead request);
 
     /// <summary>Shows a response that is no upgrade, or that is.</summary>
     public abstract void Answered(ResponseHead response);
@@ -25,7 +28,19 @@ internal abstract class ConnectOutput
     public abstract void Closed(CloseResult end);
 
     /// <summary>Shows what went wrong.</summary>
-    public abstract void Failed(string message);
+    public void Failed(string message) => Failed(message, body: "");
+
+    /// <summary>Shows what went wrong, and the beginning of what the server said about it.</summary>
+    public void Failed(Exception exception)
+    {
+        ReadOnlyMemory<byte> body = (exception as WebSocketHandshakeException ?? exception.InnerException as WebSocketHandshakeException)?.Body ?? default;
+        Failed(exception.Message, Encoding.UTF8.GetString(body.Span[..Math.Min(ShownBodyBytes, body.Length)]));
+    }
+
+    /// <summary>Shows what went wrong.</summary>
+    /// <param name="message">What it was.</param>
+    /// <param name="body">What the server said about it; empty where it said nothing.</param>
+    protected abstract void Failed(string message, string body);
 }
 
 /// <summary>For people: messages go to standard output as they are, everything else to standard error.</summary>
@@ -50,6 +65,14 @@ internal sealed class ConnectTextOutput(bool isVerbose) : ConnectOutput
             Note($"* connecting to {uri.AbsoluteUri}");
     }
 
+    public override void Asking(RequestHead request)
+    {
+        if (!isVerbose)
+            return;
+        Note($"> {request.Method} {request.Target} HTTP/1.{request.MinorVersion}");
+        Show(">", request.Headers);
+    }
+
     public override void Answered(ResponseHead response)
     {
         if (!isVerbose)
@@ -62,12 +85,6 @@ internal sealed class ConnectTextOutput(bool isVerbose) : ConnectOutput
     {
         if (!isVerbose)
             return;
-        if (socket.Request is { } request)
-        {
-            Note($"> {request.Method} {request.Target} HTTP/1.{request.MinorVersion}");
-            Show(">", request.Headers);
-        }
-
         Note($"* open with {socket.RemoteEndPoint?.ToString() ?? "the server"}; subprotocol: {socket.Subprotocol ?? "none"}; "
             + $"permessage-deflate: {(socket.PerMessageDeflate is null ? "no" : "yes")}");
         if (socket.RemoteCertificate is { } certificate)
@@ -99,7 +116,16 @@ internal sealed class ConnectTextOutput(bool isVerbose) : ConnectOutput
     public override void Closed(CloseResult end) =>
         Show(end.IsClean ? Dim : Red, $"closed {(int)end.Code}{(end.Reason.Length > 0 ? " " + end.Reason : "")}");
 
-    public override void Failed(string message) => Show(Red, message);
+    protected override void Failed(string message, string body)
+    {
+        if (isVerbose && body.Length > 0)
+        {
+            foreach (string line in body.ReplaceLineEndings("\n").TrimEnd('\n').Split('\n'))
+                Note($"< {line}");
+        }
+
+        Show(Red, message);
+    }
 
     private void Show(string mark, HttpHeaders headers)
     {

@@ -15,6 +15,7 @@ internal sealed partial class ClientOpening
         HttpResponseMessage? answer = null;
         try
         {
+            _options.RequestSentCallback?.Invoke(_request);
             answer = await SendAsync(http, MakeMessage(), _deadline.Token).ConfigureAwait(false);
             Stream stream = await answer.Content.ReadAsStreamAsync(_deadline.Token).ConfigureAwait(false);
             ResponseHead response = HeadOf(answer);

@@ -43,6 +43,7 @@ internal sealed partial class ClientOpening
         await using CancellationTokenRegistration registration = _deadline.AbortOnExpiry(transport);
         try
         {
+            _options.RequestSentCallback?.Invoke(_request);
             await transport.SendAsync(_request.ToBytes(), default).ConfigureAwait(false);
             ResponseHead response = await ReadResponseAsync(reader).ConfigureAwait(false);
             See(response);

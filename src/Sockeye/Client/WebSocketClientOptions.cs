@@ -53,6 +53,11 @@ public sealed record WebSocketClientOptions
     /// <remarks>Headers that the handshake itself writes are refused afterwards, by <see cref="ArgumentException"/>.</remarks>
     public Func<WebSocketClientRequest, CancellationToken, ValueTask>? RequestCallback { get; init; }
 
+    /// <summary>Gets what sees each request as it is sent, the headers of the handshake included; null (the default) for nothing. It is called
+    /// when there is a connection to the server, with HTTP/2 when the request is handed over. What it throws fails the attempt.</summary>
+    /// <remarks>It is for looking, and must not change the head; <see cref="RequestCallback"/> is for editing.</remarks>
+    public Action<RequestHead>? RequestSentCallback { get; init; }
+
     /// <summary>Gets what sees each response before it is judged, be it a 101 or not; null (the default) for nothing. What it throws
     /// fails the attempt and ends the connection.</summary>
     public Action<ResponseHead>? ResponseCallback { get; init; }

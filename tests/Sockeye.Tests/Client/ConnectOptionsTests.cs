@@ -104,6 +104,29 @@ public sealed class ConnectOptionsTests
     }
 
     [Fact]
+    public async Task RequestSentCallback_sees_the_whole_request_also_where_it_is_refused()
+    {
+        using var server = new RawServer();
+        Task answering = server.AnswerAsync("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
+        RequestHead? seen = null;
+        var options = new WebSocketClientOptions
+        {
+            RequestCallback = (request, _) =>
+            {
+                request.Headers.Add("X-Edited", "yes");
+                return default;
+            },
+            RequestSentCallback = request => seen = request,
+        };
+
+        await Assert.ThrowsAsync<WebSocketHandshakeException>(() => WebSocketClient.ConnectAsync(server.Uri, options).Soon());
+
+        await answering;
+        Assert.Equal("yes", seen?.Headers["X-Edited"]);
+        Assert.Equal(server.Request, System.Text.Encoding.ASCII.GetString(seen!.ToBytes()));
+    }
+
+    [Fact]
     public async Task ResponseCallback_that_throws_ends_the_connection()
     {
         using var server = new RawServer();
