@@ -5,9 +5,18 @@ namespace Sockeye.Testing;
 /// connection. A timer that is due at once fires with the next <see cref="Advance"/> as well, never by itself.</remarks>
 public sealed class ManualTimeProvider : TimeProvider
 {
+    private const long FirstTimestamp = TimeSpan.TicksPerDay;
+
+    private static readonly DateTimeOffset DefaultStart = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
     private readonly Lock _sync = new();
     private readonly List<ManualTimer> _timers = [];
-    private long _now = TimeSpan.TicksPerDay;
+    private readonly DateTimeOffset _start;
+    private long _now = FirstTimestamp;
+
+    /// <summary>Makes a clock.</summary>
+    /// <param name="start">The time that it tells first; the beginning of 2026, UTC, where null.</param>
+    public ManualTimeProvider(DateTimeOffset? start = null) => _start = (start ?? DefaultStart).ToUniversalTime();
 
     /// <inheritdoc/>
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
@@ -30,7 +39,7 @@ public sealed class ManualTimeProvider : TimeProvider
     public override long GetTimestamp() => Interlocked.Read(ref _now);
 
     /// <inheritdoc/>
-    public override DateTimeOffset GetUtcNow() => new(GetTimestamp(), TimeSpan.Zero);
+    public override DateTimeOffset GetUtcNow() => _start.AddTicks(GetTimestamp() - FirstTimestamp);
 
     /// <summary>Moves the clock, and fires every timer that falls due on the way, in order, on this thread.</summary>
     /// <param name="span">How far, not below zero.</param>

@@ -68,7 +68,7 @@ public sealed class TestLinkDirection
         }
     }
 
-    /// <summary>Gets or sets how long what is written from now on is on its way, on the clock of the link; none by default.</summary>
+    /// <summary>Gets or sets how long what is written from now on, and the end, is on its way, on the clock of the link; none by default.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
     public TimeSpan Delay
     {
@@ -98,7 +98,12 @@ public sealed class TestLinkDirection
 
     /// <summary>Ends this direction behind what is on its way, as TCP FIN does: a half-close where the other one goes on. Further writes
     /// fail. Idempotent.</summary>
-    public void End() => Set(static direction => direction._isEnded = true);
+    public void End() => Set(static direction =>
+    {
+        if (!direction._isEnded)
+            direction.Append([]);
+        direction._isEnded = true;
+    });
 
     /// <summary>Says what happens once so many bytes have passed, counted from the beginning of the link: a read ends there, and the action
     /// runs before its reader goes on. Where more have passed already, it runs at once.</summary>
@@ -159,8 +164,7 @@ public sealed class TestLinkDirection
                 int count = Math.Min(buffer.Length, _capacity - _held);
                 if (count > 0)
                 {
-                    _pieces.Enqueue(new Piece(buffer[..count].ToArray(), _time.GetTimestamp() + Ticks(_delay)));
-                    _held += count;
+                    Append(buffer[..count].ToArray());
                     Changed();
                     buffer = buffer[count..];
                 }
@@ -188,11 +192,9 @@ public sealed class TestLinkDirection
             change = _change.Task;
             if (_isStalled)
                 return false;
-            if (!_pieces.TryPeek(out Piece? piece))
-                return _isEnded;
-            if (!IsDue(piece))
+            if (!_pieces.TryPeek(out Piece? piece) || !IsDue(piece))
                 return false;
-            if (!buffer.IsEmpty)
+            if (!buffer.IsEmpty && !piece.IsEnd)
                 count = Take(piece, buffer, out due);
             return true;
         }
@@ -214,6 +216,12 @@ public sealed class TestLinkDirection
     {
         _change.SetResult();
         _change = NewChange();
+    }
+
+    private void Append(byte[] bytes)
+    {
+        _pieces.Enqueue(new Piece(bytes, _time.GetTimestamp() + Ticks(_delay)));
+        _held += bytes.Length;
     }
 
     private void Discard()
@@ -265,9 +273,12 @@ public sealed class TestLinkDirection
         return count;
     }
 
+    /// <summary>What was written at once; the end is an empty one, which stays.</summary>
     private sealed class Piece(byte[] bytes, long dueAt)
     {
         public byte[] Bytes { get; } = bytes;
+
+        public bool IsEnd => Bytes.Length == 0;
 
         public long DueAt { get; } = dueAt;
 

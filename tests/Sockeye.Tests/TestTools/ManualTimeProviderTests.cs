@@ -27,6 +27,16 @@ public sealed class ManualTimeProviderTests
     }
 
     [Fact]
+    public void Clock_tells_the_time_that_it_was_given_and_else_the_same_one_always()
+    {
+        var start = new DateTimeOffset(2031, 5, 6, 7, 8, 9, TimeSpan.FromHours(2));
+        var time = new ManualTimeProvider(start);
+        time.Advance(Second);
+        Assert.Equal((start + Second, TimeSpan.Zero), (time.GetUtcNow(), time.GetUtcNow().Offset));
+        Assert.Equal(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero), _time.GetUtcNow());
+    }
+
+    [Fact]
     public void Disposed_or_changed_timer_does_not_fire_at_its_old_time()
     {
         int fired = 0;

@@ -43,6 +43,21 @@ public sealed class TestLinkTests
     }
 
     [Fact]
+    public async Task End_is_on_its_way_as_long_as_bytes_are()
+    {
+        var time = new ManualTimeProvider();
+        var link = new TestLink(timeProvider: time);
+        link.ToServer.Delay = TimeSpan.FromSeconds(2);
+        link.ToServer.End();
+        Task<string> read = ReadAsync(link.Server);
+        Assert.False(read.IsCompleted);
+        await Settle.UntilAsync(() => time.NextDue == TimeSpan.FromSeconds(2));
+        time.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal("", await read.Soon());
+        Assert.Equal("", await ReadAsync(link.Server).Soon());
+    }
+
+    [Fact]
     public async Task Delayed_bytes_arrive_when_the_clock_says_so_and_in_order()
     {
         var time = new ManualTimeProvider();
