@@ -24,6 +24,11 @@ public sealed class ClientFactoryTests
     }
 
     [Fact]
+    public void Worker_needs_no_AspNetCore_for_it() => Assert.DoesNotContain(
+        typeof(IWebSocketClientFactory).Assembly.GetReferencedAssemblies(),
+        assembly => assembly.Name!.StartsWith("Microsoft.AspNetCore", StringComparison.Ordinal) || assembly.Name == "Sockeye.AspNetCore");
+
+    [Fact]
     public void Options_are_made_once_and_the_last_call_counts()
     {
         int made = 0;

@@ -102,6 +102,30 @@ public sealed partial class SampleTests
     }
 
     [Fact]
+    public async Task ForwardProxy_talks_through_a_real_proxy_and_tells_what_it_refuses()
+    {
+        await using PeerProcess server = Start("EchoServer", "0");
+        string url = "ws://" + server.WaitForLine("Listening on ws://");
+        await using ProxyProcess proxy = await ProxyProcess.StartAsync("tinyproxy");
+        await using PeerProcess client = Start("ForwardProxy", url, proxy.Address);
+        Assert.Equal("hello", client.WaitForLine("Received: "));
+        Assert.Equal(0, await client.WaitForExitAsync());
+        await using PeerProcess stranger = Start("ForwardProxy", url, proxy.AddressFor(ProxyProcess.UserName, "wrong"));
+        Assert.StartsWith("401 ", stranger.WaitForLine("The proxy: "), StringComparison.Ordinal);
+        Assert.Equal(1, await stranger.WaitForExitAsync());
+        server.Kill();
+    }
+
+    [Fact]
+    public async Task OwnTests_pass()
+    {
+        await using PeerProcess tests = Start("OwnTests");
+        Assert.Equal("Auction_ends_a_minute_after_the_last_bid", tests.WaitForLine("Passed: "));
+        Assert.Equal("Bidder_who_vanishes_ends_the_auction", tests.WaitForLine("Passed: "));
+        Assert.Equal(0, await tests.WaitForExitAsync());
+    }
+
+    [Fact]
     public async Task UnixSocket_server_and_client_talk_and_leave_no_file()
     {
         string path = Path.Combine(Path.GetTempPath(), $"sockeye-{Guid.NewGuid():N}.sock");
