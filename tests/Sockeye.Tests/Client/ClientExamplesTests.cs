@@ -14,7 +14,7 @@ public sealed class ClientExamplesTests
 {
     [Fact]
     public void Page_shows_the_examples_of_these_tests() =>
-        DocumentedExamples.AssertShown("client.md", Path.Combine("Client", nameof(ClientExamplesTests) + ".cs"), count: 5);
+        DocumentedExamples.AssertShown("client.md", Path.Combine("Client", nameof(ClientExamplesTests) + ".cs"), count: 6);
 
     [Fact]
     public async Task Failures()
@@ -160,5 +160,23 @@ public sealed class ClientExamplesTests
         await server.AnswerAsync("HTTP/1.1 302 There\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n");
         await server.AnswerAsync("HTTP/1.1 302 There\r\nLocation: http://elsewhere.example/\r\nContent-Length: 0\r\n\r\n");
         await Assert.ThrowsAsync<InvalidOperationException>(() => connecting.Soon());
+    }
+
+    [Fact]
+    public async Task Liveness()
+    {
+        await using ServerTest test = await ServerTest.EchoAsync();
+        string uri = test.Uri;
+        CancellationToken cancel = CancellationToken.None;
+        // <example>
+        var options = new WebSocketClientOptions
+        {
+            Connection = new() { IdleTimeout = TimeSpan.FromSeconds(10), WriteStallTimeout = TimeSpan.FromSeconds(20) },
+        };
+        await using WebSocketConnection socket = await WebSocketClient.ConnectAsync(uri, options, cancel);
+        TimeSpan now = await socket.PingAsync(cancellationToken: cancel);
+        Console.WriteLine($"{now.TotalMilliseconds} ms now, {socket.SmoothedRoundTripTime?.TotalMilliseconds} ms as a rule");
+        // </example>
+        Assert.Equal(now, socket.SmoothedRoundTripTime);
     }
 }
