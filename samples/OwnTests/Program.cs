@@ -1,7 +1,6 @@
 // Tests of code of one's own, without a port and without waiting: a pair of connections in memory, and a clock that moves when it is told to.
 //   dotnet run --project samples/OwnTests
 // In a project of tests, each of these functions is a test of its framework.
-using Sockeye;
 using Sockeye.Testing;
 
 await Auction_ends_a_minute_after_the_last_bid();
