@@ -84,27 +84,51 @@ internal sealed partial class CloseHandshake
             _connection.Deadlines.End();
             _connection.Send.End(result);
             if (abort)
-                _transport.Abort();
+                AbortTransport();
             else
                 _ = DisposeTransport();
-            _connection.OnEnded(result);
         }
         finally
         {
-            // Whatever a foreign context does: the end is told (rule C5).
-            TaskCompletionSource<CloseResult>? closed;
-            IThreadPoolWorkItem? told;
-            lock (_connection.Sync)
+            // Whatever a foreign context does: who reads is told, and so is everybody else (rule C5).
+            try
             {
-                _isTold = true;
-                closed = _closed;
-                told = _connection.ToldOfEnd;
+                _connection.OnEnded(result);
             }
+            finally
+            {
+                TellEnd(result);
+            }
+        }
+    }
 
-            closed?.TrySetResult(result);
-            _connection.TellCompanions();
-            if (told is not null)
-                ThreadPool.UnsafeQueueUserWorkItem(told, preferLocal: false);
+    private void TellEnd(CloseResult result)
+    {
+        TaskCompletionSource<CloseResult>? closed;
+        IThreadPoolWorkItem? told;
+        lock (_connection.Sync)
+        {
+            _isTold = true;
+            closed = _closed;
+            told = _connection.ToldOfEnd;
+        }
+
+        closed?.TrySetResult(result);
+        _connection.TellCompanions();
+        if (told is not null)
+            ThreadPool.UnsafeQueueUserWorkItem(told, preferLocal: false);
+    }
+
+    private void AbortTransport()
+    {
+        try
+        {
+            _transport.Abort();
+        }
+        catch (Exception e)
+        {
+            // It must not throw, but what it carries may be somebody else's: nobody above could do anything about it.
+            _connection.LogTransportDisposeFailed(e);
         }
     }
 

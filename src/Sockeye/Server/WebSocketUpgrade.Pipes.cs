@@ -9,7 +9,8 @@ public static partial class WebSocketUpgrade
 {
     /// <summary>Reads a request to upgrade from a pair of pipes and accepts it, as
     /// <see cref="AcceptAsync(Stream, WebSocketAcceptOptions, CancellationToken)"/> does from a stream.</summary>
-    /// <param name="pipe">The pipes, such as those of a connection that Kestrel accepted.</param>
+    /// <param name="pipe">The pipes, such as those of a connection that Kestrel accepted. Where they are made of a stream with
+    /// <c>leaveOpen</c>, dispose that once <see cref="WebSocketConnection.Closed"/> has completed: the client waits for it.</param>
     /// <param name="options">How to accept it; <see cref="WebSocketAcceptOptions.Default"/> where null.</param>
     /// <param name="cancellationToken">Breaks off the handshake and completes the pipes.</param>
     /// <returns>The connection, which receives from now on.</returns>

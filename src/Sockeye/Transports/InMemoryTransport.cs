@@ -15,6 +15,8 @@ internal sealed class InMemoryTransport : PipeTransport
     {
     }
 
+    public override bool CanShutdown => true;
+
     /// <summary>Makes the two ends of a connection.</summary>
     /// <param name="buffers">Where the first end rents memory.</param>
     /// <param name="peerBuffers">Where the second end does.</param>

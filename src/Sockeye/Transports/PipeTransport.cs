@@ -11,6 +11,8 @@ namespace Sockeye.Transports;
 /// ours to write into, and it goes back before a lease on it would end. A large message is copied straight to where it is gathered.</para>
 /// <para>Not every pipe bears to be completed while it is read or written. So who ends the transport completes what is not in use,
 /// and who uses it completes it after that.</para>
+/// <para>Whether the peer learns that a writer was completed is the pipe's affair: one that is made of a stream disposes the whole
+/// stream, or nothing where it leaves that open.</para>
 /// </remarks>
 internal class PipeTransport : BufferedTransport
 {
@@ -49,6 +51,8 @@ internal class PipeTransport : BufferedTransport
         _output = output;
         _isOwned = isOwned;
     }
+
+    public override bool CanShutdown => false;
 
     private bool HasEnded => Volatile.Read(ref _ended) != 0;
 
@@ -126,10 +130,10 @@ internal class PipeTransport : BufferedTransport
         if (Interlocked.Exchange(ref _ended, 1) != 0)
             return;
         _reset = reset;
-        _output.CancelPendingFlush();
+        Quietly(static transport => transport._output.CancelPendingFlush());
         if ((Interlocked.Or(ref _writing, Ended) & InUse) == 0)
             CompleteOutput();
-        _input.CancelPendingRead();
+        Quietly(static transport => transport._input.CancelPendingRead());
         if ((Interlocked.Or(ref _reading, Ended) & InUse) == 0)
             CompleteInput();
     }
@@ -180,21 +184,22 @@ internal class PipeTransport : BufferedTransport
     private void CompleteOutput()
     {
         if (_isOwned)
-            Quietly(static (transport, reset) => transport._output.Complete(reset));
+            Quietly(static transport => transport._output.Complete(transport._reset));
     }
 
     private void CompleteInput()
     {
         if (_isOwned)
-            Quietly(static (transport, reset) => transport._input.Complete(reset));
+            Quietly(static transport => transport._input.Complete(transport._reset));
     }
 
-    /// <summary>An end has nobody to tell that a pipe of somebody else's does not like to be completed.</summary>
-    private void Quietly(Action<PipeTransport, Exception?> complete)
+    /// <summary>An end has nobody to tell that a pipe of somebody else's does not like to be ended: one that is made of a stream throws
+    /// where it has been completed already.</summary>
+    private void Quietly(Action<PipeTransport> end)
     {
         try
         {
-            complete(this, _reset);
+            end(this);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

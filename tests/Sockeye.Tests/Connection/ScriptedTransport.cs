@@ -22,8 +22,14 @@ public enum Fault
 /// <param name="fault">How it fails.</param>
 /// <param name="failSend">From which send on all of them fail.</param>
 /// <param name="sending">What happens inside each send, before it.</param>
+/// <param name="ended">What happens at the end of an abort and of a dispose.</param>
 internal sealed class ScriptedTransport(
-    Transport inner, int failAt = int.MaxValue, Fault fault = Fault.Throw, int failSend = int.MaxValue, Action? sending = null) : Transport
+    Transport inner,
+    int failAt = int.MaxValue,
+    Fault fault = Fault.Throw,
+    int failSend = int.MaxValue,
+    Action? sending = null,
+    Action? ended = null) : Transport
 {
     private int _operations;
     private int _receives;
@@ -87,12 +93,14 @@ internal sealed class ScriptedTransport(
     {
         IsAborted = true;
         inner.Abort();
+        ended?.Invoke();
     }
 
-    public override ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
         IsDisposed = true;
-        return inner.DisposeAsync();
+        await inner.DisposeAsync().ConfigureAwait(false);
+        ended?.Invoke();
     }
 
     private bool IsDue() => Interlocked.Increment(ref _operations) - 1 == failAt;
