@@ -26,6 +26,9 @@ internal sealed class ConnectionDeadlines : Deadline
 
     private long IdleTimeout => _connection.Terms.IdleTimeout;
 
+    /// <summary>Gets how often a write is looked at: what began to stall between two looks is noticed a quarter late at most.</summary>
+    private long StallTick => Math.Max(1, _connection.Terms.WriteStallTimeout / 4);
+
     private Watches Watched => _watches ??= new Watches();
 
     public TimeSpan Since(long then) => Sweep.Elapsed(then, Now);
@@ -102,8 +105,9 @@ internal sealed class ConnectionDeadlines : Deadline
         {
             if (_connection.Terms.WriteStallTimeout == 0 || WatchesWrite)
                 return;
-            Watched.BytesSent = _connection.Transport.BytesSent;
-            Set(ref Watched.StallAt, Now + _connection.Terms.WriteStallTimeout);
+            long now = Now;
+            Watched.Progress(_connection.Transport.BytesSent, now);
+            Set(ref Watched.StallAt, now + StallTick);
         }
     }
 
@@ -153,7 +157,8 @@ internal sealed class ConnectionDeadlines : Deadline
             {
                 grace = Pass(ref watches.GraceAt, now);
                 close = Pass(ref watches.CloseAt, now);
-                stalled = Pass(ref watches.StallAt, now) && CheckWrite(watches, now);
+                long stallAt = watches.StallAt;
+                stalled = Pass(ref watches.StallAt, now) && CheckWrite(watches, now, isLate: now - stallAt > _connection.Terms.WriteStallTimeout / 2);
                 pong = Pass(ref watches.PongAt, now);
                 hasLived = Pass(ref watches.LifetimeAt, now);
                 if (Pass(ref watches.DeflaterAt, now))
@@ -189,17 +194,22 @@ internal sealed class ConnectionDeadlines : Deadline
         return true;
     }
 
-    /// <summary>Tells whether nothing has been taken since the watch began, and watches on.</summary>
-    private bool CheckWrite(Watches watches, long now)
+    /// <summary>Tells whether nothing has been taken for the whole of the timeout; else watches on.</summary>
+    /// <param name="watches">What is watched.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="isLate">Whether this machine slept: the peer could take nothing meanwhile, and has its time from now on (rule T3).</param>
+    private bool CheckWrite(Watches watches, long now, bool isLate)
     {
         // What waits for a streamed message to be completed does not wait for the peer.
         if (!_connection.Send.IsWriting)
             return false;
         long sent = _connection.Transport.BytesSent;
-        if (sent == watches.BytesSent)
+        if (sent != watches.BytesSent || isLate)
+            watches.Progress(sent, now);
+        long failAt = watches.ProgressAt + _connection.Terms.WriteStallTimeout;
+        if (now >= failAt)
             return true;
-        watches.BytesSent = sent;
-        watches.StallAt = now + _connection.Terms.WriteStallTimeout;
+        watches.StallAt = Math.Min(now + StallTick, failAt);
         return false;
     }
 
@@ -229,8 +239,13 @@ internal sealed class ConnectionDeadlines : Deadline
 
         public long DeflaterPatience { get; set; }
 
-        /// <summary>Gets or sets how many bytes had been sent when the write was looked at last.</summary>
-        public long BytesSent { get; set; }
+        /// <summary>Gets how many bytes had been sent when the write was looked at last.</summary>
+        public long BytesSent { get; private set; }
+
+        /// <summary>Gets when it was seen last that some of them were taken.</summary>
+        public long ProgressAt { get; private set; }
+
+        public void Progress(long bytesSent, long now) => (BytesSent, ProgressAt) = (bytesSent, now);
 
         public long Next => Math.Min(Math.Min(Math.Min(StallAt, GraceAt), Math.Min(CloseAt, PongAt)), Math.Min(DeflaterAt, LifetimeAt));
     }

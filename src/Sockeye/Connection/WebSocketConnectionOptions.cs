@@ -106,7 +106,8 @@ public sealed record WebSocketConnectionOptions
     }
 
     /// <summary>Gets how long bytes may wait without any being taken by the peer before the connection fails; as long as
-    /// <see cref="IdleTimeout"/> where null (the default), <see cref="TimeSpan.Zero"/> is off.</summary>
+    /// <see cref="IdleTimeout"/> where null (the default), <see cref="TimeSpan.Zero"/> is off. It is looked at four times as often: a peer
+    /// that vanishes is noticed after that time, or a quarter of it later. A machine that slept gives its peers that time again.</summary>
     public TimeSpan? WriteStallTimeout
     {
         get;

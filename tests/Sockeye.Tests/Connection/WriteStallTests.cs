@@ -1,4 +1,5 @@
 using Sockeye.Protocol;
+using Sockeye.Testing;
 
 namespace Sockeye.Tests.Connection;
 
@@ -68,6 +69,49 @@ public sealed class WriteStallTests
         Assert.True(peer.Connection.IsOpen);
         peer.Time.Advance(Timeout * 1.1);
         Assert.Equal(CloseCause.WriteStalled, (await peer.Connection.Closed.Soon()).Cause);
+    }
+
+    [Fact]
+    public async Task S9_Peer_that_vanishes_is_noticed_a_quarter_of_the_time_late_at_most()
+    {
+        await using RawPeer peer = await OpenHeldAsync(configure: StallOnly);
+        peer.Gate().Progress(1);
+        peer.Time.Advance(Timeout);
+        Assert.True(peer.Connection.IsOpen);
+        peer.Time.Advance(Timeout / 4);
+        Assert.Equal(CloseCause.WriteStalled, (await peer.Connection.Closed.Soon()).Cause);
+    }
+
+    [Theory]
+    [InlineData(5000, false)]
+    [InlineData(5001, true)]
+    public async Task T3_Look_that_comes_late_by_more_than_half_the_time_begins_again(int lateBy, bool survives)
+    {
+        await using RawPeer peer = await OpenHeldAsync(configure: StallOnly);
+        peer.Time.Advance(Timeout * 0.75);
+        peer.Time.Sleep((Timeout / 4) + TimeSpan.FromMilliseconds(lateBy));
+        Assert.Equal(survives, peer.Connection.IsOpen);
+        peer.Time.Advance(Timeout);
+        Assert.Equal(CloseCause.WriteStalled, (await peer.Connection.Closed.Soon()).Cause);
+    }
+
+    [Fact]
+    public async Task T3_Machine_that_sleeps_while_bytes_wait_disconnects_nobody()
+    {
+        var clock = new ManualTimeProvider();
+        await using var pair = WebSocketPair.Create(new() { TimeProvider = clock }, link: new TestLink(1000, clock));
+        pair.Server.Pause();
+        Task send = pair.Client.SendAsync(new byte[300_000]).AsTask();
+        await Settle.UntilAsync(() => pair.Client.Deadlines.WatchesWrite);
+        clock.Advance(TimeSpan.FromSeconds(1));
+        pair.Link.ToServer.Stall();
+        clock.Sleep(TimeSpan.FromHours(1));
+        Assert.True(pair.Client.IsOpen);
+
+        pair.Link.ToServer.Resume();
+        pair.Server.Resume();
+        Assert.Equal(300_000, (await pair.Server.ReceiveAsync().AsTask().Soon()).Length);
+        await send.Soon();
     }
 
     [Fact]
