@@ -64,6 +64,10 @@ internal sealed class ConnectionDeadlines : Deadline
             _heartbeat.Received(Now);
     }
 
+    /// <summary>Takes a pong without a payload. Called under the lock.</summary>
+    /// <returns>The round trip of the heartbeat's ping that it answers; null where it tells none.</returns>
+    public TimeSpan? TakePong() => _heartbeat.TryTakePong(out long askedAt) ? Since(askedAt) : null;
+
     /// <summary>Stops the idle clock while this side does not receive (rule R4).</summary>
     public void SuspendIdle()
     {

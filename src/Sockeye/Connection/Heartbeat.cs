@@ -19,11 +19,15 @@ internal enum HeartbeatAction
 internal struct Heartbeat
 {
     private const long Suspended = long.MinValue;
+    private const long Ambiguous = -1;
 
     private long _lastReceived;
 
     // Or that the clock stands still.
     private long _pingedAt;
+
+    // When the ping left whose pong is awaited; 0 for none, or that the pong would not tell the round trip.
+    private long _askedAt;
 
     /// <summary>Gets whether the clock stands still.</summary>
     public readonly bool IsSuspended => _pingedAt == Suspended;
@@ -35,7 +39,23 @@ internal struct Heartbeat
     public void Received(long now) => Volatile.Write(ref _lastReceived, now);
 
     /// <summary>Stops the clock while this side does not receive.</summary>
-    public void Suspend() => _pingedAt = Suspended;
+    public void Suspend()
+    {
+        _pingedAt = Suspended;
+        // Its pong may lie unread.
+        if (_askedAt != 0)
+            _askedAt = Ambiguous;
+    }
+
+    /// <summary>Takes a pong without a payload, as the pings have none.</summary>
+    /// <param name="askedAt">When the ping left that it answers.</param>
+    /// <returns>False where it answers none, or where that is not known (RFC 6298, section 3: what is ambiguous is no sample).</returns>
+    public bool TryTakePong(out long askedAt)
+    {
+        askedAt = _askedAt;
+        _askedAt = 0;
+        return askedAt > 0;
+    }
 
     /// <summary>Starts the clock again. What the peer did meanwhile is not known: silence for half of the timeout is answered with a ping,
     /// and never counts as its end.</summary>
@@ -75,6 +95,7 @@ internal struct Heartbeat
             return HeartbeatAction.Fail;
 
         _pingedAt = now;
+        _askedAt = _askedAt == 0 ? now : Ambiguous;
         next = now + half;
         return HeartbeatAction.Ping;
     }

@@ -15,9 +15,6 @@ internal sealed class PingTable
     /// <summary>Gets whether no ping waits.</summary>
     public bool IsEmpty => _first is null;
 
-    /// <summary>Gets the smoothed round-trip time; null before the first one.</summary>
-    public TimeSpan? SmoothedRoundTrip { get; private set; }
-
     /// <summary>Adds a ping.</summary>
     /// <param name="payload">The payload; empty for one of our own that no other ping has.</param>
     /// <param name="now">The time.</param>
@@ -68,10 +65,6 @@ internal sealed class PingTable
 
         return TakeDone();
     }
-
-    /// <summary>Takes a round trip into the smoothed time (RFC 6298, section 2).</summary>
-    public void Measure(TimeSpan roundTrip) =>
-        SmoothedRoundTrip = SmoothedRoundTrip is { } smoothed ? smoothed + ((roundTrip - smoothed) / 8) : roundTrip;
 
     /// <summary>Takes out the pings that were sent at a moment or before it.</summary>
     /// <returns>The pings, linked.</returns>

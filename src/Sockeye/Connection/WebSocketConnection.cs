@@ -22,6 +22,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
 {
     private CloseHandshake? _close;
     private PingTable? _pings;
+    private SmoothedTime _roundTrip;
 
     internal WebSocketConnection(
         Transport transport, Role role, WebSocketConnectionOptions options, ConnectionDetails details, ReadOnlySpan<byte> received)
@@ -87,16 +88,17 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <summary>Gets how many accepted bytes, framing included, wait to be taken by the operating system.</summary>
     public long BufferedBytes => Send.BufferedBytes;
 
-    /// <summary>Gets the smoothed round-trip time of the pings of <see cref="PingAsync(ReadOnlyMemory{byte}, CancellationToken)"/> that
-    /// were answered: each counts for an eighth (RFC 6298, section 2). Null before the first. <see cref="ConfirmAsync"/>, which waits
-    /// behind data, does not count, nor do the pings of <see cref="WebSocketConnectionOptions.IdleTimeout"/>: to keep it current, ping now
-    /// and then. From any thread; it stays when the connection has ended.</summary>
+    /// <summary>Gets the smoothed round-trip time of the pings that were answered, those of
+    /// <see cref="PingAsync(ReadOnlyMemory{byte}, CancellationToken)"/> and those that <see cref="WebSocketConnectionOptions.IdleTimeout"/>
+    /// sends by itself: each counts for an eighth (RFC 6298, section 2). Null before the first. <see cref="ConfirmAsync"/>, which waits
+    /// behind data, does not count. A peer that is never silent is not asked by itself: to keep the time current there, ping now and then.
+    /// From any thread; it stays when the connection has ended.</summary>
     public TimeSpan? SmoothedRoundTripTime
     {
         get
         {
             lock (Sync)
-                return _pings?.SmoothedRoundTrip;
+                return _roundTrip.Value;
         }
     }
 
@@ -455,7 +457,12 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     {
         PendingPing? answered;
         lock (Sync)
+        {
             answered = _pings?.Answer(payload);
+            if (payload.IsEmpty && Deadlines.TakePong() is { } roundTrip)
+                _roundTrip.Add(roundTrip);
+        }
+
         for (; answered is not null; answered = answered.Next)
         {
             TimeSpan roundTrip = Deadlines.Since(answered.SentAt);
@@ -463,7 +470,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
             if (answered is { IsSample: true, IsAnswered: true })
             {
                 lock (Sync)
-                    _pings!.Measure(roundTrip);
+                    _roundTrip.Add(roundTrip);
             }
 
             answered.Pong.TrySetResult(roundTrip);

@@ -34,20 +34,6 @@ public sealed class PingTableTests
         Assert.Equal([pings[3]], Linked(_table.TakeAll()));
     }
 
-    // RFC 6298, section 2: the first as it is, then an eighth of each.
-    [Fact]
-    public void Smoothed_round_trip_moves_by_an_eighth()
-    {
-        Assert.Null(_table.SmoothedRoundTrip);
-        int[] measured = [100, 180, 30, 100];
-        int[] smoothed = [100, 110, 100, 100];
-        for (int i = 0; i < measured.Length; i++)
-        {
-            _table.Measure(TimeSpan.FromMilliseconds(measured[i]));
-            Assert.Equal(TimeSpan.FromMilliseconds(smoothed[i]), _table.SmoothedRoundTrip);
-        }
-    }
-
     [Fact]
     public void Pong_allocates_nothing()
     {
