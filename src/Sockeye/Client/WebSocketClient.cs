@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using Microsoft.Extensions.Logging;
 using Sockeye.Diagnostics;
 using Sockeye.Protocol;
@@ -40,14 +41,42 @@ public static partial class WebSocketClient
     /// <exception cref="WebSocketHandshakeException">The connection did not come about; its
     /// <see cref="WebSocketHandshakeException.Cause"/> tells the step, and its status, headers and body what the server said.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public static async Task<WebSocketConnection> ConnectAsync(
+    public static Task<WebSocketConnection> ConnectAsync(
         Stream stream, Uri uri, WebSocketClientOptions? options = null, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(stream);
         options ??= WebSocketClientOptions.Default;
+        return stream is null
+            ? Task.FromException<WebSocketConnection>(new ArgumentNullException(nameof(stream)))
+            : ConnectOverAsync(new StreamTransport(stream, options.Connection.Buffers), uri, options, cancellationToken);
+    }
+
+    /// <summary>Opens a WebSocket connection over a pair of pipes that lead to the server already.</summary>
+    /// <param name="pipe">The pipes. What the method returns owns them and completes them in the end; where the method throws, it has
+    /// completed them. Where they are made of a stream with <c>leaveOpen</c>, dispose that once
+    /// <see cref="WebSocketConnection.Closed"/> has completed.</param>
+    /// <param name="uri">The address, for <c>Host</c> and the target alone: TLS, where there is to be any, is below the pipes.</param>
+    /// <param name="options">How to connect; <see cref="WebSocketClientOptions.Default"/> where null. Its
+    /// <see cref="WebSocketClientOptions.Tls"/> and what else brings a connection about are not used.</param>
+    /// <param name="cancellationToken">Ends the attempt; it has no effect on the connection once it is open.</param>
+    /// <returns>The connection, which receives from now on.</returns>
+    /// <exception cref="ArgumentException">The address or an option cannot be used.</exception>
+    /// <exception cref="WebSocketHandshakeException">The connection did not come about; its
+    /// <see cref="WebSocketHandshakeException.Cause"/> tells the step, and its status, headers and body what the server said.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static Task<WebSocketConnection> ConnectAsync(
+        IDuplexPipe pipe, Uri uri, WebSocketClientOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        options ??= WebSocketClientOptions.Default;
+        return pipe is null
+            ? Task.FromException<WebSocketConnection>(new ArgumentNullException(nameof(pipe)))
+            : ConnectOverAsync(new PipeTransport(pipe, options.Connection.Buffers), uri, options, cancellationToken);
+    }
+
+    private static async Task<WebSocketConnection> ConnectOverAsync(
+        Transport transport, Uri uri, WebSocketClientOptions options, CancellationToken cancellationToken)
+    {
         if (options.Http2 is not null)
             options = options with { Http2 = null };
-        var transport = new StreamTransport(stream, options.Connection.Buffers);
         try
         {
             using var deadline = new HandshakeDeadline(options.ConnectTimeout, options.Connection.TimeProvider, cancellationToken);

@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using Sockeye.Protocol;
 using Sockeye.Transports;
 
@@ -26,7 +27,31 @@ public sealed partial class WebSocketConnection
     {
         ArgumentNullException.ThrowIfNull(stream);
         options ??= WebSocketConnectionOptions.Default;
-        var transport = new StreamTransport(stream, options.Buffers);
+        return Create(new StreamTransport(stream, options.Buffers), role, options, bytesAfterHead, subprotocol);
+    }
+
+    /// <summary>Makes a connection of a pair of pipes on which the opening handshake is over, done elsewhere; no extension is in use.</summary>
+    /// <param name="pipe">The pipes, which the connection owns from here on and completes. The bytes behind the peer's head lie in them;
+    /// nothing else may read or write them. Where they are made of a stream with <c>leaveOpen</c>, dispose that once <see cref="Closed"/>
+    /// has completed: a client waits for it.</param>
+    /// <param name="role">The side that this connection is.</param>
+    /// <param name="options">The options; <see cref="WebSocketConnectionOptions.Default"/> where null.</param>
+    /// <param name="subprotocol">The subprotocol that was agreed on; null for none.</param>
+    /// <returns>The connection, which receives from now on.</returns>
+    /// <remarks>Where the handshake is still to come, <see cref="WebSocketUpgrade"/> does it for a server and
+    /// <see cref="WebSocketClient.ConnectAsync(IDuplexPipe, Uri, WebSocketClientOptions, CancellationToken)"/> for a client.</remarks>
+    /// <exception cref="ArgumentException">The role or the subprotocol is none; the pipes have been completed.</exception>
+    public static WebSocketConnection CreateFromPipe(
+        IDuplexPipe pipe, Role role, WebSocketConnectionOptions? options = null, string? subprotocol = null)
+    {
+        ArgumentNullException.ThrowIfNull(pipe);
+        options ??= WebSocketConnectionOptions.Default;
+        return Create(new PipeTransport(pipe, options.Buffers), role, options, default, subprotocol);
+    }
+
+    private static WebSocketConnection Create(
+        Transport transport, Role role, WebSocketConnectionOptions options, ReadOnlyMemory<byte> bytesAfterHead, string? subprotocol)
+    {
         try
         {
             if (role is not (Role.Client or Role.Server))

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Text;
 using Sockeye.Protocol;
 using Sockeye.Tests.Connection;
@@ -13,7 +14,7 @@ public sealed class DocumentedExamplesTests
 
     [Fact]
     public void Page_shows_the_examples_of_these_tests() =>
-        DocumentedExamples.AssertShown("low-level.md", Path.Combine("LowLevel", nameof(DocumentedExamplesTests) + ".cs"), count: 4);
+        DocumentedExamples.AssertShown("low-level.md", Path.Combine("LowLevel", nameof(DocumentedExamplesTests) + ".cs"), count: 5);
 
     [Fact]
     public async Task Frames_over_a_stream()
@@ -120,6 +121,29 @@ public sealed class DocumentedExamplesTests
         return WebSocketConnection.CreateFromStream(stream, Role.Server, options, bytesAfterHead, subprotocol);
         // </example>
     }
+
+    [Fact]
+    public async Task Pipes_carry_frames()
+    {
+        var console = new StringWriter();
+        await CarryAsync(console);
+        Assert.Equal("no HTTP, no socket", console.ToString().TrimEnd());
+    }
+
+    private static async Task CarryAsync(StringWriter Console)
+    {
+        // <example>
+        var forth = new Pipe();
+        var back = new Pipe();
+        await using var client = WebSocketConnection.CreateFromPipe(new DuplexPipe(back.Reader, forth.Writer), Role.Client);
+        await using var server = WebSocketConnection.CreateFromPipe(new DuplexPipe(forth.Reader, back.Writer), Role.Server);
+
+        await client.SendTextAsync("no HTTP, no socket");
+        Console.WriteLine((await server.ReceiveAsync()).GetText());
+        // </example>
+    }
+
+    private sealed record DuplexPipe(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 
     private static async Task ConnectAsync(Stream stream, WebSocketClientOptions options, Func<Task> serve)
     {

@@ -144,7 +144,7 @@ public sealed class OwnStreamTests
         await Assert.ThrowsAsync<ArgumentException>("uri", () => WebSocketClient.ConnectAsync(_server, new Uri("ftp://a")));
         await _server.Disposed.WaitAsync(Patience);
 
-        await Assert.ThrowsAsync<ArgumentNullException>("stream", () => WebSocketClient.ConnectAsync(null!, new Uri("ws://a")));
+        await Assert.ThrowsAsync<ArgumentNullException>("stream", () => WebSocketClient.ConnectAsync((Stream)null!, new Uri("ws://a")));
     }
 
     private async Task AssertNothingIsLeftAsync()
