@@ -33,7 +33,8 @@ internal static class ClientTls
             await stream.DisposeAsync().ConfigureAwait(false);
             if (deadline.IsOver)
                 throw deadline.Explain(e, $"TLS with {host}");
-            if (e is not (AuthenticationException or IOException or SocketException))
+            // The last two come of the stream below, where it is the user's.
+            if (e is not (AuthenticationException or IOException or SocketException or OperationCanceledException or InvalidOperationException))
                 throw;
             throw new WebSocketHandshakeException(
                 HandshakeFailure.Tls, $"TLS with {host} port {port} failed: {(check.Reason is { } reason ? $"{reason}." : ReasonOf(e, check.HasRun))}", e)

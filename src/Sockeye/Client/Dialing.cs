@@ -126,7 +126,7 @@ internal static class Dialing
         {
             throw deadline.Explain(e, "ConnectCallback");
         }
-        catch (Exception e) when (e is IOException or SocketException)
+        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
         {
             throw new WebSocketHandshakeException(HandshakeFailure.Connect, $"ConnectCallback did not reach {context.EndPoint}: {e.Message}", e);
         }

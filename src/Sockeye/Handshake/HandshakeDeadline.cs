@@ -17,10 +17,12 @@ internal sealed class HandshakeDeadline : IDisposable
         _callers = cancellationToken;
         _timer = new CancellationTokenSource(timeout, time);
         _either = CancellationTokenSource.CreateLinkedTokenSource(_timer.Token, cancellationToken);
+        Token = _either.Token;
     }
 
-    /// <summary>Gets the token that fires with either. It goes to name resolution, connecting and TLS, whose failure ends all.</summary>
-    public CancellationToken Token => _either.Token;
+    /// <summary>Gets the token that fires with either. It goes to name resolution, connecting and TLS, whose failure ends all. It stays
+    /// usable when this has been disposed: an attempt that was given up goes on until it sees that.</summary>
+    public CancellationToken Token { get; }
 
     /// <summary>Gets whether the time is over, or the caller has lost patience.</summary>
     public bool IsOver => _either.IsCancellationRequested;

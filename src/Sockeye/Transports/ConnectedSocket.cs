@@ -43,7 +43,7 @@ internal sealed class RuntimeSocket(Socket socket) : ConnectedSocket
 {
     public override EndPoint? LocalEndPoint { get; } = socket.LocalEndPoint;
 
-    public override EndPoint? RemoteEndPoint { get; } = socket.RemoteEndPoint;
+    public override EndPoint? RemoteEndPoint { get; } = PeerOf(socket);
 
     public Socket Socket => socket;
 
@@ -65,6 +65,19 @@ internal sealed class RuntimeSocket(Socket socket) : ConnectedSocket
         {
             socket.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Gets the address of the peer; null where it has reset the connection already, as the first receive will tell.</summary>
+    public static EndPoint? PeerOf(Socket socket)
+    {
+        try
+        {
+            return socket.RemoteEndPoint;
+        }
+        catch (SocketException)
+        {
+            return null;
         }
     }
 

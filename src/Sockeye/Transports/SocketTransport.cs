@@ -22,7 +22,7 @@ internal sealed class SocketTransport : NonBlockingTransport
         _socket.NoDelay = socket.ProtocolType == ProtocolType.Tcp || socket.NoDelay;
         _socket.Blocking = false;
         LocalEndPoint = socket.LocalEndPoint;
-        RemoteEndPoint = socket.RemoteEndPoint;
+        RemoteEndPoint = RuntimeSocket.PeerOf(socket);
     }
 
     public override EndPoint? LocalEndPoint { get; }

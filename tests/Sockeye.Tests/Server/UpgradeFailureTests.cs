@@ -1,7 +1,9 @@
+using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using Sockeye.Protocol;
 using Sockeye.Testing;
+using Sockeye.Tests.Connection;
 using Sockeye.Transports;
 
 namespace Sockeye.Tests.Server;
@@ -26,6 +28,16 @@ public sealed class UpgradeFailureTests
     }
 
     private WebSocketConnectionOptions Connection { get; }
+
+    [Fact]
+    public async Task Socket_that_its_client_has_reset_already_is_a_handshake_that_ended()
+    {
+        (Socket own, Socket peer) = await Carriers.ConnectSocketsAsync();
+        peer.Close(0);
+        await Settle.UntilAsync(() => own.Poll(0, SelectMode.SelectRead));
+        var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => WebSocketUpgrade.AcceptAsync(own).Soon());
+        Assert.Equal(HandshakeFailure.Ended, thrown.Cause);
+    }
 
     [Fact]
     public async Task AcceptAsync_with_a_token_that_is_cancelled_already_disposes_the_stream()

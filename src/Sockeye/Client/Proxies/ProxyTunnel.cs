@@ -76,6 +76,8 @@ internal abstract class ProxyTunnel
             transport.ReleaseBlock();
             if (deadline.IsOver)
                 throw deadline.Explain(e, $"the answer of the proxy {Name(Address)}");
+            if (e is OperationCanceledException or (InvalidOperationException and not ObjectDisposedException))
+                throw Failure(Address, $"was lost before it led to {uri.Authority}: {e.Message}", e); // by a stream of the user's
             if (e is WebSocketHandshakeException { Cause: HandshakeFailure.Protocol, Fault: { } fault })
                 throw Failure(Address, $"broke the rules of HTTP: {fault}.", e);
             if (e is ObjectDisposedException or (IOException and not WebSocketHandshakeException))
