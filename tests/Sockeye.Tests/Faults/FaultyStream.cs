@@ -32,9 +32,13 @@ internal sealed class FaultyStream(Stream inner, int failAt, StreamFault fault, 
 {
     private int _operations;
     private volatile bool _isBroken;
+    private volatile bool _isDisposed;
 
     /// <summary>Gets whether the operation that fails has come.</summary>
     public bool IsReached => Volatile.Read(ref _operations) > failAt;
+
+    /// <summary>Gets whether its owner has put it away.</summary>
+    public bool IsDisposed => _isDisposed;
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -82,6 +86,7 @@ internal sealed class FaultyStream(Stream inner, int failAt, StreamFault fault, 
     protected override void Dispose(bool disposing)
     {
         inner.Dispose();
+        _isDisposed = true;
         base.Dispose(disposing);
     }
 

@@ -2,17 +2,22 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.WebSockets;
 using System.Text;
+using System.Text.Json;
 using Sockeye.Protocol;
 using Sockeye.Testing;
 using Sockeye.Tests.Connection;
+using Sockeye.Tests.Json;
 using Sockeye.Transports;
 
 namespace Sockeye.Tests.Faults;
 
 /// <summary>Each public operation, with the n-th operation of the stream below failing for every n, until it succeeds: nothing hangs, nothing
 /// leaks, and what it throws has a type of ours that tells why.</summary>
-public sealed class OperationFaultTests
+public sealed partial class OperationFaultTests
 {
+    // Text, and a value as JSON.
+    private const string Reply = "42";
+
     private static readonly byte[] Small = new byte[100];
     private static readonly byte[] Large = new byte[100_000];
 
@@ -77,7 +82,7 @@ public sealed class OperationFaultTests
             await socket.SendAsync(Small, cancellationToken: cancel);
             await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
             {
-                Assert.Equal("ok", message.GetText());
+                Assert.Equal(Reply, message.GetText());
                 return;
             }
         },
@@ -98,6 +103,28 @@ public sealed class OperationFaultTests
                 if (e.Kind is WebSocketEventKind.Text or WebSocketEventKind.Close)
                     return;
             }
+        },
+        ["ReceiveStreamAsync"] = async (socket, cancel) =>
+        {
+            await socket.SendAsync(Small, cancellationToken: cancel);
+            if (await socket.ReceiveStreamAsync(cancel) is { } message)
+                await message.CopyToAsync(Stream.Null, cancel);
+        },
+        ["SendJsonAsync, ReadAllJsonAsync"] = async (socket, cancel) =>
+        {
+            await socket.SendJsonAsync(Order.OfSize(1000), SampleJson.Default.Order, cancel);
+            await foreach (JsonElement value in socket.ReadAllJsonAsync(SampleJson.Default.JsonElement, cancel))
+            {
+                Assert.Equal(Reply, value.GetRawText());
+                return;
+            }
+        },
+        ["Pause, Resume"] = async (socket, cancel) =>
+        {
+            socket.Pause();
+            await socket.SendAsync(Large, cancellationToken: cancel);
+            socket.Resume();
+            await ReceiveReplyAsync(socket, cancel);
         },
         ["RunAsync"] = (socket, cancel) => socket.RunAsync(async (connection, _) =>
         {
@@ -259,17 +286,17 @@ public sealed class OperationFaultTests
     }
 
     private static async Task ReceiveReplyAsync(WebSocketConnection socket, CancellationToken cancel) =>
-        Assert.Equal("ok", (await ReceiveAsync(socket, cancel)).GetText());
+        Assert.Equal(Reply, (await ReceiveAsync(socket, cancel)).GetText());
 
     /// <summary>A peer that answers each message.</summary>
-    private static async Task<WebSocketConnection?> ReplyAsync(WebSocketConnection socket, bool isFirst = false)
+    private static async Task<WebSocketConnection?> ReplyAsync(WebSocketConnection socket, byte[]? binary = null, bool isFirst = false)
     {
         try
         {
             if (isFirst)
-                await socket.SendTextAsync("ok");
+                await socket.SendTextAsync(Reply);
             await foreach (WebSocketMessage _ in socket.ReadAllAsync())
-                await socket.SendTextAsync("ok");
+                await (binary is null ? socket.SendTextAsync(Reply) : socket.SendAsync(binary));
         }
         catch (WebSocketClosedException)
         {
@@ -329,6 +356,9 @@ public sealed class OperationFaultTests
 
         public ManualTimeProvider Time { get; } = new();
 
+        /// <summary>Gets or sets whether what is swept disposes its stream in the end.</summary>
+        public bool OwnsStream { get; set; } = true;
+
         public CancellationToken Token => _token.Token;
 
         public bool IsReached => _faulty is { IsReached: true };
@@ -364,6 +394,7 @@ public sealed class OperationFaultTests
             });
             if (Peer is not null && await Peer is { } peer)
                 await peer.DisposeAsync().Soon();
+            await Settle.UntilAsync(() => !OwnsStream || _faulty is null or { IsDisposed: true }, () => $"n = {failAt}: the stream was left open");
             var pool = (CountingPool)_buffers.Arrays;
             await Settle.UntilAsync(() => pool.Outstanding == 0 && _buffers.SlabsHeld == 0, () =>
                 $"n = {failAt}: {_buffers.SlabsHeld} slabs held, {pool.Outstanding} arrays out");
