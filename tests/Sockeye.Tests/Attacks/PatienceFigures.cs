@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Sockeye.Tests.Connection;
 using Sockeye.Tests.Server;
 
 namespace Sockeye.Tests.Attacks;
 
-/// <summary>How long peers are borne that dribble, do not read, or have vanished, with the bounds of rows V33, V36 and V39 of the attack
-/// catalogue: for <c>./test.sh --figures</c>, alone on the machine.</summary>
+/// <summary>How long peers are borne that dribble, do not finish the close, do not read, or have vanished, with the bounds of rows V33, V34,
+/// V36 and V39 of the attack catalogue: for <c>./test.sh --figures</c>, alone on the machine.</summary>
 [Trait("Category", "Figures")]
 public sealed class PatienceFigures(ITestOutputHelper output)
 {
@@ -68,6 +69,48 @@ public sealed class PatienceFigures(ITestOutputHelper output)
             var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(
                 () => WebSocketClient.ConnectAsync($"ws://{listener.LocalEndPoint}/").WaitAsync(Patience));
             Assert.Equal(HandshakeFailure.Timeout, thrown.Cause);
+            return Stopwatch.GetElapsedTime(start);
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task V34_Peers_that_never_finish_the_close_are_gone_100_ms_after_its_timeout(bool answer)
+    {
+        const int Peers = 100;
+        var options = new WebSocketConnectionOptions { CloseTimeout = Second };
+        await using var server = new WebSocketServer(new() { Port = 0, Connection = options });
+        var opened = new System.Collections.Concurrent.ConcurrentQueue<WebSocketConnection>();
+        server.Map("/", (socket, _) =>
+        {
+            opened.Enqueue(socket);
+            return socket.Closed;
+        });
+        await server.StartAsync();
+        List<RawClient> clients = [];
+        for (int i = 0; i < Peers; i++)
+            clients.Add(await RawClient.OpenAsync(server));
+        await Settle.UntilAsync(() => opened.Count == Peers);
+
+        Task<TimeSpan>[] closing = [.. opened.Select(CloseAsync)];
+        foreach (RawClient client in clients)
+        {
+            Assert.Equal(Protocol.Opcode.Close, (await client.ReadFrameAsync())?.Opcode);
+            if (answer)
+                await client.SendFrameAsync(Protocol.Opcode.Close, ""); // but its end of TCP stays open
+        }
+
+        TimeSpan[] times = await Task.WhenAll(closing);
+        Print($"V34: {Peers} peers that {(answer ? "left TCP open" : "did not answer Close")} were gone after {times.Min().TotalMilliseconds:F0} to {times.Max().TotalMilliseconds:F0} ms, with a timeout of {Second.TotalMilliseconds:F0} ms");
+        Assert.All(times, time => Assert.InRange(time, Second, Second + TimeSpan.FromMilliseconds(100)));
+        Assert.Equal("", string.Concat(await Task.WhenAll(clients.Select(client => client.ReadToAnyEndAsync()))));
+        clients.ForEach(client => client.Dispose());
+
+        static async Task<TimeSpan> CloseAsync(WebSocketConnection socket)
+        {
+            long start = Stopwatch.GetTimestamp();
+            await socket.CloseAsync().WaitAsync(Patience);
             return Stopwatch.GetElapsedTime(start);
         }
     }

@@ -1,5 +1,6 @@
 using System.Text;
 using Sockeye.Protocol;
+using Sockeye.Testing;
 using Sockeye.Tests.Connection;
 using Sockeye.Tests.Server;
 
@@ -35,6 +36,32 @@ public sealed class ConnectAttackTests
 
         Assert.Equal((HandshakeFailure.Protocol, rule), (thrown.Cause, thrown.Fault?.Rule));
         await sending.ContinueWith(_ => { }, TaskScheduler.Default); // the client has gone
+    }
+
+    // V21
+    [Fact]
+    public async Task Reading_of_an_endless_head_takes_no_more_than_the_limit_and_4_KiB()
+    {
+        const int Capacity = 1024;
+        var link = new TestLink(Capacity);
+        Task<WebSocketConnection> connecting = WebSocketClient.ConnectAsync(link.Client, new Uri("ws://example.com/"));
+        byte[] line = Encoding.ASCII.GetBytes("X: " + new string('a', 505) + "\r\n");
+        int taken = 0;
+        try
+        {
+            await link.Server.WriteAsync("HTTP/1.1 101 Switching Protocols\r\n"u8.ToArray());
+            for (; !connecting.IsCompleted; taken += line.Length)
+                await link.Server.WriteAsync(line).Soon();
+        }
+        catch (IOException)
+        {
+            // the client has gone
+        }
+
+        var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => connecting.Soon());
+        Assert.Equal((HandshakeFailure.Protocol, HandshakeRule.HeadMustFitLimit), (thrown.Cause, thrown.Fault?.Rule));
+        int limit = HandshakeLimits.Default.MaxHeadBytes;
+        Assert.InRange(taken, limit - Capacity, limit + 4096);
     }
 
     // V21
