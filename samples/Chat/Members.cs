@@ -23,6 +23,10 @@ internal sealed class Members
     /// <summary>Removes a member, unless a new connection has taken its place.</summary>
     public bool Remove(Member member) => _byId.GetValueOrDefault(member.Id) == member && _byId.Remove(member.Id);
 
+    /// <summary>Tells the others who has come, perhaps from under another name, or has gone.</summary>
+    public void Tell(Member member, bool hasCome, string? was = null) =>
+        Send(new("people") { Name = member.Name, Was = was, HasCome = hasCome, People = Names }, except: member);
+
     public void Send(ToPage what, Member? except = null)
     {
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(what, Json.Default.ToPage);

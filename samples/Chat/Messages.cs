@@ -15,11 +15,14 @@ internal sealed record ToPage(string Type)
 
     public string? Text { get; init; }
 
-    /// <summary>Gets the key under which its page sent it, which knows by that that it arrived.</summary>
+    /// <summary>Gets the key under which its page sent it, which knows by that that it arrived, and that it is its own.</summary>
     public string? Key { get; init; }
 
     /// <summary>Gets when it was said, in milliseconds of Unix time; no two messages of a room have the same.</summary>
     public long? Time { get; init; }
+
+    /// <summary>Gets the name that somebody had who comes again under another one.</summary>
+    public string? Was { get; init; }
 
     /// <summary>Gets whether somebody has come; null where nobody has come or gone.</summary>
     public bool? HasCome { get; init; }

@@ -3,6 +3,7 @@
 using System.Text.Json;
 using Chat;
 using Sockeye;
+using Sockeye.Protocol;
 
 WebApplicationBuilder builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
 builder.Logging.SetMinimumLevel(LogLevel.Warning);
@@ -15,7 +16,7 @@ builder.Services.AddSockeye(new WebSocketHostOptions
 
 WebApplication app = builder.Build();
 app.UseFileServer();
-app.MapWebSocket("/rooms/{room}", ChatAsync).AddEndpointFilter(async (call, next) =>
+app.MapWebSocket("/room", ChatAsync).AddEndpointFilter(async (call, next) =>
     call.Arguments.OfType<string>().All(text => text.Trim().Length is > 0 and <= 40)
         ? await next(call)
         : TypedResults.BadRequest("Rooms, ids and names have 1 to 40 letters."));
@@ -30,14 +31,17 @@ static async Task ChatAsync(
     Room joined = rooms.Enter(room, member, since);
     try
     {
-        await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+        await foreach (FromPage? said in socket.ReadAllJsonAsync(Json.Default.FromPage, cancel))
         {
-            FromPage? said = JsonSerializer.Deserialize(message.Span, Json.Default.FromPage);
             if (said?.Text?.Trim() is { Length: > 0 } text)
                 joined.Say(member, text, said.Key);
             else
                 joined.Type(member);
         }
+    }
+    catch (JsonException)
+    {
+        await socket.CloseAsync(CloseCode.InvalidPayload, "This is not what a page sends.", cancel);
     }
     finally
     {

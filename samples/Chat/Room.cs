@@ -19,8 +19,8 @@ internal sealed class Room(string name)
             Member? before = _members.Add(member);
             _ = before?.Socket.CloseAsync((CloseCode)4000, "Opened elsewhere");
             member.Send(new ToPage("welcome") { People = _members.Names, Missed = [.. _said.Where(one => one.Time > since)] });
-            if (before is null)
-                _members.Send(new("people") { Name = member.Name, HasCome = true, People = _members.Names }, except: member);
+            if (before?.Name != member.Name)
+                _members.Tell(member, hasCome: true, before?.Name);
         }
     }
 
@@ -31,7 +31,7 @@ internal sealed class Room(string name)
         lock (_sync)
         {
             if (_members.Remove(member))
-                _members.Send(new("people") { Name = member.Name, HasCome = false, People = _members.Names });
+                _members.Tell(member, hasCome: false);
             return _members.IsEmpty;
         }
     }
@@ -41,7 +41,7 @@ internal sealed class Room(string name)
     {
         lock (_sync)
         {
-            if (_said.Any(one => one.Key == key))
+            if (key is not null && _said.Any(one => one.Key == key))
                 return;
             long time = Math.Max(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), (_said.LastOrDefault()?.Time ?? 0) + 1);
             _said.Enqueue(new("said") { Name = member.Name, Text = text, Key = key, Time = time });

@@ -6,8 +6,12 @@ const NAMES = ["Curious Coho", "Patient Pike", "Jolly Sockeye", "Brave Chinook",
 const TYPING_MS = 3000;
 const SLOWEST_MS = 15_000;
 
-// A tab keeps its id, so that it takes its own place again when it comes back.
+// A tab is a person. It keeps its id, which it tells nobody else, so that it takes its own place again when it comes back. Everybody sees
+// its token, with which the keys of its messages begin: names are not its own.
 const id = (sessionStorage.id ??= crypto.randomUUID());
+const token = (sessionStorage.token ??= crypto.randomUUID());
+const authorOf = (message) => message.key?.split(" ")[0] ?? message.name;
+const unsent = new Map(); // what has not come back yet: of each room its messages, by their keys
 const log = $("said");
 let connection; // of the room that is shown
 
@@ -19,29 +23,38 @@ class Room {
   #timer;
   #attempts = 0;
   #since = 0;
-  #unsent = new Map(); // what has not come back yet, by its key
+  #unsent;
 
   constructor(name, show) {
     this.name = name;
     this.show = show;
+    if (!unsent.has(name)) unsent.set(name, new Map());
+    this.#unsent = unsent.get(name);
+    for (const message of this.#unsent.values()) show.message(message, true);
     this.connect();
   }
 
   connect() {
-    clearTimeout(this.#timer);
     if (this.#socket && this.#socket.readyState <= WebSocket.OPEN) return;
-    const url = new URL(`rooms/${encodeURIComponent(this.name)}`, document.baseURI.replace(/^http/, "ws"));
-    url.search = new URLSearchParams({ id, name: localStorage.name, since: this.#since });
+    this.comeAgain();
+  }
+
+  /** Opens a connection that takes the place of the one before, if there is one: under another name, too. */
+  comeAgain() {
+    clearTimeout(this.#timer);
+    const url = new URL("room", document.baseURI.replace(/^http/, "ws"));
+    url.search = new URLSearchParams({ room: this.name, id, name: sessionStorage.name, since: this.#since });
     this.show.state("connecting …");
     const socket = (this.#socket = new WebSocket(url));
-    socket.onmessage = (e) => this.#take(JSON.parse(e.data));
+    socket.onmessage = (e) => socket === this.#socket && this.#take(JSON.parse(e.data));
     socket.onclose = (e) => socket === this.#socket && this.#lost(e);
   }
 
   say(text) {
-    const key = crypto.randomUUID();
-    this.#unsent.set(key, text);
-    this.show.message({ name: localStorage.name, text, key, time: Date.now() }, true);
+    const key = `${token} ${crypto.randomUUID()}`;
+    const message = { name: sessionStorage.name, text, key, time: Date.now() };
+    this.#unsent.set(key, message);
+    this.show.message(message, true);
     if (this.isOpen) this.#send({ text, key });
   }
 
@@ -72,14 +85,15 @@ class Room {
         this.show.people(message.people);
         message.missed.forEach((one) => this.#said(one));
         // What is still here did not arrive, as far as we know; the server knows the key if it did.
-        for (const [key, text] of this.#unsent) this.#send({ text, key });
+        for (const { text, key } of this.#unsent.values()) this.#send({ text, key });
         break;
       }
       case "said": this.#said(message); break;
       case "typing": this.show.typing(message.name); break;
       case "people": {
         this.show.people(message.people);
-        this.show.note(`${message.name} ${message.hasCome ? "has come in" : "has left"}`);
+        const { was, name, hasCome } = message;
+        this.show.note(was ? `${was} is ${name} now` : `${name} ${hasCome ? "has come in" : "has left"}`);
         break;
       }
     }
@@ -87,12 +101,20 @@ class Room {
 
   #said(message) {
     this.#since = Math.max(this.#since, message.time);
-    const isOurs = this.#unsent.delete(message.key);
-    this.show.message(message, false, isOurs);
+    this.#unsent.delete(message.key);
+    this.show.message(message);
+  }
+
+  /** The server takes messages in order, so that it is the first one without an answer that it will not take, ever. */
+  #refused() {
+    const [key] = this.#unsent.keys();
+    this.#unsent.delete(key);
+    this.show.refused(key);
   }
 
   #lost({ code, reason }) {
     if (code === 4000) return this.show.state("this room is open in another tab");
+    if (code === 1007 || code === 1009) this.#refused();
     const wait = Math.min(SLOWEST_MS, 500 * 2 ** this.#attempts++) * (0.5 + Math.random() / 2);
     this.show.state(navigator.onLine ? `connection lost${reason ? ` (${reason})` : ""}, trying again …` : "offline");
     this.#timer = setTimeout(() => this.connect(), wait);
@@ -103,7 +125,7 @@ class Room {
 
 /** Shows a room, as long as it is the current one. */
 class View {
-  #last; // who said the last thing, and when
+  #last; // its author, and when
   #typing = new Map();
   #pending = new Map(); // list items of what is not sent yet
 
@@ -129,13 +151,15 @@ class View {
   }
 
   /** Shows a message: faded until the server has it, and where it stands among the others from then on. */
-  message({ name, text, key, time }, isPending, isOurs = isPending) {
+  message(message, isPending = false) {
+    const { name, text, key, time } = message;
+    const author = authorOf(message);
     this.#pending.get(key)?.remove();
     this.#pending.delete(key);
     this.#typing.delete(name);
     this.#showTyping();
-    const isMine = isOurs || name === localStorage.name;
-    const isMore = this.#last?.name === name && time - this.#last.time < 120_000;
+    const isMine = author === token;
+    const isMore = this.#last?.author === author && this.#last.name === name && time - this.#last.time < 120_000;
     const when = new Date(time);
     const item = element("li", { className: [isMine && "mine", isMore && "more", isPending && "pending"].filter(Boolean).join(" ") },
       face(name),
@@ -143,9 +167,15 @@ class View {
         element("time", { dateTime: when.toISOString(), textContent: when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) })),
       content(text));
     if (isPending) this.#pending.set(key, item);
-    else this.#last = { name, time };
+    else this.#last = { author, name, time };
     this.#append(item, isPending);
     if (!isPending && !isMine && document.hidden) unread(1);
+  }
+
+  /** Says of a message that it will never be sent. */
+  refused(key) {
+    this.#pending.get(key)?.classList.replace("pending", "refused");
+    this.#pending.delete(key);
   }
 
   typing(name) {
@@ -186,7 +216,7 @@ function element(name, properties = {}, ...children) {
 function face(name) {
   let hash = 0;
   for (const letter of name) hash = (Math.imul(hash, 31) + letter.codePointAt(0)) | 0;
-  const initials = name.split(/\s+/).map((word) => [...word][0] ?? "").join("").slice(0, 2).toUpperCase();
+  const initials = name.split(/\s+/, 2).map((word) => [...word][0] ?? "").join("").toUpperCase();
   const made = element("span", { className: "face", textContent: initials });
   made.ariaHidden = "true";
   made.style.backgroundColor = `hsl(${Math.abs(hash) % 360} 55% 42%)`;
@@ -213,8 +243,18 @@ function unread(more) {
 
 // --- The page --------------------------------------------------------------------------------------------------------
 
+/** The name of the room in the address. Whoever writes one by hand need not know what is to be escaped. */
+function roomOfAddress() {
+  const hash = location.hash.slice(1);
+  let name = hash;
+  try {
+    name = decodeURIComponent(hash);
+  } catch {}
+  return name.trim().slice(0, 40).toWellFormed() || DEFAULT_ROOMS[0];
+}
+
 function enter() {
-  const name = decodeURIComponent(location.hash.slice(1)).trim().slice(0, 40) || DEFAULT_ROOMS[0];
+  const name = roomOfAddress();
   if (name === connection?.name) return;
   connection?.leave();
   $("room").textContent = name;
@@ -227,26 +267,32 @@ function enter() {
   $("rooms").replaceChildren(...[...visited].map((one) => {
     const link = element("a", { href: `#${encodeURIComponent(one)}`, textContent: one });
     if (one === name) link.ariaCurrent = "page";
+    else link.classList.toggle("unsent", unsent.get(one)?.size > 0);
     return element("li", {}, link);
   }));
   $("say").elements.text.focus();
 }
 
+/** Asks for a name: who escapes keeps the one there is, or takes the one that is suggested. */
 async function askName() {
   const dialog = $("hello");
   const input = dialog.querySelector("input");
-  input.value = localStorage.name ?? NAMES[Math.floor(Math.random() * NAMES.length)];
+  const before = sessionStorage.name ?? localStorage.name ?? NAMES[Math.floor(Math.random() * NAMES.length)];
+  input.value = before;
+  dialog.returnValue = "";
   dialog.showModal();
   input.select();
   await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
-  localStorage.name = input.value.trim() || NAMES[0];
-  $("rename").textContent = localStorage.name;
+  sessionStorage.name = dialog.returnValue ? input.value.trim() : before;
+  localStorage.name = sessionStorage.name;
+  $("rename").textContent = sessionStorage.name;
 }
 
 $("say").addEventListener("submit", (e) => {
   e.preventDefault();
   const box = e.target.elements.text;
-  if (box.value.trim()) connection.say(box.value.trim());
+  const text = box.value.trim().toWellFormed(); // half an emoji is no text
+  if (text) connection.say(text);
   box.value = "";
   box.style.height = "";
 });
@@ -270,10 +316,9 @@ $("new-room").addEventListener("submit", (e) => {
   e.target.reset();
 });
 $("rename").addEventListener("click", async () => {
+  const before = sessionStorage.name;
   await askName();
-  connection.leave();
-  connection = undefined;
-  enter();
+  if (sessionStorage.name !== before) connection.comeAgain();
 });
 $("newer").addEventListener("click", () => (log.scrollTop = log.scrollHeight));
 log.addEventListener("scroll", () => ($("newer").hidden ||= isAtEnd()));
@@ -285,6 +330,6 @@ document.addEventListener("visibilitychange", () => {
   unread(0);
 });
 
-if (localStorage.name) $("rename").textContent = localStorage.name;
+if (sessionStorage.name) $("rename").textContent = sessionStorage.name;
 else await askName();
 enter();

@@ -5,40 +5,11 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { createInterface } from "node:readline/promises";
-import { launch } from "./browser.mjs";
+import { ask, browser, come, problems, say, sees, texts } from "./chat-visit.mjs";
 import { print } from "./command.mjs";
 
-const [url, screenshots] = process.argv.slice(2);
+const screenshots = process.argv[3];
 mkdirSync(screenshots, { recursive: true });
-const input = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const ask = async (what) => {
-  console.log(what);
-  await input.next();
-};
-
-const browser = await launch();
-const problems = [];
-const outages = /ERR_CONNECTION_REFUSED|WebSocket connection to/; // the server is away on purpose
-
-async function come(name, options) {
-  const context = await browser.newContext({ viewport: { width: 1180, height: 760 }, ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(45_000);
-  page.on("console", (message) => outages.test(message.text()) || problems.push(message.text()));
-  page.on("pageerror", (error) => problems.push(String(error)));
-  await page.goto(url);
-  await page.getByRole("textbox", { name: "Your name" }).fill(name);
-  await page.getByRole("button", { name: "Come in" }).click();
-  await page.locator("#state.open").waitFor();
-  return page;
-}
-const say = async (page, text) => {
-  await page.getByRole("textbox", { name: "Message" }).fill(text);
-  await page.keyboard.press("Enter");
-};
-const sees = (page, text) => page.locator("#said li:not(.pending) .text", { hasText: text }).first().waitFor();
-const texts = (page) => page.locator("#said li .text").allInnerTexts();
 const shot = (page, name) => page.screenshot({ path: join(screenshots, `${name}.png`) });
 
 const ada = await come("Ada", { colorScheme: "light" });
@@ -92,8 +63,8 @@ await shot(cleo, "chat-phone");
 
 // The same tab a second time takes the place of the first.
 const again = await ada.context().newPage();
-await again.addInitScript((id) => (sessionStorage.id = id), await ada.evaluate(() => sessionStorage.id));
-await again.goto(url);
+await again.addInitScript((tab) => Object.assign(sessionStorage, tab), await ada.evaluate(() => ({ ...sessionStorage })));
+await again.goto(ada.url());
 await ada.locator("#state", { hasText: "open in another tab" }).waitFor();
 print({ step: "twice", here: await again.locator("#people li").count() });
 
