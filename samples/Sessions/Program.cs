@@ -14,7 +14,7 @@ WebApplication app = builder.Build();
 app.UseSession();
 app.UseFileServer();
 
-ConcurrentDictionary<string, WebSocketConnection> connections = [];
+ConcurrentDictionary<WebSocketConnection, string> users = []; // a user may have several connections
 
 app.MapPost("/login", (HttpContext context) =>
 {
@@ -27,18 +27,28 @@ app.MapDelete("/logout", (HttpContext context) =>
 {
     string? user = context.Session.GetString("user");
     context.Session.Clear();
-    if (user is not null && connections.TryRemove(user, out WebSocketConnection? socket))
-        _ = socket.CloseAsync(CloseCode.Unauthorized, "Logged out");
+    foreach ((WebSocketConnection socket, string one) in users)
+    {
+        if (one == user)
+            _ = socket.CloseAsync(CloseCode.Unauthorized, "Logged out");
+    }
+
     return Results.NoContent();
 });
 
 app.MapWebSocket("/socket", async (HttpContext context, WebSocketConnection socket, CancellationToken cancel) =>
 {
     string user = context.Session.GetString("user")!;
-    connections[user] = socket;
-    await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
-        await socket.SendTextAsync($"{user} said: {message.GetText()}", cancel);
-    connections.TryRemove(new(user, socket));
+    users[socket] = user;
+    try
+    {
+        await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+            await socket.SendTextAsync($"{user} said: {message.GetText()}", cancel);
+    }
+    finally
+    {
+        users.TryRemove(socket, out _);
+    }
 }).AddEndpointFilter(async (call, next) =>
     call.HttpContext.Session.GetString("user") is null ? TypedResults.Unauthorized() : await next(call));
 

@@ -39,6 +39,16 @@ public sealed class LinkTests
         await client;
     }
 
+    [Fact]
+    public async Task Play_whose_peer_has_ended_does_not_wait_for_a_write_that_nobody_takes()
+    {
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await using var link = new Link(new TakesNothing(), socket);
+        using var play = new CasePlay(CaseSelection.Select(CaseCatalog.Short, "29.1.2")[0], new PlaySettings { Role = Role.Client });
+        await LinkPlayer.PlayAsync(link, default, play, TimeProvider.System, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.True(play.IsOver);
+    }
+
     private static async Task EchoAsync(string url)
     {
         var options = new WebSocketClientOptions { Connection = new() { MaxMessageSize = 32 * 1024 * 1024 } };
@@ -66,5 +76,12 @@ public sealed class LinkTests
         terms?.TryAccept(offer.Extensions, out agreed, out response);
         await link.Stream.WriteAsync(offer.Accept(extensions: response is null ? [] : [response]).ToBytes());
         return agreed;
+    }
+
+    /// <summary>A stream of HTTP/2 whose peer has ended its direction and grants no room for more.</summary>
+    private sealed class TakesNothing : MemoryStream
+    {
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+            await Task.Delay(Timeout.Infinite, cancellationToken);
     }
 }

@@ -7,7 +7,7 @@ namespace Sockeye.Interop.Tests;
 public sealed class SessionsTests
 {
     [Fact]
-    public async Task Session_opens_the_WebSocket_and_its_end_closes_it()
+    public async Task Session_opens_WebSockets_and_its_end_closes_them_all()
     {
         await using PeerProcess server = PeerProcess.Start("dotnet", Repository.Program("Sessions"), "0");
         var url = new Uri(server.WaitForLine("Sessions at "));
@@ -19,14 +19,22 @@ public sealed class SessionsTests
 
         using HttpResponseMessage login = await browser.PostAsync(new Uri("/login", UriKind.Relative), content: null);
         string user = await login.Content.ReadAsStringAsync();
-        await using WebSocketConnection socket = await ConnectAsync();
-        await socket.SendTextAsync("hello");
-        Assert.Equal($"{user} said: hello", (await socket.ReceiveAsync()).GetText());
+        WebSocketConnection[] sockets = [await ConnectAsync(), await ConnectAsync()];
+        foreach (WebSocketConnection socket in sockets)
+        {
+            await socket.SendTextAsync("hello");
+            Assert.Equal($"{user} said: hello", (await socket.ReceiveAsync()).GetText());
+        }
 
         using HttpResponseMessage logout = await browser.DeleteAsync(new Uri("/logout", UriKind.Relative));
         Assert.Equal(HttpStatusCode.NoContent, logout.StatusCode);
-        CloseResult end = await socket.Closed.WaitAsync(TimeSpan.FromSeconds(60));
-        Assert.Equal((CloseCode.Unauthorized, "Logged out", true), (end.ReceivedCode, end.ReceivedReason, end.IsClean));
+        foreach (WebSocketConnection socket in sockets)
+        {
+            CloseResult end = await socket.Closed.WaitAsync(TimeSpan.FromSeconds(60));
+            Assert.Equal((CloseCode.Unauthorized, "Logged out", true), (end.ReceivedCode, end.ReceivedReason, end.IsClean));
+            await socket.DisposeAsync();
+        }
+
         Assert.Equal(401, await RefusalAsync());
         server.Kill();
 

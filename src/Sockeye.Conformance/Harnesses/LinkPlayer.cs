@@ -5,7 +5,7 @@ namespace Sockeye.Conformance;
 
 /// <summary>Plays a case over a connection that is open: it carries the bytes and the time to the play, and away from it.</summary>
 /// <remarks>The lock guards the play. It is not held while something is read or written.</remarks>
-internal sealed class LinkPlayer
+internal sealed class LinkPlayer : IDisposable
 {
     private static readonly TimeSpan HoldStep = TimeSpan.FromMilliseconds(10);
 
@@ -14,6 +14,7 @@ internal sealed class LinkPlayer
     private readonly TimeProvider _time;
     private readonly Lock _sync = new();
     private readonly long _opened;
+    private readonly CancellationTokenSource _over = new();
     private ITimer? _timer;
     private TimeSpan? _deadline;
     private Task _writing = Task.CompletedTask;
@@ -41,12 +42,14 @@ internal sealed class LinkPlayer
     public static async Task<TimeSpan> PlayAsync(
         Link link, Memory<byte> beyond, CasePlay play, TimeProvider time, CancellationToken cancel)
     {
-        var player = new LinkPlayer(link, play, time);
+        using var player = new LinkPlayer(link, play, time);
         await using CancellationTokenRegistration registration = cancel.UnsafeRegister(static link => ((Link)link!).Abort(), link);
         await player.RunAsync(beyond).ConfigureAwait(false);
         cancel.ThrowIfCancellationRequested();
         return player.Now;
     }
+
+    public void Dispose() => _over.Dispose();
 
     private async Task RunAsync(Memory<byte> beyond)
     {
@@ -75,6 +78,8 @@ internal sealed class LinkPlayer
         {
             _link.Abort();
             await _timer.DisposeAsync().ConfigureAwait(false);
+            // Over HTTP/2 a write waits for room that the endpoint grants, and goes on to do so when the connection has ended.
+            await _over.CancelAsync().ConfigureAwait(false);
             await _writing.ConfigureAwait(false);
             ArrayPool<byte>.Shared.Return(buffer);
         }
@@ -152,8 +157,8 @@ internal sealed class LinkPlayer
             while (TakeOutput(out bool shutsDown) is { } output)
             {
                 foreach (ReadOnlyMemory<byte> write in output.Writes)
-                    await _link.Stream.WriteAsync(write, CancellationToken.None).ConfigureAwait(false);
-                await _link.Stream.FlushAsync(CancellationToken.None).ConfigureAwait(false); // HTTP/2 gathers
+                    await _link.Stream.WriteAsync(write, _over.Token).ConfigureAwait(false);
+                await _link.Stream.FlushAsync(_over.Token).ConfigureAwait(false); // HTTP/2 gathers
                 output.Clear();
                 _spare = output;
                 if (shutsDown)
@@ -181,5 +186,5 @@ internal sealed class LinkPlayer
         }
     }
 
-    private static bool IsEndOfConnection(Exception e) => e is IOException or ObjectDisposedException or SocketException;
+    private static bool IsEndOfConnection(Exception e) => e is IOException or ObjectDisposedException or SocketException or OperationCanceledException;
 }

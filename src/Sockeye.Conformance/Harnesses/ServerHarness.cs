@@ -22,8 +22,8 @@ internal sealed class ServerHarness : IHarness
     /// <summary>Gets the options of TLS; null checks the server's certificate as the system does.</summary>
     public SslClientAuthenticationOptions? Tls { get; init; }
 
-    /// <summary>Gets whether connections are opened by HTTP/2 (RFC 8441), each on a TCP connection of its own as over HTTP/1.1. The
-    /// groups about the bytes of the handshake and the ends of TCP, 21 to 31, are not for it.</summary>
+    /// <summary>Gets whether connections are opened by HTTP/2 (RFC 8441), each on a TCP connection of its own as over HTTP/1.1.
+    /// Cases with a handshake of their own, which is written in HTTP/1.1, are not for it.</summary>
     public bool IsHttp2 { get; init; }
 
     /// <summary>Gets by how much pauses and limits are stretched; 1 is as the rules say.</summary>
