@@ -155,7 +155,7 @@ internal sealed class WebHost : IAsyncDisposable
     }
 
     /// <summary>Shakes hands, and gives what carries the frames, over HTTP/2 as well.</summary>
-    public async Task<Stream> OpenStreamAsync(string path)
+    public async Task<Stream> OpenStreamAsync(string path, string? extensions = null)
     {
         if (IsHttp2)
         {
@@ -166,6 +166,8 @@ internal sealed class WebHost : IAsyncDisposable
             };
             request.Headers.Protocol = "websocket";
             request.Headers.Add("Sec-WebSocket-Version", "13");
+            if (extensions is not null)
+                request.Headers.Add("Sec-WebSocket-Extensions", extensions);
             HttpResponseMessage response = await new HttpMessageInvoker(Handler()).SendAsync(request, default).WaitAsync(Patience);
             Assert.Equal(HttpStatusCode.OK, response.StatusCode);
             return await response.Content.ReadAsStreamAsync().WaitAsync(Patience);
@@ -174,7 +176,8 @@ internal sealed class WebHost : IAsyncDisposable
         Stream raw = await ConnectRawAsync();
         await raw.WriteAsync(Encoding.Latin1.GetBytes(
             $"GET {path} HTTP/1.1\r\nHost: {Host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"));
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
+            (extensions is null ? "\r\n" : $"Sec-WebSocket-Extensions: {extensions}\r\n\r\n")));
         byte[] one = new byte[1];
         for (var head = new StringBuilder(); !head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal); head.Append((char)one[0]))
             await raw.ReadExactlyAsync(one).AsTask().WaitAsync(Patience);

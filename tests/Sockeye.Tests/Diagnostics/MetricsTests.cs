@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Sockeye.Diagnostics;
 using Sockeye.Protocol;
 using Sockeye.Tests.Compression;
@@ -73,6 +74,26 @@ public sealed class MetricsTests
             return measurements.Read(What) - before is 1;
         });
         Assert.False(Telemetry.CountsTraffic);
+    }
+
+    [Fact]
+    public async Task Messages_ask_no_log()
+    {
+        var log = new DisabledLog();
+        await using ServerTest test = await ServerTest.EchoAsync(o => o with { Connection = o.Connection with { LoggerFactory = log } });
+        await using WebSocketConnection client =
+            await WebSocketClient.ConnectAsync(new Uri(test.Uri), new() { Connection = new() { LoggerFactory = log } }).Soon();
+        await RepeatAsync(async () =>
+        {
+            int before = log.Asked;
+            for (int i = 0; i < 20; i++)
+            {
+                await client.SendTextAsync("hello");
+                _ = await client.ReceiveAsync().Soon();
+            }
+
+            return log.Asked == before;
+        });
     }
 
     [Fact]
@@ -261,5 +282,23 @@ public sealed class MetricsTests
         }
 
         Assert.Fail($"The figures were wrong {Attempts} times.");
+    }
+
+    /// <summary>A log that wants nothing, and counts how often it is asked.</summary>
+    private sealed class DisabledLog : TestLogs
+    {
+        private int _asked;
+
+        public int Asked => Volatile.Read(ref _asked);
+
+        public override bool IsEnabled(LogLevel logLevel)
+        {
+            Interlocked.Increment(ref _asked);
+            return false;
+        }
+
+        public override void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Interlocked.Increment(ref _asked);
     }
 }
