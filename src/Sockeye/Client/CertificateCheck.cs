@@ -65,7 +65,8 @@ internal sealed class CertificateCheck(string host, RemoteCertificateValidationC
         X509ChainStatusFlags.NotTimeValid => "a certificate of its chain is out of date",
         X509ChainStatusFlags.UntrustedRoot or X509ChainStatusFlags.PartialChain =>
             $"nobody who is trusted here issued the certificate (it names as its issuer: {PeerText.Escape(certificate.Issuer)}); "
-                + "CertificateChainPolicy sets whom to trust",
+                + "CertificateChainPolicy sets whom to trust"
+                + (status.Status == X509ChainStatusFlags.PartialChain ? "; or the server does not send the intermediate certificates with its own" : ""),
         X509ChainStatusFlags.Revoked => "the certificate was revoked",
         X509ChainStatusFlags.RevocationStatusUnknown or X509ChainStatusFlags.OfflineRevocation =>
             "whether the certificate was revoked could not be found out",

@@ -9,6 +9,10 @@ namespace Sockeye;
 /// <summary>Lays TLS over the way to a peer, and tells why where that fails.</summary>
 internal static class ClientTls
 {
+    // The alert; OpenSSL numbers what it was told by its peer from 1000 on. Windows: SEC_E_APPLICATION_PROTOCOL_MISMATCH.
+    private const int NoApplicationProtocol = 120;
+    private const int ApplicationProtocolMismatch = unchecked((int)0x80090367);
+
     /// <summary>Performs the handshake of TLS.</summary>
     /// <param name="link">The way; it is closed where the method throws.</param>
     /// <param name="tls">The options of the user; null for those of the system.</param>
@@ -37,7 +41,7 @@ internal static class ClientTls
             if (e is not (AuthenticationException or IOException or SocketException or OperationCanceledException or InvalidOperationException))
                 throw;
             throw new WebSocketHandshakeException(
-                HandshakeFailure.Tls, $"TLS with {host} port {port} failed: {(check.Reason is { } reason ? $"{reason}." : ReasonOf(e, check.HasRun))}", e)
+                HandshakeFailure.Tls, $"TLS with {host} port {port} failed: {(check.Reason is { } reason ? $"{reason}." : ReasonOf(e, check.HasRun || IsOfTls(e)))}", e)
             {
                 CertificateErrors = check.Errors,
             };
@@ -48,18 +52,30 @@ internal static class ClientTls
     /// only then that it wants a certificate of the client.</summary>
     /// <returns>The exception to throw; null where it is the network.</returns>
     public static WebSocketHandshakeException? Explain(Exception exception) =>
-        exception.GetBaseException() is CryptographicException or (Win32Exception and not SocketException)
+        IsOfTls(exception)
             ? new WebSocketHandshakeException(
                 HandshakeFailure.Tls,
-                $"The server broke TLS off: {ReasonOf(exception, hasCertificate: true)} Where it wants a certificate of the client, "
+                $"The server broke TLS off: {ReasonOf(exception, isTls: true)} Where it wants a certificate of the client, "
                     + "set Tls.ClientCertificateContext.",
                 exception)
             : null;
 
-    private static string ReasonOf(Exception exception, bool hasCertificate)
+    /// <summary>Tells whether the peer broke TLS off because it speaks none of the protocols that ALPN named (RFC 7301, section 3.2).</summary>
+    public static bool IsWithoutProtocol(Exception exception) => exception.GetBaseException() switch
+    {
+        CryptographicException openSsl => (openSsl.HResult & 0xFFF) == 1000 + NoApplicationProtocol,
+        Win32Exception windows => windows.NativeErrorCode == ApplicationProtocolMismatch,
+        _ => false,
+    };
+
+    /// <summary>Tells whether it is TLS that failed, not the network below it nor a peer that does not speak it.</summary>
+    private static bool IsOfTls(Exception exception) =>
+        exception.GetBaseException() is CryptographicException or (Win32Exception and not SocketException);
+
+    private static string ReasonOf(Exception exception, bool isTls)
     {
         string reason = exception.GetBaseException().Message.TrimEnd('.');
-        return hasCertificate ? $"{reason}." : $"{reason}; does the server speak TLS at this port?";
+        return isTls ? $"{reason}." : $"{reason}; does the server speak TLS at this port?";
     }
 
     /// <summary>Copies the user's options, with the server's name for SNI and for the check of its certificate.</summary>
@@ -101,6 +117,7 @@ internal static class ClientTls
         options.TargetHost = null;
         options.ClientCertificates = null;
         options.ClientCertificateContext = null;
+        options.LocalCertificateSelectionCallback = null;
         return options;
     }
 }

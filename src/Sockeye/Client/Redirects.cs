@@ -12,16 +12,17 @@ internal static class Redirects
     public static async Task<WebSocketConnection> FollowAsync(
         WebSocketUri uri, WebSocketClientOptions options, CancellationToken cancellationToken)
     {
-        for (int followed = 0; ; followed++)
+        for (int allowed = options.MaxRedirects; ; options = options with { MaxRedirects = options.MaxRedirects - 1 })
         {
             try
             {
                 return await WebSocketClient.ConnectOnceAsync(uri, options, cancellationToken).ConfigureAwait(false);
             }
-            catch (WebSocketHandshakeException e) when (LocationOf(e) is { } location)
+            catch (WebSocketHandshakeException e) when (e is { Cause: HandshakeFailure.Status, Response: { } response }
+                && LocationOf(response) is { } location)
             {
-                if (followed == options.MaxRedirects)
-                    throw Refuse(e, location, $"and MaxRedirects allows {followed} redirects");
+                if (options.MaxRedirects == 0)
+                    throw Refuse(e, location, $"and MaxRedirects allows {allowed} redirects");
                 WebSocketUri next = Find(uri, location, e);
                 if (options.RedirectCallback is { } callback)
                     await callback(new WebSocketRedirectEventArgs(uri.ToUri(), next.ToUri(), e), cancellationToken).ConfigureAwait(false);
@@ -34,8 +35,9 @@ internal static class Redirects
         }
     }
 
-    private static string? LocationOf(WebSocketHandshakeException exception) =>
-        exception is { Cause: HandshakeFailure.Status, StatusCode: 301 or 302 or 303 or 307 or 308 } ? exception.Headers?["Location"] : null;
+    /// <summary>Gets where a response leads to; null where it is no redirect.</summary>
+    public static string? LocationOf(ResponseHead response) =>
+        response.StatusCode is 301 or 302 or 303 or 307 or 308 ? response.Headers["Location"] : null;
 
     private static WebSocketUri Find(WebSocketUri uri, string location, WebSocketHandshakeException e)
     {
@@ -43,8 +45,8 @@ internal static class Redirects
             throw Refuse(e, location, "which are several addresses");
         if (!Uri.TryCreate(uri.ToHttpUri(), location, out Uri? target))
             throw Refuse(e, location, "which is no address");
-        if (uri.SocketPath is not null && !location.Contains("//", StringComparison.Ordinal))
-            return uri with { Target = target.PathAndQuery };
+        if (uri.SocketPath is not null && IsPath(location))
+            return uri.At(target.PathAndQuery);
         WebSocketUri next;
         try
         {
@@ -59,6 +61,13 @@ internal static class Redirects
         if (next.SocketPath is not null)
             throw Refuse(e, location, "a Unix domain socket");
         return uri.IsSecure && !next.IsSecure ? throw Refuse(e, location, "which would give up TLS") : next;
+    }
+
+    /// <summary>Tells whether a location names no server: neither begins with a scheme nor with two slashes (RFC 3986, section 4.2).</summary>
+    private static bool IsPath(string location)
+    {
+        int end = location.AsSpan().IndexOfAny(":/?#");
+        return (end < 0 || location[end] != ':') && !location.StartsWith("//", StringComparison.Ordinal);
     }
 
     private static bool IsSameServer(WebSocketUri one, WebSocketUri other) =>

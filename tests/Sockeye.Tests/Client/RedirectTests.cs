@@ -180,9 +180,13 @@ public sealed class RedirectTests
 
     // V27: what proves who the client is, and whom it expects, is for the first server alone.
     [Theory]
-    [InlineData("localhost", true)]
-    [InlineData("127.0.0.1", false)]
-    public async Task Certificate_of_the_client_goes_to_the_server_that_it_is_for_alone(string host, bool keeps)
+    [InlineData("localhost", true, "context")]
+    [InlineData("127.0.0.1", false, "context")]
+    [InlineData("localhost", true, "collection")]
+    [InlineData("127.0.0.1", false, "collection")]
+    [InlineData("localhost", true, "callback")]
+    [InlineData("127.0.0.1", false, "callback")]
+    public async Task Certificate_of_the_client_goes_to_the_server_that_it_is_for_alone(string host, bool keeps, string set)
     {
         List<string?> seen = [];
         using X509Certificate2 own = TestCertificates.For("client.example");
@@ -209,7 +213,12 @@ public sealed class RedirectTests
         });
         await test.Server.Listening;
         SslClientAuthenticationOptions tls = TestCertificates.Trusting();
-        tls.ClientCertificateContext = SslStreamCertificateContext.Create(own, null, offline: true);
+        if (set == "context")
+            tls.ClientCertificateContext = SslStreamCertificateContext.Create(own, null, offline: true);
+        else if (set == "collection")
+            tls.ClientCertificates = [own];
+        else
+            tls.LocalCertificateSelectionCallback = (_, _, _, _, _) => own;
         tls.TargetHost = "localhost";
         tls.AllowTlsResume = false;
 
@@ -230,31 +239,56 @@ public sealed class RedirectTests
         Assert.True(client.IsSecure);
     }
 
-    [Fact]
-    public async Task Unix_domain_socket_keeps_relative_locations_and_gives_up_for_others()
+    [Theory]
+    [InlineData("there", "/here/there")]
+    [InlineData("/there", "/there")]
+    [InlineData("?q=1", "/here/a?q=1")]
+    [InlineData("./there:b", "/here/there:b")]
+    [InlineData("/there?at=a:b", "/there?at=a:b")]
+    [InlineData("../there?next=http://example.invalid/", "/there?next=http://example.invalid/")]
+    [InlineData("//localhost:{port}/there", null)]
+    [InlineData("http://localhost:{port}/there", null)]
+    public async Task Unix_domain_socket_is_kept_for_locations_that_are_paths_and_given_up_for_others(string location, string? target)
     {
-        string path = Path.Combine(Path.GetTempPath(), $"sockeye-{Guid.NewGuid():N}.sock");
+        string path = Path.Combine(Path.GetTempPath(), $"sockeye {Guid.NewGuid():N}.sock");
         await using ServerTest elsewhere = await ServerTest.EchoAsync();
+        string there = $"localhost:{((IPEndPoint)elsewhere.Server.EndPoints[0]).Port}";
         await using var test = new ServerTest(options => options with { Port = null, EndPoints = [new System.Net.Sockets.UnixDomainSocketEndPoint(path)] });
+        bool hasLed = false;
         _ = Task.Run(async () =>
         {
             await foreach (UpgradeRequest request in test.Server.UpgradeRequestsAsync())
             {
-                if (request.Path == "/there")
+                if (hasLed)
                     (await request.AcceptAsync()).Abort();
                 else
-                    await request.RejectAsync(302, new() { { "Location", request.Path == "/a" ? "there" : UriOf(elsewhere, "ws") } });
+                    await request.RejectAsync(302, new() { { "Location", location.Replace("localhost:{port}", there, StringComparison.Ordinal) } });
+                hasLed = true;
             }
         });
         await test.Server.Listening;
+        List<string> seen = [];
+        WebSocketClientOptions options = Following with
+        {
+            RequestCallback = (request, _) =>
+            {
+                seen.Add(request.Uri.AbsoluteUri);
+                return default;
+            },
+            RedirectCallback = (hop, _) =>
+            {
+                seen.Add(hop.To.AbsoluteUri);
+                return default;
+            },
+        };
+        string socket = $"ws+unix:{path.Replace(" ", "%20", StringComparison.Ordinal)}:";
 
-        WebSocketConnection here = await WebSocketClient.ConnectAsync($"ws+unix:{path}:/a", Following).Soon();
-        WebSocketConnection away = await WebSocketClient.ConnectAsync($"ws+unix:{path}:/b", Following).Soon();
+        WebSocketConnection client = await WebSocketClient.ConnectAsync(socket + "/here/a", options).Soon();
 
-        Assert.Equal(("/there", "localhost"), (here.Request?.Target, here.Request?.Headers["Host"]));
-        Assert.Equal($"localhost:{((IPEndPoint)elsewhere.Server.EndPoints[0]).Port}", away.Request?.Headers["Host"]);
-        here.Abort();
-        away.Abort();
+        Assert.Equal((target ?? "/there", target is null ? there : "localhost"), (client.Request?.Target, client.Request?.Headers["Host"]));
+        string to = target is null ? $"ws://{there}/there" : socket + target;
+        Assert.Equal([socket + "/here/a", to, to], seen);
+        client.Abort();
     }
 
     [Fact]
