@@ -21,7 +21,7 @@ internal sealed partial class ClientOpening
             ResponseHead response = HeadOf(answer);
             See(response);
             if (response.StatusCode != 200)
-                throw StatusFailure(response, await ReadBodyAsync(stream, _deadline.Token).ConfigureAwait(false));
+                throw await RefuseAsync(response, new Http2Body(stream, _deadline.Token)).ConfigureAwait(false);
             ConnectionDetails details = Agree(response);
             var transport = new StreamTransport(stream, _options.Connection.Buffers);
             answer = null;
@@ -83,22 +83,6 @@ internal sealed partial class ClientOpening
             foreach (string value in values)
                 headers.AddChecked(name, value);
         }
-    }
-
-    private static async Task<byte[]> ReadBodyAsync(Stream stream, CancellationToken cancellationToken)
-    {
-        byte[] body = new byte[ResponseBody.MaxBytes];
-        int length = 0;
-        try
-        {
-            length = await stream.ReadAtLeastAsync(body, body.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is IOException or HttpRequestException or OperationCanceledException)
-        {
-            // The status tells enough.
-        }
-
-        return body[..length];
     }
 
     private static HandshakeFailure CauseOf(HttpRequestException exception) => exception.HttpRequestError switch

@@ -48,7 +48,7 @@ internal sealed partial class ClientOpening
             ResponseHead response = await ReadResponseAsync(reader).ConfigureAwait(false);
             See(response);
             if (response.StatusCode != 101)
-                throw StatusFailure(response, await ResponseBody.ReadAsync(reader, response).ConfigureAwait(false));
+                throw await RefuseAsync(response, new Http1Body(reader, response)).ConfigureAwait(false);
             ConnectionDetails details = Agree(response);
 
             // From here on the deadline must not touch the transport.
@@ -103,11 +103,13 @@ internal sealed partial class ClientOpening
         };
     }
 
-    private Exception StatusFailure(ResponseHead response, byte[] body)
-    {
-        if (_deadline.IsCancelledByCaller)
-            return new IOException("The connection was aborted.");
+    /// <summary>Takes a refusal. The body of one that leads on to where the client goes is not waited for.</summary>
+    private Task<Exception> RefuseAsync(ResponseHead response, ResponseBody body) => _deadline.RefuseAsync(
+        _options.MaxRedirects > 0 && Redirects.LocationOf(response) is not null ? null : body,
+        read => StatusFailure(response, read));
 
+    private WebSocketHandshakeException StatusFailure(ResponseHead response, byte[] body)
+    {
         string status = PeerText.Escape($"{response.StatusCode} {response.ReasonPhrase}".TrimEnd());
         IReadOnlyList<int> versions = ClientHandshake.GetSupportedVersions(response);
         int version = _handshake.ProtocolVersion;

@@ -1,98 +1,47 @@
 using System.Buffers;
-using System.Globalization;
-using System.Text;
-using Sockeye.Protocol;
 
 namespace Sockeye;
 
-/// <summary>Reads the beginning of the body of a response that is no upgrade, for people to see why.</summary>
-/// <remarks>Lenient: what is malformed or breaks off ends the body. Bounded in every direction.</remarks>
-internal sealed class ResponseBody(HeadReader reader)
+/// <summary>Holds the beginning of the body of a response that is no upgrade, for people to see why.</summary>
+/// <remarks>Lenient: what is malformed or breaks off ends the body. Bounded in every direction. While one thread reads, another may take
+/// what has come.</remarks>
+internal abstract class ResponseBody
 {
     public const int MaxBytes = 64 * 1024;
 
-    // Chunks may be tiny: their lines may take this much more.
-    private const int MaxRawBytes = 4 * MaxBytes;
-    private const int MaxLineBytes = 256;
+    // Guarded by itself.
+    private readonly ArrayBufferWriter<byte> _bytes = new();
 
-    private readonly ArrayBufferWriter<byte> _body = new();
-    private int _position;
+    /// <summary>Gets how many bytes more are taken.</summary>
+    protected int Room => MaxBytes - _bytes.WrittenCount;
 
-    private ReadOnlySpan<byte> Rest => reader.Beyond[_position..];
-
-    public static async ValueTask<byte[]> ReadAsync(HeadReader reader, ResponseHead response)
+    /// <summary>Reads until the end of the body, or of the connection, or of the room. What has come until then may tell enough: it
+    /// throws for nothing that the peer does.</summary>
+    public async ValueTask ReadAsync()
     {
-        var body = new ResponseBody(reader);
         try
         {
-            await body.ReadAsync(response).ConfigureAwait(false);
+            await ReadAllAsync().ConfigureAwait(false);
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or ObjectDisposedException or HttpRequestException or OperationCanceledException)
         {
-            // What has come until here may tell enough.
-        }
-
-        return body._body.WrittenSpan.ToArray();
-    }
-
-    private async ValueTask ReadAsync(ResponseHead response)
-    {
-        if (response.StatusCode is 204 or 304 or < 200)
-            return;
-        if (HeaderTokens.Contains(response.Headers[HandshakeHeaders.TransferEncoding], "chunked"))
-            await ReadChunksAsync().ConfigureAwait(false);
-        else if (long.TryParse(response.Headers[HandshakeHeaders.ContentLength], NumberStyles.None, CultureInfo.InvariantCulture, out long length))
-            await TakeAsync(length).ConfigureAwait(false);
-        else
-            await TakeAsync(long.MaxValue).ConfigureAwait(false);
-    }
-
-    private async ValueTask ReadChunksAsync()
-    {
-        while (await ReadLineAsync().ConfigureAwait(false) is { } line
-            && long.TryParse(line.Split(';')[0].Trim(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out long size)
-            && size > 0
-            && await TakeAsync(size).ConfigureAwait(false)
-            && await ReadLineAsync().ConfigureAwait(false) is "")
-        {
-            // one chunk after the other
         }
     }
 
-    /// <summary>Takes so many bytes into the body; false where it is full or the connection has ended before.</summary>
-    private async ValueTask<bool> TakeAsync(long count)
+    /// <summary>Gives what has come.</summary>
+    public byte[] ToArray()
     {
-        while (true)
-        {
-            int take = (int)Math.Min(Math.Min(count, Rest.Length), MaxBytes - _body.WrittenCount);
-            if (take > 0)
-                _body.Write(Rest[..take]);
-            _position += take;
-            count -= take;
-            if (count == 0)
-                return true;
-            if (_body.WrittenCount == MaxBytes || !await ReceiveAsync().ConfigureAwait(false))
-                return false;
-        }
+        lock (_bytes)
+            return _bytes.WrittenSpan.ToArray();
     }
 
-    private async ValueTask<string?> ReadLineAsync()
+    /// <summary>Reads until the end of the body, or until there is no room.</summary>
+    protected abstract ValueTask ReadAllAsync();
+
+    /// <summary>Takes bytes, no more than there is room for.</summary>
+    protected void Take(ReadOnlySpan<byte> bytes)
     {
-        while (true)
-        {
-            int end = Rest.IndexOf("\r\n"u8);
-            if (end is >= 0 and <= MaxLineBytes)
-            {
-                string line = Encoding.Latin1.GetString(Rest[..end]);
-                _position += end + 2;
-                return line;
-            }
-
-            if (Rest.Length > MaxLineBytes || !await ReceiveAsync().ConfigureAwait(false))
-                return null;
-        }
+        lock (_bytes)
+            _bytes.Write(bytes);
     }
-
-    private async ValueTask<bool> ReceiveAsync() =>
-        reader.Beyond.Length <= MaxRawBytes && await reader.ReceiveAsync().ConfigureAwait(false);
 }

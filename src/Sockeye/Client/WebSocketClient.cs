@@ -75,8 +75,8 @@ public static partial class WebSocketClient
     private static async Task<WebSocketConnection> ConnectOverAsync(
         Transport transport, Uri uri, WebSocketClientOptions options, CancellationToken cancellationToken)
     {
-        if (options.Http2 is not null)
-            options = options with { Http2 = null };
+        if (options.Http2 is not null || options.MaxRedirects > 0)
+            options = options with { Http2 = null, MaxRedirects = 0 }; // it leads to one server
         try
         {
             using var deadline = new HandshakeDeadline(options.ConnectTimeout, options.Connection.TimeProvider, cancellationToken);

@@ -291,23 +291,6 @@ public sealed class ConnectTests
     }
 
     [Fact]
-    public async Task ConnectAsync_at_the_deadline_in_the_middle_of_a_refusal_still_tells_the_status()
-    {
-        var time = new TimerSignals();
-        using var server = new RawServer();
-        Task<WebSocketConnection> connecting = WebSocketClient.ConnectAsync(
-            server.Uri, new() { ConnectTimeout = TimeSpan.FromSeconds(7), Connection = new() { TimeProvider = time } });
-        await server.AnswerAsync("HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nhalf");
-        while (server.Client.Available > 0)
-            await Task.Yield();
-
-        time.Manual.Advance(TimeSpan.FromSeconds(7));
-
-        var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => connecting.WaitAsync(Patience));
-        Assert.True(thrown is { Cause: HandshakeFailure.Status, StatusCode: 500 } or { Cause: HandshakeFailure.Timeout });
-    }
-
-    [Fact]
     public async Task ConnectAsync_that_is_cancelled_throws_the_token_of_the_caller()
     {
         using var cancel = new CancellationTokenSource();

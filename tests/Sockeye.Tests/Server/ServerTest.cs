@@ -86,12 +86,13 @@ internal sealed class ServerTest : IAsyncDisposable
     }
 }
 
-/// <summary>A manual clock that tells when timers are made, so that a test knows when a deadline runs.</summary>
+/// <summary>A manual clock that tells when timers are made and set anew, so that a test knows when a deadline runs.</summary>
 internal sealed class TimerSignals : TimeProvider
 {
     private readonly Lock _lock = new();
     private readonly List<TimeSpan> _created = [];
     private readonly List<(TimeSpan Due, int Count, TaskCompletionSource Signal)> _waiting = [];
+    private readonly Dictionary<TimeSpan, TaskCompletionSource> _set = [];
 
     public ManualTimeProvider Manual { get; } = new();
 
@@ -114,7 +115,34 @@ internal sealed class TimerSignals : TimeProvider
             }
         }
 
-        return timer;
+        return new SettableTimer(this, timer);
+    }
+
+    /// <summary>Completes when a timer has been set anew to a length.</summary>
+    public Task SetAsync(TimeSpan due) => SignalOf(due).Task;
+
+    private TaskCompletionSource SignalOf(TimeSpan due)
+    {
+        lock (_lock)
+        {
+            if (!_set.TryGetValue(due, out TaskCompletionSource? signal))
+                _set[due] = signal = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return signal;
+        }
+    }
+
+    private sealed class SettableTimer(TimerSignals signals, ITimer timer) : ITimer
+    {
+        public bool Change(TimeSpan dueTime, TimeSpan period)
+        {
+            bool isChanged = timer.Change(dueTime, period);
+            signals.SignalOf(dueTime).TrySetResult();
+            return isChanged;
+        }
+
+        public void Dispose() => timer.Dispose();
+
+        public ValueTask DisposeAsync() => timer.DisposeAsync();
     }
 
     /// <summary>Completes when so many timers of a length have been made.</summary>

@@ -10,13 +10,16 @@ internal sealed class HttpProxyTunnel(Uri address, NetworkCredential? credential
 {
     protected override int DefaultPort => IsSecure ? 443 : 80;
 
-    protected override async Task AskAsync(Stream stream, StreamTransport transport, WebSocketUri uri, WebSocketClientOptions options)
+    protected override async Task AskAsync(
+        Stream stream, StreamTransport transport, WebSocketUri uri, WebSocketClientOptions options, HandshakeDeadline deadline)
     {
         using var reader = new HeadReader(transport, options.Limits, options.Connection.Buffers);
         await transport.SendAsync(Request(uri).ToBytes(), default).ConfigureAwait(false);
         ResponseHead response = await ClientOpening.ReadResponseAsync(reader).ConfigureAwait(false);
         if (response.StatusCode is not (>= 200 and < 300))
-            throw Refusal(uri, response, await ResponseBody.ReadAsync(reader, response).ConfigureAwait(false));
+        {
+            throw await deadline.RefuseAsync(new Http1Body(reader, response), body => Refusal(uri, response, body)).ConfigureAwait(false);
+        }
 
         // Neither TLS nor HTTP let a server speak first: these bytes are not the server's.
         if (!reader.Beyond.IsEmpty)

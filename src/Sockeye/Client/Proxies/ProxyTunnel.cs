@@ -67,7 +67,7 @@ internal abstract class ProxyTunnel
         await using CancellationTokenRegistration registration = deadline.AbortOnExpiry(transport);
         try
         {
-            await AskAsync(stream, transport, uri, options).ConfigureAwait(false);
+            await AskAsync(stream, transport, uri, options, deadline).ConfigureAwait(false);
             return link with { Stream = stream };
         }
         catch (Exception e)
@@ -94,7 +94,8 @@ internal abstract class ProxyTunnel
         };
 
     /// <summary>Asks for the tunnel, and reads not a byte beyond the answer.</summary>
-    protected abstract Task AskAsync(Stream stream, StreamTransport transport, WebSocketUri uri, WebSocketClientOptions options);
+    protected abstract Task AskAsync(
+        Stream stream, StreamTransport transport, WebSocketUri uri, WebSocketClientOptions options, HandshakeDeadline deadline);
 
     /// <summary>Says what the proxy did instead of connecting.</summary>
     protected WebSocketHandshakeException Failure(string what) => Failure(Address, what);

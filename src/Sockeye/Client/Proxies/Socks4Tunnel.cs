@@ -16,7 +16,8 @@ internal sealed class Socks4Tunnel(Uri address, NetworkCredential? credentials) 
     // An address that cannot be: a name follows.
     private static readonly byte[] ByName = [0, 0, 0, 1];
 
-    protected override async Task AskAsync(Stream stream, StreamTransport transport, WebSocketUri uri, WebSocketClientOptions options)
+    protected override async Task AskAsync(
+        Stream stream, StreamTransport transport, WebSocketUri uri, WebSocketClientOptions options, HandshakeDeadline deadline)
     {
         await stream.WriteAsync(Request(uri), CancellationToken.None).ConfigureAwait(false);
         await stream.FlushAsync(CancellationToken.None).ConfigureAwait(false);

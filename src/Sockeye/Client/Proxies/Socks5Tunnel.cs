@@ -16,7 +16,8 @@ internal sealed class Socks5Tunnel(Uri address, NetworkCredential? credentials) 
     private const byte Name = 3;
     private const byte IPv6 = 4;
 
-    protected override async Task AskAsync(Stream stream, StreamTransport transport, WebSocketUri uri, WebSocketClientOptions options)
+    protected override async Task AskAsync(
+        Stream stream, StreamTransport transport, WebSocketUri uri, WebSocketClientOptions options, HandshakeDeadline deadline)
     {
         byte[] methods = Credentials is null ? [NoAuthentication] : [NoAuthentication, NameAndPassword];
         await WriteAsync(stream, [Version, (byte)methods.Length, .. methods]).ConfigureAwait(false);
