@@ -156,48 +156,25 @@ public sealed class Http2ClientTests
         Assert.Equal("go away", Encoding.UTF8.GetString(thrown.Body.Span));
     }
 
-    [Theory]
-    [InlineData("subprotocol", HandshakeFailure.Protocol, "SubprotocolMustBeSelected")]
-    [InlineData("http1", HandshakeFailure.Ended, null)]
-    [InlineData("http1 by TLS", HandshakeFailure.Tls, null)]
-    [InlineData("nobody", HandshakeFailure.Connect, null)]
-    [InlineData("untrusted", HandshakeFailure.Tls, null)]
-    [InlineData("name", HandshakeFailure.Dns, null)]
-    public async Task Failure_has_its_cause(string what, HandshakeFailure cause, string? rule)
-    {
-        Road road = what switch { "http1" => Road.Http11, "http1 by TLS" => Road.Http11Tls, "untrusted" => Road.Http2Tls, _ => Road.Http2 };
-        await using WebHost host = await WebHost.StartAsync(app => app.MapWebSocket("/", WebHost.EchoAsync), road: road);
-        using var http = new HttpMessageInvoker(what == "untrusted" ? new SocketsHttpHandler() : Handler());
-        string uri = what switch
-        {
-            "nobody" => "ws://127.0.0.1:1/",
-            "name" => "ws://nobody.invalid/",
-            _ => $"{Scheme(road, "ws")}://{host.Host}/",
-        };
-        WebSocketClientOptions options = new() { Http2 = http, Subprotocols = what == "subprotocol" ? ["v1"] : [], ConnectTimeout = TimeSpan.FromMinutes(1) };
-
-        var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(
-            () => WebSocketClient.ConnectAsync(uri, options).WaitAsync(TimeSpan.FromMinutes(1)));
-
-        Assert.Equal((cause, rule), (thrown.Cause, thrown.Fault?.Rule.ToString()));
-    }
-
     [Fact]
-    public async Task Server_that_speaks_HTTP_2_without_WebSockets_is_told_as_such()
+    public async Task Timeout_of_the_HttpClient_does_not_end_a_connection_that_is_open()
     {
-        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        listener.Listen();
-        using var http = new HttpMessageInvoker(Handler());
-        Task<WebSocketConnection> connecting = WebSocketClient.ConnectAsync($"ws://{listener.LocalEndPoint}/", new() { Http2 = http });
-        using Socket accepted = await listener.AcceptAsync().WaitAsync(WebHost.Patience);
+        await using WebHost host = await WebHost.StartAsync(
+            app =>
+            {
+                app.MapWebSocket("/echo", WebHost.EchoAsync);
+                app.Map("/silent", context => Task.Delay(Timeout.Infinite, context.RequestAborted));
+            },
+            road: Road.Http2);
+        using var http = new HttpClient(Handler()) { Timeout = TimeSpan.FromSeconds(3) };
+        await using WebSocketConnection socket = await ConnectAsync(host, "/echo", new() { Http2 = http });
 
-        // SETTINGS, of which none is SETTINGS_ENABLE_CONNECT_PROTOCOL.
-        await accepted.SendAsync(new byte[] { 0, 0, 0, 4, 0, 0, 0, 0, 0 });
+        // It began later and has run into its timeout: that of the connection is over as well.
+        await Assert.ThrowsAsync<WebSocketHandshakeException>(() => ConnectAsync(host, "/silent", new() { Http2 = http }));
 
-        var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => connecting.WaitAsync(WebHost.Patience));
-        Assert.Equal(HandshakeFailure.Protocol, thrown.Cause);
-        Assert.Contains("RFC 8441", thrown.Message, StringComparison.Ordinal);
+        await socket.SendTextAsync("still here");
+        Assert.Equal("still here", (await socket.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience)).GetText());
+        Assert.True((await socket.CloseAsync().WaitAsync(WebHost.Patience)).IsClean);
     }
 
     [Fact]
@@ -222,12 +199,12 @@ public sealed class Http2ClientTests
         Assert.Equal(cancel.Token, thrown.CancellationToken);
     }
 
-    private static string Scheme(Road road, string plain) => road is Road.Http2Tls or Road.Http11Tls ? plain + "s" : plain;
+    internal static string Scheme(Road road, string plain) => road is Road.Http2Tls or Road.Http11Tls ? plain + "s" : plain;
 
-    private static Task<WebSocketConnection> ConnectAsync(WebHost host, string path, WebSocketClientOptions options) =>
+    internal static Task<WebSocketConnection> ConnectAsync(WebHost host, string path, WebSocketClientOptions options) =>
         WebSocketClient.ConnectAsync($"{Scheme(host.Road, "ws")}://{host.Host}{path}", options).WaitAsync(WebHost.Patience);
 
-    private static SocketsHttpHandler Handler(Action? dialled = null) => new()
+    internal static SocketsHttpHandler Handler(Action? dialled = null) => new()
     {
         SslOptions = WebHost.Trusting(),
         ConnectCallback = async (context, cancel) =>

@@ -12,11 +12,15 @@ internal sealed partial class ClientOpening
     /// <param name="http">What sends it, over a connection that it may share among many.</param>
     public async Task<WebSocketConnection> OpenAsync(HttpMessageInvoker http)
     {
+        HttpRequestMessage message = MakeMessage();
+        Uri asked = message.RequestUri!;
         HttpResponseMessage? answer = null;
         try
         {
             _options.RequestSentCallback?.Invoke(_request);
-            answer = await SendAsync(http, MakeMessage(), _deadline.Token).ConfigureAwait(false);
+            answer = await SendAsync(http, message, _deadline.Token).ConfigureAwait(false);
+            if (message.RequestUri != asked)
+                throw Http2Failure.Redirected(message.RequestUri!);
             Stream stream = await answer.Content.ReadAsStreamAsync(_deadline.Token).ConfigureAwait(false);
             ResponseHead response = HeadOf(answer);
             See(response);
@@ -31,13 +35,14 @@ internal sealed partial class ClientOpening
         {
             throw _deadline.Explain(e, "the server's answer");
         }
-        catch (HttpRequestException e)
+        catch (Exception e) when (message.RequestUri != asked && e is not WebSocketHandshakeException)
         {
-            throw new WebSocketHandshakeException(CauseOf(e), $"The request over HTTP/2 failed: {ReasonOf(e)}", e);
+            throw Http2Failure.Redirected(message.RequestUri!, e);
         }
-        catch (IOException e) when (e is not WebSocketHandshakeException)
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException { InnerException: TimeoutException }
+            or (IOException and not WebSocketHandshakeException))
         {
-            throw _deadline.Explain(e, "the server's answer");
+            throw Http2Failure.Explain(e, message) ?? _deadline.Explain(e, "the server's answer");
         }
         finally
         {
@@ -50,8 +55,15 @@ internal sealed partial class ClientOpening
             ? client.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellationToken)
             : http.SendAsync(message, cancellationToken);
 
+    /// <summary>Makes the request in the shape of the framework.</summary>
+    /// <exception cref="ArgumentException">The framework has no place for a header.</exception>
     private HttpRequestMessage MakeMessage()
     {
+        if (_uri.SocketPath is not null)
+            throw new ArgumentException(
+                "Http2 cannot connect to a ws+unix address: let the ConnectCallback of its SocketsHttpHandler connect to the socket, and use "
+                    + "ws://localhost/path.",
+                nameof(WebSocketClientOptions.Http2));
         var message = new HttpRequestMessage(HttpMethod.Connect, _uri.ToHttpUri())
         {
             Version = HttpVersion.Version20,
@@ -62,8 +74,8 @@ internal sealed partial class ClientOpening
         {
             if (string.Equals(name, "Host", StringComparison.OrdinalIgnoreCase))
                 message.Headers.Host = value;
-            else
-                message.Headers.TryAddWithoutValidation(name, value);
+            else if (!message.Headers.TryAddWithoutValidation(name, value))
+                throw Http2Failure.Unsendable(name, "describes content, of which this request has none: take it out");
         }
 
         return message;
@@ -84,22 +96,4 @@ internal sealed partial class ClientOpening
                 headers.AddChecked(name, value);
         }
     }
-
-    private static HandshakeFailure CauseOf(HttpRequestException exception) => exception.HttpRequestError switch
-    {
-        HttpRequestError.NameResolutionError => HandshakeFailure.Dns,
-        HttpRequestError.ConnectionError => HandshakeFailure.Connect,
-        HttpRequestError.SecureConnectionError => HandshakeFailure.Tls,
-        HttpRequestError.ProxyTunnelError => HandshakeFailure.Proxy,
-        HttpRequestError.ExtendedConnectNotSupported or HttpRequestError.VersionNegotiationError
-            or HttpRequestError.HttpProtocolError or HttpRequestError.InvalidResponse => HandshakeFailure.Protocol,
-        _ => HandshakeFailure.Ended,
-    };
-
-    private static string ReasonOf(HttpRequestException exception) => exception.HttpRequestError switch
-    {
-        HttpRequestError.ExtendedConnectNotSupported or HttpRequestError.VersionNegotiationError =>
-            "the server does not speak WebSocket over HTTP/2 (RFC 8441). Connect without Http2.",
-        _ => exception.GetBaseException().Message,
-    };
 }

@@ -63,8 +63,8 @@ public sealed record WebSocketClientOptions
     public Action<ResponseHead>? ResponseCallback { get; init; }
 
     /// <summary>Gets the proxy to go through, by the address of the server; null (the default) for none. <c>http://</c> and <c>https://</c>
-    /// proxies are asked for a tunnel by CONNECT, <c>socks5://</c> and <c>socks4a://</c> ones in their language; all of them resolve
-    /// the name of the server. A name and a password stand in the address of the proxy, or in its credentials.</summary>
+    /// proxies are asked for a tunnel by CONNECT, <c>socks5://</c>, <c>socks4a://</c> and <c>socks4://</c> ones in their language; all of them
+    /// but the last resolve the name of the server. A name and a password stand in the address of the proxy, or in its credentials.</summary>
     /// <remarks><see cref="HttpClient.DefaultProxy"/> is that of the environment (<c>HTTP_PROXY</c>, <c>HTTPS_PROXY</c>, <c>ALL_PROXY</c>,
     /// <c>NO_PROXY</c>) or of the system; a <see cref="WebProxy"/> is one of the application's. TLS with the proxy goes by
     /// <see cref="Tls"/>, without its client certificates and <see cref="SslClientAuthenticationOptions.TargetHost"/>.</remarks>
@@ -75,7 +75,8 @@ public sealed record WebSocketClientOptions
     /// hop has the whole <see cref="ConnectTimeout"/>.</summary>
     /// <remarks>To another host or port go neither <c>Authorization</c>, <c>Cookie</c>, <c>Proxy-Authorization</c> and <c>Host</c> of
     /// <see cref="Headers"/>, nor user information, nor the client certificates and the <see cref="SslClientAuthenticationOptions.TargetHost"/>
-    /// of <see cref="Tls"/>. Everything else does, subprotocols as well.</remarks>
+    /// of <see cref="Tls"/>. Everything else does, subprotocols as well. The server is the same, and all of that is kept, where
+    /// <c>ws</c> leads to <c>wss</c> at the same host and port, or at the default ports.</remarks>
     /// <exception cref="ArgumentOutOfRangeException">The value is out of range.</exception>
     public int MaxRedirects
     {
@@ -95,9 +96,15 @@ public sealed record WebSocketClientOptions
     /// <summary>Gets what connects over HTTP/2 (RFC 8441): an <see cref="HttpClient"/>, or an <see cref="HttpMessageInvoker"/> with a
     /// <see cref="SocketsHttpHandler"/>; null (the default) for HTTP/1.1. WebSockets, and requests, to one server share the
     /// HTTP/2 connection that it keeps. It is not disposed.</summary>
-    /// <remarks>All that brings a connection about is the handler's then, and its options hold instead of those here: TLS, proxies,
-    /// sockets, redirects. What is in the request, compression, cookies, callbacks and the timeout are as for HTTP/1.1. A server that does not
-    /// offer it is a failure: <see cref="HandshakeFailure.Protocol"/>.</remarks>
+    /// <remarks>
+    /// <para>All that brings a connection about is the handler's then, and its options hold instead of those here: TLS, proxies,
+    /// sockets. What is in the request, compression, cookies, redirects, callbacks and the timeout are as for HTTP/1.1, so make the handler by
+    /// <c>new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }</c>. One that follows a redirect by itself takes the
+    /// headers and cookies to where it leads, and is refused: <see cref="HandshakeFailure.Protocol"/>.</para>
+    /// <para>A server that does not offer it is a failure: <see cref="HandshakeFailure.Protocol"/>. A <c>ws+unix</c> address is an
+    /// <see cref="ArgumentException"/>, since the way to a socket is <see cref="SocketsHttpHandler.ConnectCallback"/>, and so is a header that
+    /// describes content or is not in ASCII.</para>
+    /// </remarks>
     public HttpMessageInvoker? Http2 { get; init; }
 
     /// <summary>Gets what connects in the place of Sockeye: it returns a stream that leads to the end point it is given, such as a
@@ -151,7 +158,7 @@ public sealed record WebSocketClientOptions
     }
 
     /// <summary>Gets how long connecting may take as a whole, from the name of the host over TCP and TLS to the server's answer; 10 s by
-    /// default, 1 ms to one day. The deadline is absolute: no byte moves it.</summary>
+    /// default, 1 ms to one day. The deadline is absolute: no byte moves it. The body of a refusal has one second of it at most.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is out of range.</exception>
     public TimeSpan ConnectTimeout
     {

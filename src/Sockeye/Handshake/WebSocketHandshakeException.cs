@@ -29,7 +29,8 @@ public enum HandshakeFailure
     /// <summary>The server answered with a status other than 101.</summary>
     Status,
 
-    /// <summary>The server's answer breaks the protocol; <see cref="WebSocketHandshakeException.Fault"/> tells how.</summary>
+    /// <summary>The server's answer breaks the protocol; <see cref="WebSocketHandshakeException.Fault"/> tells how. Or the server does
+    /// not speak that of <see cref="WebSocketClientOptions.Http2"/>.</summary>
     Protocol,
 
     /// <summary>This side refused the client's request; <see cref="WebSocketHandshakeException.Fault"/> tells why.</summary>
@@ -70,8 +71,8 @@ public sealed class WebSocketHandshakeException : IOException
     /// <summary>Gets the headers of the response; null where none came.</summary>
     public HttpHeaders? Headers => Response?.Headers;
 
-    /// <summary>Gets the first 64 KiB of the body of a response other than 101, chunks joined; empty where there is none. Other
-    /// content encodings are left as they are.</summary>
+    /// <summary>Gets the first 64 KiB of the body of a response other than 101, chunks joined, as far as it came within a second;
+    /// empty where there is none, and for a redirect that was to be followed. Other content encodings are left as they are.</summary>
     public ReadOnlyMemory<byte> Body { get; init; }
 
     /// <summary>Gets what is wrong with the server's certificate, where TLS failed for that; the message says it in words.</summary>

@@ -179,4 +179,20 @@ public sealed class ClientExamplesTests
         // </example>
         Assert.Equal(now, socket.SmoothedRoundTripTime);
     }
+
+    [Fact]
+    public async Task Over_HTTP_2()
+    {
+        await using ServerTest test = await ServerTest.EchoAsync(); // speaks HTTP/1.1 alone
+        var cookies = new CookieContainer();
+
+        // <example>
+        using var http = new HttpMessageInvoker(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
+        var options = new WebSocketClientOptions { Http2 = http, Cookies = cookies };
+        // </example>
+
+        var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => WebSocketClient.ConnectAsync(test.Uri, options).Soon());
+        Assert.Equal(HandshakeFailure.Protocol, thrown.Cause);
+        Assert.EndsWith("connect without Http2.", thrown.Message, StringComparison.Ordinal);
+    }
 }
