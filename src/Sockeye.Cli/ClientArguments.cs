@@ -20,7 +20,7 @@ internal sealed class ClientArguments
     private readonly Option<bool> _isInsecure = new("--insecure") { Description = "Trusts any certificate." };
     private readonly Option<string?> _proxy = new("--proxy")
     {
-        Description = "The proxy: http://name:password@host:port, https, socks5 or socks4a; 'none' for none. That of the environment by default.",
+        Description = "The proxy: http://name:password@host:port, https, socks5, socks4a or socks4; 'none' for none. That of the environment by default.",
     };
 
     private readonly Option<bool> _follows = new("--location") { Description = "Follows redirects, ten at most." };

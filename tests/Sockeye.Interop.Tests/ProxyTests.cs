@@ -72,12 +72,15 @@ public sealed class ProxyTests
     }
 
     [Theory]
-    [InlineData("")]
-    [InlineData("elsewhere.example, localhost")]
-    public async Task Tool_goes_through_the_proxy_of_the_environment_but_for_what_NO_PROXY_names(string noProxy)
+    [InlineData("", false)]
+    [InlineData("elsewhere.example, localhost", true)]
+    [InlineData("*", false)]
+    [InlineData("localhost:{port}", false)]
+    public async Task Tool_goes_through_the_proxy_of_the_environment_but_for_what_NO_PROXY_names(string noProxy, bool isBypassed)
     {
         await using WebSocketServer server = await EchoHost.StartAsync("ws");
         await using ProxyProcess proxy = await ProxyProcess.StartAsync("squid");
+        noProxy = noProxy.Replace("{port}", $"{((IPEndPoint)server.EndPoints[0]).Port}", StringComparison.Ordinal);
         string wrong = proxy.AddressFor(ProxyProcess.UserName, "wrong");
         await using PeerProcess connect = PeerProcess.Start(
             "env", $"HTTP_PROXY={wrong}", $"http_proxy={wrong}", $"NO_PROXY={noProxy}", $"no_proxy={noProxy}", "dotnet", Repository.Tool,
@@ -85,8 +88,30 @@ public sealed class ProxyTests
         await connect.Input.WriteLineAsync("hello");
         connect.Input.Close();
 
-        Assert.Equal(noProxy.Length > 0 ? 0 : 1, await connect.WaitForExitAsync());
-        Assert.Contains(noProxy.Length > 0 ? "hello" : "407", connect.Output, StringComparison.Ordinal);
+        Assert.Equal(isBypassed ? 0 : 1, await connect.WaitForExitAsync());
+        Assert.Contains(isBypassed ? "hello" : "407", connect.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("HTTPS_PROXY", "wss", 443)]
+    [InlineData("ALL_PROXY", "ws", 80)]
+    [InlineData("ALL_PROXY", "wss", 443)]
+    public async Task Tool_knows_every_variable_of_the_environment_that_names_a_proxy(string variable, string scheme, int port)
+    {
+        using var proxy = new TcpListener(IPAddress.Loopback, 0);
+        proxy.Start();
+        string address = $"http://{proxy.LocalEndpoint}";
+        string[] others = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
+        await using PeerProcess connect = PeerProcess.Start("env", [
+            .. others.SelectMany(name => (string[])["-u", name, "-u", name.ToLowerInvariant()]),
+            $"{variable}={address}", $"{variable.ToLowerInvariant()}={address}", "dotnet", Repository.Tool, "connect", $"{scheme}://example.invalid/",
+        ]);
+        using Socket client = await proxy.AcceptSocketAsync().WaitAsync(TimeSpan.FromMinutes(1));
+        using var reader = new StreamReader(new NetworkStream(client));
+
+        Assert.Equal($"CONNECT example.invalid:{port} HTTP/1.1", await reader.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1)));
+        client.Close();
+        Assert.Equal(1, await connect.WaitForExitAsync());
     }
 
     private static Task<WebSocketConnection> ConnectAsync(string url, string proxy) => WebSocketClient.ConnectAsync(url, new()

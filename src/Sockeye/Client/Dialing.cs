@@ -78,7 +78,9 @@ internal static class Dialing
         }
     }
 
-    private static async Task<IPAddress[]> ResolveAsync(string host, HandshakeDeadline deadline)
+    /// <summary>Finds the addresses of a host, one at least.</summary>
+    /// <exception cref="WebSocketHandshakeException">There is none, or it took too long.</exception>
+    public static async Task<IPAddress[]> ResolveAsync(string host, HandshakeDeadline deadline)
     {
         if (IPAddress.TryParse(host, out IPAddress? address))
             return [address];

@@ -88,6 +88,8 @@ public sealed class ProxyTests
     [InlineData("socks5", "ws://192.0.2.7:258/", "0502|0100|0500000302AABB0001", "05020002 010161026263 05010001C00002070102", "a:bc@")]
     [InlineData("socks4a", "ws://example.invalid/", "005A000000000000", "04010050000000016D6500" + "6578616D706C652E696E76616C696400", "me:ignored@")]
     [InlineData("socks4a", "ws://192.0.2.7:258/", "005AFFFFFFFFFFFF", "04010102C000020700")]
+    [InlineData("socks4", "ws://192.0.2.7:258/", "005AFFFFFFFFFFFF", "04010102C000020700")]
+    [InlineData("socks4", "ws://localhost:258/", "005AFFFFFFFFFFFF", "040101027F0000016D6500", "me@")]
     public async Task Socks_proxy_is_asked_in_its_language(string scheme, string uri, string replies, string asked, string credentials = "")
     {
         if (replies.StartsWith("0501", StringComparison.Ordinal))
@@ -151,9 +153,52 @@ public sealed class ProxyTests
         Assert.Contains(message, thrown.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Socks_4_cannot_lead_to_IPv6()
+    {
+        using var proxy = new FakeProxy();
+        Task<Stream> accepting = proxy.AcceptAsync();
+
+        var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(
+            () => WebSocketClient.ConnectAsync("ws://[2001:db8::9]/", Through($"socks4://localhost:{proxy.Port}")).Soon());
+
+        await (await accepting).DisposeAsync();
+        Assert.Equal(HandshakeFailure.Proxy, thrown.Cause);
+        Assert.Contains("leads to IPv4 alone", thrown.Message, StringComparison.Ordinal);
+    }
+
+    // What HttpClient.DefaultProxy makes of ALL_PROXY=socks5h://localhost:1080.
+    [Theory]
+    [InlineData("")]
+    [InlineData("\u0005\u00FF\r\n\r\n")]
+    public async Task Socks_proxy_that_is_taken_for_one_of_HTTP_is_suspected(string answer)
+    {
+        using var proxy = new FakeProxy();
+        Task answering = proxy.AnswerAsync(answer);
+
+        var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(
+            () => WebSocketClient.ConnectAsync("ws://example.invalid/", Through($"http://localhost:{proxy.Port}")).Soon());
+
+        await answering.Soon();
+        Assert.EndsWith("Is it a SOCKS proxy? Then its address begins with socks5://, not socks5h:// or http://.", thrown.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Proxy_of_the_application_that_throws_is_a_failure_of_the_proxy()
+    {
+        var broken = new BrokenProxy();
+
+        var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(
+            () => WebSocketClient.ConnectAsync("ws://example.invalid/", new() { Proxy = broken }).Soon());
+
+        Assert.Equal(HandshakeFailure.Proxy, thrown.Cause);
+        Assert.IsType<InvalidDataException>(thrown.InnerException);
+        Assert.Contains("the script is broken", thrown.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("ftp://localhost:1", "is of a kind that is not known")]
-    [InlineData("socks4://localhost:1", "use http, https, socks5 or socks4a")]
+    [InlineData("socks6://localhost:1", "use http, https, socks5, socks4a or socks4")]
     [InlineData("http://nobody.invalid:1", "cannot be reached: The host nobody.invalid has no address")]
     [InlineData("socks5://127.0.0.1:1", "cannot be reached: Cannot connect to 127.0.0.1 port 1: nothing listens there.")]
     public async Task Proxy_that_cannot_be_used_is_told(string address, string message)
@@ -292,6 +337,15 @@ public sealed class ProxyTests
         public ICredentials? Credentials { get; set; }
 
         public Uri GetProxy(Uri destination) => address;
+
+        public bool IsBypassed(Uri host) => false;
+    }
+
+    private sealed class BrokenProxy : IWebProxy
+    {
+        public ICredentials? Credentials { get; set; }
+
+        public Uri GetProxy(Uri destination) => throw new InvalidDataException("the script is broken");
 
         public bool IsBypassed(Uri host) => false;
     }

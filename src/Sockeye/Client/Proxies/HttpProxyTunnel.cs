@@ -10,6 +10,9 @@ internal sealed class HttpProxyTunnel(Uri address, NetworkCredential? credential
 {
     protected override int DefaultPort => IsSecure ? 443 : 80;
 
+    // HttpClient.DefaultProxy makes http:// of every scheme that it does not know.
+    protected override string Doubt => " Is it a SOCKS proxy? Then its address begins with socks5://, not socks5h:// or http://.";
+
     protected override async Task AskAsync(
         Stream stream, StreamTransport transport, WebSocketUri uri, WebSocketClientOptions options, HandshakeDeadline deadline)
     {
@@ -17,9 +20,7 @@ internal sealed class HttpProxyTunnel(Uri address, NetworkCredential? credential
         await transport.SendAsync(Request(uri).ToBytes(), default).ConfigureAwait(false);
         ResponseHead response = await ClientOpening.ReadResponseAsync(reader).ConfigureAwait(false);
         if (response.StatusCode is not (>= 200 and < 300))
-        {
             throw await deadline.RefuseAsync(new Http1Body(reader, response), body => Refusal(uri, response, body)).ConfigureAwait(false);
-        }
 
         // Neither TLS nor HTTP let a server speak first: these bytes are not the server's.
         if (!reader.Beyond.IsEmpty)

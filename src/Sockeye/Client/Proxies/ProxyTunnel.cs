@@ -29,15 +29,17 @@ internal abstract class ProxyTunnel
     /// <summary>Gets the port where the address names none.</summary>
     protected virtual int DefaultPort => 1080;
 
+    /// <summary>Gets a sentence on what the proxy may be instead; empty for none.</summary>
+    protected virtual string Doubt => "";
+
     /// <summary>Finds the proxy that leads to a server.</summary>
     /// <param name="proxy">What the user has set.</param>
     /// <param name="uri">The server.</param>
     /// <returns>The proxy; null where the server is to be reached without one.</returns>
-    /// <exception cref="WebSocketHandshakeException">The proxy is of an unknown kind, or its credentials cannot be sent.</exception>
+    /// <exception cref="WebSocketHandshakeException">The proxy is of an unknown kind or not to be found, or its credentials cannot be sent.</exception>
     public static ProxyTunnel? Find(IWebProxy proxy, WebSocketUri uri)
     {
-        Uri destination = uri.ToUri();
-        if (uri.SocketPath is not null || proxy.IsBypassed(destination) || proxy.GetProxy(destination) is not { } address || address == destination)
+        if (uri.SocketPath is not null || AddressOf(proxy, uri.ToUri()) is not { } address)
             return null;
         if (address.IdnHost.Length == 0)
             throw Failure(address, "names no host: write http://host:port.");
@@ -48,8 +50,8 @@ internal abstract class ProxyTunnel
         {
             "http" or "https" => new HttpProxyTunnel(address, credentials),
             "socks5" or "socks5h" => new Socks5Tunnel(address, credentials),
-            "socks4a" => new Socks4Tunnel(address, credentials),
-            _ => throw Failure(address, "is of a kind that is not known: use http, https, socks5 or socks4a."),
+            "socks4" or "socks4a" => new Socks4Tunnel(address, credentials),
+            _ => throw Failure(address, "is of a kind that is not known: use http, https, socks5, socks4a or socks4."),
         };
     }
 
@@ -79,9 +81,9 @@ internal abstract class ProxyTunnel
             if (e is OperationCanceledException or (InvalidOperationException and not ObjectDisposedException))
                 throw Failure(Address, $"was lost before it led to {uri.Authority}: {e.Message}", e); // by a stream of the user's
             if (e is WebSocketHandshakeException { Cause: HandshakeFailure.Protocol, Fault: { } fault })
-                throw Failure(Address, $"broke the rules of HTTP: {fault}.", e);
+                throw Failure(Address, $"broke the rules of HTTP: {fault}.{Doubt}", e);
             if (e is ObjectDisposedException or (IOException and not WebSocketHandshakeException))
-                throw Failure(Address, $"ended the connection before it led to {uri.Authority}.", e);
+                throw Failure(Address, $"ended the connection before it led to {uri.Authority}.{Doubt}", e);
             throw;
         }
     }
@@ -106,6 +108,20 @@ internal abstract class ProxyTunnel
     {
         byte[] bytes = Encoding.UTF8.GetBytes(text);
         return bytes.Length <= byte.MaxValue ? bytes : throw Failure($"can be given a {what} of 255 bytes at most; this one has {bytes.Length}.");
+    }
+
+    private static Uri? AddressOf(IWebProxy proxy, Uri destination)
+    {
+        try
+        {
+            Uri? address = proxy.IsBypassed(destination) ? null : proxy.GetProxy(destination);
+            return address == destination ? null : address;
+        }
+        catch (Exception e)
+        {
+            throw new WebSocketHandshakeException(
+                HandshakeFailure.Proxy, $"Proxy could not tell which proxy to use ({proxy.GetType()}): {e.Message}", e);
+        }
     }
 
     private static NetworkCredential? CredentialsIn(Uri address)
