@@ -13,7 +13,12 @@ public sealed class Http2RedirectTests
     public async Task Redirect_that_the_handler_follows_by_itself_is_told_and_what_to_do_about_it(bool accepts)
     {
         await using WebHost second = await WebHost.StartAsync(
-            app => app.Map("/there", context => Task.FromResult(context.Response.StatusCode = accepts ? 200 : 403)), road: Road.Http2);
+            app => app.Map("/there", context =>
+            {
+                context.Response.StatusCode = accepts ? 200 : 403;
+                return Task.CompletedTask;
+            }),
+            road: Road.Http2);
         await using WebHost first = await LeadingAsync($"http://127.0.0.1:{second.Port}/there");
         using var http = new HttpMessageInvoker(new SocketsHttpHandler());
 

@@ -10,6 +10,9 @@ namespace Sockeye;
 /// <para>It begins to connect in its constructor, or takes a connection that is open, such as a server's. Handlers run one at a time, in order, on the
 /// <see cref="SynchronizationContext"/> of who constructed it, or else on a thread of the pool. An exception in one is logged
 /// and ends nothing; without a context that holds for what an <c>async void</c> handler throws after an <c>await</c> as well.</para>
+/// <para>The callbacks of <see cref="WebSocketClientOptions"/> are no handlers. The first
+/// <see cref="WebSocketClientOptions.RequestCallback"/> begins within the constructor, on its thread, and so does what comes next until there
+/// is something to wait for; from then on they run on threads of the pool.</para>
 /// <para>Nothing is lost before a handler is there. Messages wait for the first handler of <see cref="Message"/>, and beyond
 /// <see cref="WebSocketConnectionOptions.ReadAhead"/> the server waits too. All other events but pings and pongs
 /// (<see cref="Redirect"/>, <see cref="Upgrade"/>, <see cref="UnexpectedResponse"/>, <see cref="Opened"/>, <see cref="Error"/>, <see cref="Closed"/>) are remembered, and told to

@@ -186,7 +186,7 @@ public static partial class WebSocketClient
     {
         try
         {
-            await callback(request, deadline.Token).AsTask().WaitAsync(deadline.Token).ConfigureAwait(false);
+            await callback(request, deadline.Token).AsTask().Observed().WaitAsync(deadline.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException e) when (deadline.IsOver)
         {

@@ -64,6 +64,24 @@ public sealed class ConnectOptionsTests
     }
 
     [Fact]
+    public void RequestCallback_begins_where_an_EventWebSocket_is_constructed()
+    {
+        using var server = new RawServer();
+        int thread = 0;
+        var ws = new EventWebSocket(server.Uri, new WebSocketClientOptions
+        {
+            RequestCallback = (_, _) =>
+            {
+                thread = Environment.CurrentManagedThreadId;
+                return default;
+            },
+        });
+
+        Assert.Equal(Environment.CurrentManagedThreadId, thread);
+        ws.Terminate();
+    }
+
+    [Fact]
     public async Task RequestCallback_that_never_returns_is_ended_by_the_deadline()
     {
         var time = new TimerSignals();
@@ -255,6 +273,38 @@ public sealed class ConnectOptionsTests
         await client.SendTextAsync("hello");
         Assert.Equal("hello", (await client.ReceiveAsync().Soon()).GetText());
         Assert.True((await client.CloseAsync().Soon()).IsClean);
+    }
+
+    public static TheoryData<bool, string> Sockets => new() { { true, "ws" }, { true, "wss" }, { false, "ws" }, { false, "wss" } };
+
+    [Theory]
+    [MemberData(nameof(Sockets))]
+    public async Task Socket_that_is_connected_keeps_the_options_that_were_set_and_sends_at_once(bool loops, string scheme)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The test looks at the socket through a descriptor of its own.");
+        await using ServerTest test = await ServerTest.EchoAsync(
+            options => scheme == "wss" ? options with { Tls = TestCertificates.Serving(TestCertificates.Server) } : options);
+        Socket? seen = null;
+        var options = Options(loops) with
+        {
+            Tls = TestCertificates.Trusting(),
+            ConfigureSocket = socket =>
+            {
+                socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, optionValue: true);
+                socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 60);
+                socket.NoDelay = false;
+                seen = new Socket(new SafeSocketHandle(Transports.Linux.Libc.Duplicate((int)socket.Handle), ownsHandle: true));
+            },
+        };
+
+        await using WebSocketConnection client = await WebSocketClient.ConnectAsync($"{scheme}://{test.Host}/", options).Soon();
+
+        Assert.Equal(client.LocalEndPoint, seen!.LocalEndPoint);
+        Assert.NotEqual(0, seen.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive));
+        Assert.Equal(60, seen.GetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime));
+        Assert.NotEqual(0, seen.GetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.NoDelay));
+        Assert.True((await client.CloseAsync().Soon()).IsClean);
+        seen.Dispose();
     }
 
     [Theory]

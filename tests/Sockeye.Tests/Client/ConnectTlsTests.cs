@@ -198,5 +198,19 @@ public sealed class ConnectTlsTests
         await test.AssertServesAsync();
     }
 
+    [Fact]
+    public async Task ConnectAsync_by_TLS_to_a_server_that_speaks_it_and_refuses_is_not_asked_whether_it_does()
+    {
+        using var server = new RawServer();
+        Task<WebSocketConnection> connecting = WebSocketClient.ConnectAsync(server.Uri.Replace("ws:", "wss:", StringComparison.Ordinal));
+        await server.AcceptRawAsync();
+        await server.Client.SendAsync(new byte[] { 21, 3, 3, 0, 2, 2, 40 }); // the alert handshake_failure
+
+        var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => connecting.WaitAsync(Patience));
+
+        Assert.Equal(HandshakeFailure.Tls, thrown.Cause);
+        Assert.DoesNotContain("does the server speak TLS", thrown.Message, StringComparison.Ordinal);
+    }
+
     private static string UriOf(ServerTest test) => $"wss://localhost:{((IPEndPoint)test.Server.EndPoints[0]).Port}";
 }

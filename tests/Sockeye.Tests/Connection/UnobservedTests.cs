@@ -1,3 +1,5 @@
+using Sockeye.Tests.Server;
+
 namespace Sockeye.Tests.Connection;
 
 [CollectionDefinition(nameof(Alone), DisableParallelization = true)]
@@ -8,7 +10,26 @@ public sealed class Alone;
 public sealed class UnobservedTests
 {
     [Fact]
-    public async Task C5_No_exception_stays_unobserved()
+    public async Task C5_No_exception_stays_unobserved() => Assert.Empty(await EscapedAsync(async () =>
+    {
+        foreach (string how in (string[])["abort", "eof", "reset", "violation", "throw", "idle", "close"])
+            await AbandonAsync(how);
+    }));
+
+    [Fact]
+    public async Task C5_RequestCallback_that_throws_after_the_deadline_is_observed() => Assert.Empty(await EscapedAsync(async () =>
+    {
+        var late = new TaskCompletionSource();
+        var time = new TimerSignals();
+        Task<WebSocketConnection> connecting = WebSocketClient.ConnectAsync(
+            "ws://127.0.0.1:1/", new() { Connection = new() { TimeProvider = time }, RequestCallback = (_, _) => new ValueTask(late.Task) });
+        time.Manual.Advance(TimeSpan.FromSeconds(10));
+        Assert.Equal(HandshakeFailure.Timeout, (await Assert.ThrowsAsync<WebSocketHandshakeException>(() => connecting.Soon())).Cause);
+        late.SetException(new InvalidDataException("late"));
+    }));
+
+    /// <summary>Gives what nobody has observed of what runs.</summary>
+    private static async Task<List<Exception>> EscapedAsync(Func<Task> run)
     {
         List<Exception> escaped = [];
         void OnUnobserved(object? sender, UnobservedTaskExceptionEventArgs e)
@@ -22,8 +43,7 @@ public sealed class UnobservedTests
         TaskScheduler.UnobservedTaskException += OnUnobserved;
         try
         {
-            foreach (string how in (string[])["abort", "eof", "reset", "violation", "throw", "idle", "close"])
-                await AbandonAsync(how);
+            await run();
             Collect();
             await Task.Yield();
             Collect();
@@ -33,7 +53,7 @@ public sealed class UnobservedTests
             TaskScheduler.UnobservedTaskException -= OnUnobserved;
         }
 
-        Assert.Empty(escaped);
+        return escaped;
     }
 
     /// <summary>Starts everything there is and awaits nothing of it.</summary>
