@@ -30,8 +30,13 @@ public sealed class Http2ClientFailureTests
         };
         WebSocketClientOptions options = new() { Http2 = http, Subprotocols = what == "subprotocol" ? ["v1"] : [], ConnectTimeout = TimeSpan.FromMinutes(1) };
 
-        var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(
-            () => WebSocketClient.ConnectAsync(uri, options).WaitAsync(TimeSpan.FromMinutes(1)));
+        WebSocketHandshakeException thrown;
+        do
+        {
+            thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(
+                () => WebSocketClient.ConnectAsync(uri, options).WaitAsync(TimeSpan.FromMinutes(1)));
+        }
+        while (IsUntold(thrown));
 
         Assert.Equal((cause, rule), (thrown.Cause, thrown.Fault?.Rule.ToString()));
         Assert.Equal(what.StartsWith("http1", StringComparison.Ordinal), thrown.Message.EndsWith("connect without Http2.", StringComparison.Ordinal));
@@ -62,15 +67,19 @@ public sealed class Http2ClientFailureTests
     {
         using Socket listener = Listen();
         using var http = new HttpMessageInvoker(Http2ClientTests.Handler());
-        Task<WebSocketConnection> connecting = WebSocketClient.ConnectAsync($"ws://{listener.LocalEndPoint}/", new() { Http2 = http });
-        using (Socket accepted = await listener.AcceptAsync().WaitAsync(WebHost.Patience))
+        WebSocketHandshakeException thrown;
+        do
         {
+            Task<WebSocketConnection> connecting = WebSocketClient.ConnectAsync($"ws://{listener.LocalEndPoint}/", new() { Http2 = http });
+            using Socket accepted = await listener.AcceptAsync().WaitAsync(WebHost.Patience);
             await ReadAsync(accepted, "SM\r\n\r\n");
             await accepted.SendAsync(Encoding.ASCII.GetBytes(answer));
             accepted.Shutdown(SocketShutdown.Send);
-            var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => connecting.WaitAsync(WebHost.Patience));
-            Assert.Equal(cause, thrown.Cause);
+            thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => connecting.WaitAsync(WebHost.Patience));
         }
+        while (IsUntold(thrown));
+
+        Assert.Equal(cause, thrown.Cause);
     }
 
     [Theory]
@@ -188,6 +197,16 @@ public sealed class Http2ClientFailureTests
         var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => connecting);
 
         Assert.Equal((HandshakeFailure.Status, 401), (thrown.Cause, thrown.StatusCode));
+    }
+
+    /// <summary>Tells whether a connection ended before the framework had used it: then it says nothing of why.</summary>
+    private static bool IsUntold(WebSocketHandshakeException thrown)
+    {
+        if (thrown.InnerException is not HttpRequestException { HttpRequestError: HttpRequestError.Unknown, InnerException: null })
+            return false;
+        Assert.Equal(HandshakeFailure.Ended, thrown.Cause);
+        Assert.EndsWith("connect without Http2.", thrown.Message, StringComparison.Ordinal);
+        return true;
     }
 
     private static Socket Listen()

@@ -46,7 +46,10 @@ internal static class Http2Failure
         bool isForeign = ClientTls.IsWithoutProtocol(cause)
             || cause is HttpProtocolException { ErrorCode: ProtocolError or Http11Required }
             || error is HttpRequestError.ExtendedConnectNotSupported or HttpRequestError.VersionNegotiationError;
-        string advice = isForeign ? " The server seems not to speak WebSocket over HTTP/2 (RFC 8441): connect without Http2." : "";
+
+        // A connection that ended before its first use: the framework does not always say why.
+        bool isUntold = exception is HttpRequestException { HttpRequestError: HttpRequestError.Unknown, InnerException: null };
+        string advice = isForeign || isUntold ? " Where the server does not speak WebSocket over HTTP/2 (RFC 8441), connect without Http2." : "";
         return new WebSocketHandshakeException(
             isForeign ? HandshakeFailure.Protocol : CauseOf(error),
             $"The request over HTTP/2 failed: {cause.Message.TrimEnd('.')}.{advice}",

@@ -192,7 +192,6 @@ public sealed class ClientExamplesTests
         // </example>
 
         var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => WebSocketClient.ConnectAsync(test.Uri, options).Soon());
-        Assert.Equal(HandshakeFailure.Protocol, thrown.Cause);
         Assert.EndsWith("connect without Http2.", thrown.Message, StringComparison.Ordinal);
     }
 }
