@@ -2,6 +2,8 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Sockeye.Diagnostics;
 
 namespace Sockeye;
 
@@ -29,8 +31,11 @@ public static class WebSocketHostBuilderExtensions
         {
             if (options?.Group is { } group)
             {
-                services.AddSingleton<IConnectionListenerFactory>(
-                    provider => new EventLoopListenerFactory(group, backlog, provider.GetRequiredService<IMemoryPoolFactory<byte>>()));
+                services.AddSingleton<IConnectionListenerFactory>(provider =>
+                {
+                    group.Logger = new GuardedLogger(provider.GetRequiredService<ILoggerFactory>(), "Sockeye.Server");
+                    return new EventLoopListenerFactory(group, backlog, provider.GetRequiredService<IMemoryPoolFactory<byte>>());
+                });
             }
         });
     }

@@ -4,10 +4,12 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Sockeye.Protocol;
 using Sockeye.Testing;
 
@@ -102,6 +104,29 @@ public sealed class EventLoopTests(ITestOutputHelper output)
 
         Assert.Equal("welcome", (await client.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience / 2)).GetText());
         released.Set();
+    }
+
+    // On a thread of the pool an exception would end the process.
+    [Fact]
+    public async Task Callback_at_the_end_of_a_connection_that_throws_is_logged()
+    {
+        using var logs = new Logs();
+        await using WebHost host = await WebHost.StartAsync(
+            app => app.Run(context =>
+            {
+                CancellationToken closed = context.Features.Get<IConnectionLifetimeFeature>()!.ConnectionClosed;
+                closed.Register(() => throw new FormatException("no"));
+                return Task.CompletedTask;
+            }),
+            configure: builder =>
+            {
+                builder.Logging.AddProvider(logs);
+                builder.WebHost.UseEventLoops(new() { Loops = 3 }); // of this test alone
+            });
+        Assert.StartsWith("HTTP/1.1 200 ", await host.AskAsync("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), StringComparison.Ordinal);
+        (int id, Exception? exception) = await logs.First.Task.WaitAsync(WebHost.Patience);
+        Assert.Equal(201, id);
+        Assert.IsType<AggregateException>(exception);
     }
 
     [Fact]
@@ -303,4 +328,26 @@ public sealed class EventLoopTests(ITestOutputHelper output)
     private static byte[] Unmasked(Opcode opcode, byte[] payload) => payload.Length < 126
         ? [(byte)(0x80 | (int)opcode), (byte)payload.Length, .. payload]
         : [(byte)(0x80 | (int)opcode), 126, (byte)(payload.Length >> 8), (byte)payload.Length, .. payload];
+
+    /// <summary>Waits for the first error that Sockeye logs.</summary>
+    private sealed class Logs : ILoggerProvider, ILogger
+    {
+        public TaskCompletionSource<(int, Exception?)> First { get; } = new();
+
+        public ILogger CreateLogger(string categoryName) => categoryName == "Sockeye.Server" ? this : NullLogger.Instance;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            First.TrySetResult((eventId.Id, exception));
+
+        public void Dispose()
+        {
+            // Nothing is held.
+        }
+    }
 }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
+using Sockeye.Diagnostics;
 using Sockeye.Transports;
 using Sockeye.Transports.Linux;
 
@@ -95,7 +96,20 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
     public void FireClosed()
     {
         if (Interlocked.Exchange(ref _hasClosed, 1) == 0)
-            ThreadPool.UnsafeQueueUserWorkItem(static closed => closed.Cancel(), _closed, preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(static connection => connection.TellClosed(), this, preferLocal: false);
+    }
+
+    private void TellClosed()
+    {
+        try
+        {
+            _closed.Cancel();
+        }
+        catch (AggregateException e)
+        {
+            // Code of others threw, which nobody waits for: here it would end the process.
+            _socket.Logger?.ConnectionClosedThrew(e);
+        }
     }
 
     public override void Abort(ConnectionAbortedException abortReason)

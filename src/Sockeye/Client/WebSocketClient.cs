@@ -131,7 +131,7 @@ public static partial class WebSocketClient
         WebSocketUri uri, WebSocketClientOptions options, Transport? transport, HandshakeDeadline deadline)
     {
         var telemetry = new HandshakeTelemetry(Role.Client, options.Connection.TimeProvider);
-        ILogger logger = options.Connection.LoggerFactory.CreateLogger("Sockeye.Client");
+        var logger = new GuardedLogger(options.Connection.LoggerFactory, "Sockeye.Client");
         try
         {
             HttpHeaders headers = HeadersOf(uri, options);

@@ -326,9 +326,16 @@ internal sealed partial class CloseHandshake
         _sentCode = code;
         _sentReason = reason;
         _progressAtPatience = Progress;
-        // Before the frame, whose mask may come from a source that throws: the end is bounded in any case.
         _connection.Deadlines.SetCloseTimeout(_options.CloseTimeout);
-        _connection.Send.AppendClose(code, reason);
+        try
+        {
+            _connection.Send.AppendClose(code, reason);
+        }
+        catch (Exception e)
+        {
+            // A source of mask keys threw. Who closes is often nobody's call, on the pool: the account says it, and the end is bounded.
+            _exception ??= e;
+        }
     }
 
     /// <summary>The first event to end the connection is its cause.</summary>

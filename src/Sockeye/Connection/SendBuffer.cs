@@ -365,13 +365,13 @@ internal sealed partial class SendBuffer : IThreadPoolWorkItem, ICompletionObser
     public void AppendClose(CloseCode code, string reason)
     {
         TakeCork();
+        _isClosed = true;
         Span<byte> payload = stackalloc byte[FrameHeader.MaxControlPayload];
         int length = ClosePayload.Write(payload, code, reason);
         AppendFrame(Opcode.Close, payload[..length], isFinal: true);
         Ending.CloseFrameSize = FrameWriter.GetHeaderSize(length, _isClient) + length;
         Ending.CloseCode = code;
         Ending.CloseReason = reason;
-        _isClosed = true;
     }
 
     private bool IsLaneNeeded => _buffered >= _highWater || _openStreams > 0;

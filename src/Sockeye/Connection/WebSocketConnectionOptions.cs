@@ -157,7 +157,7 @@ public sealed record WebSocketConnectionOptions
     } = NullLoggerFactory.Instance;
 
     /// <summary>Gets the log of connections, the same for all that have these options.</summary>
-    internal ILogger Logger => _logger ??= new ConnectionLogger(LoggerFactory);
+    internal ILogger Logger => _logger ??= new GuardedLogger(LoggerFactory, typeof(WebSocketConnection).FullName!);
 
     /// <summary>Gets where memory is rented.</summary>
     internal Transports.BufferPool Buffers { get; init; } = Transports.BufferPool.Shared;

@@ -10,4 +10,7 @@ internal static partial class EventLoopLog
         LogLevel.Warning,
         "Handlers hold all {Count} threads that may take over from the event loops: connections wait. Await instead of blocking, or run what blocks elsewhere")]
     public static partial void EventLoopThreadsExhausted(this ILogger logger, int count);
+
+    [LoggerMessage(201, LogLevel.Error, "What was registered at ConnectionClosed of a connection of Kestrel threw")]
+    public static partial void ConnectionClosedThrew(this ILogger logger, Exception exception);
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using Sockeye.Protocol;
 using Sockeye.Transports;
 
@@ -33,6 +34,13 @@ internal sealed class HandshakeTelemetry(Role role, TimeProvider time)
         _activity.SetTag("url.path", PeerText.Escape(request.Path));
         _activity.SetTag("url.scheme", transport.IsSecure ? "wss" : "ws");
         ActivityStart.SetPeer(_activity, transport.RemoteEndPoint);
+    }
+
+    /// <summary>Notes where the client is, where the transport does not know.</summary>
+    public void ComesFrom(EndPoint? client)
+    {
+        if (_activity is { IsAllDataRequested: true })
+            ActivityStart.SetPeer(_activity, client);
     }
 
     /// <summary>Begins to trace the handshake of a client, and names the trace to the server.</summary>

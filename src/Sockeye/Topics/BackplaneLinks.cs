@@ -12,11 +12,31 @@ namespace Sockeye;
 /// <param name="logger">Where failures go.</param>
 internal sealed class BackplaneLinks(TopicHub hub, IBackplane backplane, ILogger logger)
 {
+    // How long it waits before it asks again for what was refused: the first time, and at most.
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+
+    private readonly LogPace _pace = new(hub.Options.TimeProvider);
     private readonly Lock _sync = new();
     private readonly Dictionary<string, Link> _links = [];
 
-    public ValueTask PublishAsync(string topic, BackplaneMessage message, CancellationToken token) =>
-        backplane.PublishAsync(topic, message, token);
+    /// <summary>Publishes a message at the backplane.</summary>
+    /// <returns>Why the backplane has not taken it; null where it has.</returns>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public async ValueTask<Exception?> PublishAsync(string topic, BackplaneMessage message, CancellationToken token)
+    {
+        try
+        {
+            await backplane.PublishAsync(topic, message, token).ConfigureAwait(false);
+            return null;
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !token.IsCancellationRequested)
+        {
+            if (_pace.IsDue())
+                logger.BackplaneTookNothing(PeerText.Escape(topic), e);
+            return e;
+        }
+    }
 
     /// <summary>Notes whether a topic is wanted.</summary>
     /// <returns>What the caller calls <see cref="Start"/> with, once it holds no lock; null where nothing is to be done.</returns>
@@ -32,6 +52,7 @@ internal sealed class BackplaneLinks(TopicHub hub, IBackplane backplane, ILogger
             }
 
             link.IsWanted = isWanted;
+            link.Changed?.TrySetResult();
             if (link.IsWorking)
                 return null;
             link.IsWorking = true;
@@ -48,14 +69,16 @@ internal sealed class BackplaneLinks(TopicHub hub, IBackplane backplane, ILogger
 
     private async Task WorkAsync(Link link)
     {
-        while (TryGoOn(link, out bool isWanted))
+        TimeSpan pause = FirstPause;
+        while (TryGoOn(link, out bool isWanted, out Task changed))
         {
             try
             {
                 if (isWanted)
                 {
                     link.Subscription = await backplane
-                        .SubscribeAsync(link.Topic, message => hub.ReceiveAsync(link.Topic, message)).ConfigureAwait(false);
+                        .SubscribeAsync(link.Topic, message => hub.ReceiveAsync(link.Topic, message)).ConfigureAwait(false)
+                        ?? throw new InvalidOperationException("SubscribeAsync of the backplane returned null instead of a subscription.");
                 }
                 else
                 {
@@ -67,27 +90,29 @@ internal sealed class BackplaneLinks(TopicHub hub, IBackplane backplane, ILogger
             catch (Exception e)
             {
                 logger.BackplaneFailed(PeerText.Escape(link.Topic), e);
-                link.HasFailed = isWanted;
+                if (!isWanted)
+                    continue;
+                await changed.WaitAsync(pause, hub.Options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
             }
         }
     }
 
     /// <summary>Tells whether there is something to do, and ends the work on a topic where there is not.</summary>
-    private bool TryGoOn(Link link, out bool isWanted)
+    /// <param name="link">The topic.</param>
+    /// <param name="isWanted">Whether it is wanted.</param>
+    /// <param name="changed">Completes when somebody says anew whether it is.</param>
+    private bool TryGoOn(Link link, out bool isWanted, out Task changed)
     {
         lock (_sync)
         {
             isWanted = link.IsWanted;
-            // Where the backplane has refused, it is asked again when somebody subscribes again.
-            bool goesOn = isWanted != (link.Subscription is not null) && !(isWanted && link.HasFailed);
+            bool goesOn = isWanted != (link.Subscription is not null);
             link.IsWorking = goesOn;
-            if (!goesOn)
-            {
-                link.HasFailed = false;
-                if (!isWanted)
-                    _links.Remove(link.Topic);
-            }
-
+            link.Changed = goesOn ? new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously) : null;
+            changed = link.Changed?.Task ?? Task.CompletedTask;
+            if (!goesOn && !isWanted)
+                _links.Remove(link.Topic);
             return goesOn;
         }
     }
@@ -101,7 +126,8 @@ internal sealed class BackplaneLinks(TopicHub hub, IBackplane backplane, ILogger
 
         public bool IsWorking { get; set; }
 
-        public bool HasFailed { get; set; }
+        /// <summary>Gets or sets what completes when somebody says anew whether it is wanted, while there is work.</summary>
+        public TaskCompletionSource? Changed { get; set; }
 
         public IAsyncDisposable? Subscription { get; set; }
     }

@@ -11,14 +11,16 @@ public interface IBackplane
     /// <param name="receive">Is called with each message that is published at the topic from then on, those of one node in their order. Await
     /// it before the next one of the same topic: it takes its time where <see cref="SlowConsumerPolicy.Wait"/> holds publishers up. A
     /// node knows its own messages by their <see cref="BackplaneMessage.Origin"/>, and passes over them.</param>
-    /// <returns>The subscription, which ends when it is disposed.</returns>
+    /// <returns>The subscription, which ends when it is disposed. Where this throws, or gives null, it is asked again while the topic is
+    /// wanted (<see cref="TopicHubOptions.Backplane"/>).</returns>
     ValueTask<IAsyncDisposable> SubscribeAsync(string topic, Func<BackplaneMessage, ValueTask> receive);
 
     /// <summary>Publishes a message at a topic, for all nodes that have subscribed to it.</summary>
     /// <param name="topic">The topic.</param>
     /// <param name="message">The message.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>A task that completes when the broker has taken the message.</returns>
+    /// <returns>A task that completes when the broker has taken the message. Where it fails, the publisher is told so in
+    /// <see cref="PublishResult.BackplaneError"/>.</returns>
     ValueTask PublishAsync(string topic, BackplaneMessage message, CancellationToken cancellationToken);
 }
 

@@ -4,7 +4,12 @@ namespace Sockeye;
 /// <param name="Accepted">How many connections have accepted the message.</param>
 /// <param name="Queued">For how many it waits in a backlog, since they read more slowly than is published.</param>
 /// <param name="Dropped">For how many it was dropped, or closed their connection, as <see cref="TopicHubOptions.SlowConsumer"/> says.</param>
-public readonly record struct PublishResult(int Accepted, int Queued, int Dropped);
+public readonly record struct PublishResult(int Accepted, int Queued, int Dropped)
+{
+    /// <summary>Gets why the <see cref="TopicHubOptions.Backplane"/> has not taken the message, so that connections of other machines miss
+    /// it; null where it has, and where there is none.</summary>
+    public Exception? BackplaneError { get; init; }
+}
 
 /// <summary>Counts what a <see cref="TopicHub"/> holds, and what it has done since it was made.</summary>
 public readonly record struct TopicHubCounts

@@ -31,7 +31,7 @@ public sealed class TopicHub : IDisposable
         // Topics in different lanes are published at beside each other.
         _lanes = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new TopicLane())];
         if (Options.Backplane is { } backplane)
-            _links = new BackplaneLinks(this, backplane, (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger("Sockeye.Topics"));
+            _links = new BackplaneLinks(this, backplane, new GuardedLogger(loggerFactory ?? NullLoggerFactory.Instance, "Sockeye.Topics"));
     }
 
     /// <summary>Gets how the hub behaves.</summary>
@@ -194,7 +194,8 @@ public sealed class TopicHub : IDisposable
     /// cancelled already publishes nothing.</param>
     /// <returns>A task with the account of whom it reached on this machine. It has completed when the method returns, but where
     /// <see cref="SlowConsumerPolicy.Wait"/> holds the publisher up, or the <see cref="TopicHubOptions.Backplane"/> takes its time.
-    /// It need not be awaited then: the order is that of the calls in any case.</returns>
+    /// It need not be awaited then: the order is that of the calls in any case. A backplane that fails fails no publication:
+    /// <see cref="PublishResult.BackplaneError"/> tells of it.</returns>
     /// <exception cref="InvalidOperationException">The message could not be compressed.</exception>
     /// <exception cref="ObjectDisposedException">The hub has been disposed.</exception>
     public ValueTask<PublishResult> PublishAsync(
@@ -211,11 +212,11 @@ public sealed class TopicHub : IDisposable
 
         List<Task>? waits = null;
         PublishResult result = PublishHere(topic, message, except, key, ref waits);
-        ValueTask forwarding = _links is null
+        ValueTask<Exception?> forwarding = _links is null
             ? default
             : _links.PublishAsync(topic, new BackplaneMessage(_node, message, key), cancellationToken);
         return waits is null && forwarding.IsCompletedSuccessfully
-            ? new ValueTask<PublishResult>(result)
+            ? new ValueTask<PublishResult>(result with { BackplaneError = forwarding.Result })
             : new ValueTask<PublishResult>(AwaitAsync(result, waits, forwarding, cancellationToken).Observed());
     }
 
@@ -316,12 +317,12 @@ public sealed class TopicHub : IDisposable
     }
 
     private static async Task<PublishResult> AwaitAsync(
-        PublishResult result, List<Task>? waits, ValueTask forwarding, CancellationToken token)
+        PublishResult result, List<Task>? waits, ValueTask<Exception?> forwarding, CancellationToken token)
     {
-        await forwarding.ConfigureAwait(false);
+        Exception? error = await forwarding.ConfigureAwait(false);
         if (waits is not null)
             await Task.WhenAll(waits).WaitAsync(token).ConfigureAwait(false);
-        return result;
+        return result with { BackplaneError = error };
     }
 
     private TopicLane LaneOf(string topic) => _lanes[(uint)StringComparer.Ordinal.GetHashCode(topic) % (uint)_lanes.Length];

@@ -47,7 +47,8 @@ public sealed record TopicHubOptions
 
     /// <summary>Gets how many bytes may wait for one subscriber in its backlog; 1 MiB by default. One message may exceed it. Each counts
     /// with its frame and with the place that it takes in the backlog (48 bytes, or 128 with a key to conflate by); a message is kept in
-    /// memory once, for however many subscribers it waits. 0 lets nothing wait.</summary>
+    /// memory once, for however many subscribers it waits. 0 lets nothing wait; under <see cref="SlowConsumerPolicy.Wait"/> one message,
+    /// whose publisher waits with it, and a second one closes the connection.</summary>
     public int MaxBacklogBytes
     {
         get;
@@ -75,11 +76,11 @@ public sealed record TopicHubOptions
     public CloseCode CloseCode
     {
         get;
-        init
-        {
-            ClosePayload.Validate(value, "");
-            field = value;
-        }
+        init => field = ClosePayload.IsValid(value)
+            ? value
+            : throw new ArgumentException(
+                $"CloseCode is {(int)value}, which slow subscribers cannot be told: use 1000–1003, 1007–1014 or 3000–4999.",
+                nameof(CloseCode));
     } = CloseCode.TryAgainLater;
 
     /// <summary>Gets the reason with which slow subscribers are closed, at most 123 bytes of UTF-8.</summary>
@@ -95,5 +96,19 @@ public sealed record TopicHubOptions
     } = "Messages come faster than they are read";
 
     /// <summary>Gets what carries publications between the hubs of several machines; null (the default) for a hub of its own.</summary>
+    /// <remarks>Where it refuses a subscription, it is asked again while that is wanted: when another connection subscribes, and after a
+    /// second, then two, and so on up to 30 s.</remarks>
     public IBackplane? Backplane { get; init; }
+
+    /// <summary>Gets the clock by which the <see cref="Backplane"/> is asked again; the system's by default. The age of what waits goes by
+    /// the clock of its connection.</summary>
+    public TimeProvider TimeProvider
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value, nameof(TimeProvider));
+            field = value;
+        }
+    } = TimeProvider.System;
 }

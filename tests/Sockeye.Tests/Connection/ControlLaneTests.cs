@@ -371,8 +371,11 @@ public sealed class ControlLaneTests
         {
             MaskSource = _ => throw new InvalidOperationException("No randomness."),
         });
-        Assert.Throws<InvalidOperationException>(() => { _ = peer.Connection.CloseAsync(); });
+        Task<CloseResult> closing = peer.Connection.CloseAsync();
+        Assert.Equal(SendResult.Closed, peer.Connection.TrySend("late"u8, WebSocketMessageKind.Text));
         peer.Time.Advance(WebSocketConnectionOptions.Default.CloseTimeout);
-        Assert.Null((await peer.Connection.Closed.Soon()).SentCode);
+        CloseResult result = await closing.Soon();
+        Assert.Null(result.SentCode);
+        Assert.IsType<InvalidOperationException>(result.Exception);
     }
 }

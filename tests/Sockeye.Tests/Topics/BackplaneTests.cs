@@ -1,3 +1,4 @@
+using Sockeye.Testing;
 using Sockeye.Tests.Connection;
 
 namespace Sockeye.Tests.Topics;
@@ -106,17 +107,112 @@ public sealed class BackplaneTests
         using var log = new Attacks.TextLog();
         await using RawPeer peer = TopicPeers.OpenFast();
         await using RawPeer other = TopicPeers.OpenFast();
-        using var hub = new TopicHub(new() { Backplane = backplane }, log);
+        using var hub = new TopicHub(new() { Backplane = backplane, TimeProvider = new ManualTimeProvider() }, log);
         hub.Subscribe(peer.Connection, "t\u001B[31m");
         await Settle.UntilAsync(() => !log.Lines.IsEmpty);
         Assert.All(log.Lines, line => Assert.DoesNotContain(line.Text, c => c is < ' ' or > '~'));
-        await Assert.ThrowsAsync<IOException>(() => hub.PublishTextAsync("t\u001B[31m", "here all the same").AsTask());
-        Assert.Equal("here all the same", (await peer.ReadFrameAsync())!.Text);
 
         backplane.Failure = null;
         hub.Subscribe(other.Connection, "t\u001B[31m");
         await Settle.UntilAsync(() => backplane.Calls.Count == 2);
         backplane.Complete();
+    }
+
+    [Theory]
+    [InlineData(Fault.ThrowsAtOnce)]
+    [InlineData(Fault.ThrowsLater)]
+    public async Task Publication_that_the_backplane_does_not_take_is_delivered_here_and_told(Fault fault)
+    {
+        var failure = new IOException("The broker is down.");
+        var backplane = new HeldBackplane { Failure = failure, Fault = fault };
+        var logs = new RecordedLogs();
+        await using RawPeer peer = TopicPeers.OpenFast();
+        using var hub = new TopicHub(new() { Backplane = backplane, TimeProvider = new ManualTimeProvider() }, logs);
+        hub.Subscribe(peer.Connection, "t");
+        for (int i = 0; i < 3; i++)
+        {
+            PublishResult result = await hub.PublishTextAsync("t", "here all the same");
+            Assert.Equal(new PublishResult(1, 0, 0) { BackplaneError = failure }, result);
+            Assert.Equal("here all the same", (await peer.ReadFrameAsync())!.Text);
+        }
+
+        // Publishers decide how often it happens: it is said once a minute.
+        Assert.Single(logs.Lines, line => line.Id == 231 && line.Exception == failure);
+        backplane.Failure = null;
+        Assert.Null((await hub.PublishTextAsync("t", "again")).BackplaneError);
+    }
+
+    [Fact]
+    public async Task Wait_for_the_backplane_ends_by_the_token_alone()
+    {
+        var backplane = new HeldBackplane { Fault = Fault.IgnoresToken };
+        using var hub = new TopicHub(new() { Backplane = backplane });
+        using var cancel = new CancellationTokenSource();
+        Task<PublishResult> publishing = hub.PublishTextAsync("t", "1", cancellationToken: cancel.Token).AsTask();
+        await cancel.CancelAsync();
+        backplane.Complete(new OperationCanceledException(cancel.Token));
+        await Assert.ThrowsAsync<OperationCanceledException>(() => publishing.Soon());
+
+        Task<PublishResult> other = hub.PublishTextAsync("t", "2").AsTask();
+        backplane.Complete(new OperationCanceledException("by nobody's token"));
+        Assert.IsType<OperationCanceledException>((await other.Soon()).BackplaneError);
+    }
+
+    [Theory]
+    [InlineData(Fault.ThrowsAtOnce)]
+    [InlineData(Fault.ThrowsLater)]
+    [InlineData(Fault.GivesNull)]
+    public async Task Subscription_that_is_refused_is_asked_for_again_less_and_less_often(Fault fault)
+    {
+        var time = new ManualTimeProvider();
+        var backplane = new HeldBackplane { Failure = new IOException("The broker is down."), Fault = fault };
+        var logs = new RecordedLogs();
+        await using RawPeer peer = TopicPeers.OpenFast();
+        using var hub = new TopicHub(new() { Backplane = backplane, TimeProvider = time }, logs);
+        hub.Subscribe(peer.Connection, "t");
+        int asked = 1;
+        foreach (int seconds in (int[])[1, 2, 4, 8, 16, 30, 30])
+        {
+            await Settle.UntilAsync(() => time.NextDue is not null);
+            Assert.Equal((asked, TimeSpan.FromSeconds(seconds)), (logs.Lines.Count(line => line.Id == 230), time.NextDue!.Value));
+            time.Advance(TimeSpan.FromSeconds(seconds));
+            await Settle.UntilAsync(() => backplane.Calls.Count == asked + 1);
+            asked++;
+        }
+
+        await Settle.UntilAsync(() => time.NextDue is not null);
+        backplane.Failure = null;
+        backplane.Fault = Fault.ThrowsLater;
+        time.Advance(TimeSpan.FromSeconds(30));
+        await Settle.UntilAsync(() => backplane.Calls.Count == asked + 1);
+        backplane.Complete();
+        time.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(asked + 1, backplane.Calls.Count);
+    }
+
+    [Fact]
+    public async Task Subscription_that_nobody_wants_any_more_is_not_asked_for_again()
+    {
+        var time = new ManualTimeProvider();
+        var backplane = new HeldBackplane { Failure = new IOException("The broker is down.") };
+        var logs = new RecordedLogs();
+        await using RawPeer peer = TopicPeers.OpenFast();
+        using var hub = new TopicHub(new() { Backplane = backplane, TimeProvider = time }, logs);
+        TopicSubscription subscription = hub.Subscribe(peer.Connection, "t");
+        await Settle.UntilAsync(() => time.NextDue is not null);
+        subscription.Dispose();
+        await Settle.UntilAsync(() => time.NextDue is null);
+        time.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(["subscribe t"], backplane.Calls);
+    }
+
+    /// <summary>Says how a backplane fails, while it has a failure.</summary>
+    public enum Fault
+    {
+        ThrowsLater,
+        ThrowsAtOnce,
+        GivesNull,
+        IgnoresToken,
     }
 
     private sealed class HeldBackplane : IBackplane
@@ -127,6 +223,8 @@ public sealed class BackplaneTests
 
         public Exception? Failure { get; set; }
 
+        public Fault Fault { get; set; }
+
         public IReadOnlyList<string> Calls
         {
             get
@@ -136,22 +234,44 @@ public sealed class BackplaneTests
             }
         }
 
-        public void Complete()
+        public void Complete(Exception? failure = null)
         {
             List<TaskCompletionSource> held;
             lock (_sync)
                 (held, _held) = (_held, []);
-            held.ForEach(one => one.SetResult());
+            held.ForEach(one =>
+            {
+                if (failure is null)
+                    one.SetResult();
+                else
+                    one.SetException(failure);
+            });
         }
 
-        public async ValueTask<IAsyncDisposable> SubscribeAsync(string topic, Func<BackplaneMessage, ValueTask> receive)
+        public ValueTask<IAsyncDisposable> SubscribeAsync(string topic, Func<BackplaneMessage, ValueTask> receive)
         {
-            await HoldAsync($"subscribe {topic}");
+            Task holding = HoldAsync($"subscribe {topic}");
+            if (Failure is not null && Fault == Fault.ThrowsAtOnce)
+                throw Failure;
+            return new ValueTask<IAsyncDisposable>(SubscribeAsync(topic, holding));
+        }
+
+        public ValueTask PublishAsync(string topic, BackplaneMessage message, CancellationToken cancellationToken)
+        {
+            if (Fault == Fault.IgnoresToken)
+                return new ValueTask(HoldAsync($"publish {topic}"));
+            if (Failure is not null && Fault == Fault.ThrowsAtOnce)
+                throw Failure;
+            return Failure is null ? default : ValueTask.FromException(Failure);
+        }
+
+        private async Task<IAsyncDisposable> SubscribeAsync(string topic, Task holding)
+        {
+            if (Failure is not null && Fault == Fault.GivesNull)
+                return null!;
+            await holding;
             return new Subscription(this, topic);
         }
-
-        public ValueTask PublishAsync(string topic, BackplaneMessage message, CancellationToken cancellationToken) =>
-            Failure is null ? default : ValueTask.FromException(Failure);
 
         private Task HoldAsync(string call)
         {

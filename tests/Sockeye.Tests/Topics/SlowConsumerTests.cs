@@ -211,6 +211,46 @@ public sealed class SlowConsumerTests
     }
 
     [Fact]
+    public async Task Bound_of_nothing_lets_one_publisher_wait_and_closes_at_the_second()
+    {
+        await using RawPeer slow = await TopicPeers.OpenSlowAsync();
+        using var hub = new TopicHub(new() { SlowConsumer = SlowConsumerPolicy.Wait, MaxBacklogBytes = 0 });
+        hub.Subscribe(slow.Connection, "t");
+        hub.Fill();
+        Task<PublishResult> waiting = hub.PublishAsync("t", TopicPeers.Message(9)).AsTask();
+        Assert.False(waiting.IsCompleted);
+        Assert.Equal(new PublishResult(0, 0, 1), hub.Publish(10));
+        Assert.Equal(new PublishResult(0, 1, 0), await waiting.Soon());
+        await Settle.UntilAsync(() => !slow.Connection.IsOpen);
+    }
+
+    // On a thread of the pool an exception would end the process.
+    [Fact]
+    public async Task Cut_whose_Close_frame_cannot_be_masked_ends_its_own_connection_alone()
+    {
+        bool fails = false;
+        await using RawPeer slow = await GatedPeer.OpenHeldAsync(Role.Client, options => options with
+        {
+            HighWaterMark = 1000,
+            LowWaterMark = 100,
+            IdleTimeout = TimeSpan.Zero,
+            MaskSource = key => key.Fill(fails ? throw new InvalidOperationException("No randomness.") : (byte)7),
+        });
+        using var hub = new TopicHub(new() { MaxBacklogBytes = 0 });
+        hub.Subscribe(slow.Connection, "t");
+        while (slow.Connection.BufferedBytes <= 900)
+            Assert.Equal(new PublishResult(1, 0, 0), hub.Publish(1));
+        fails = true;
+        Assert.Equal(new PublishResult(0, 0, 1), hub.Publish(1));
+
+        await Settle.UntilAsync(() => !slow.Connection.IsOpen);
+        slow.Time.Advance(WebSocketConnectionOptions.Default.CloseTimeout);
+        CloseResult end = await slow.Connection.Closed.Soon();
+        Assert.Equal((CloseCause.SlowConsumer, null), (end.Cause, end.SentCode));
+        Assert.IsType<InvalidOperationException>(end.Exception);
+    }
+
+    [Fact]
     public async Task Backlog_goes_with_the_last_subscription_and_with_the_connection()
     {
         await using RawPeer slow = await TopicPeers.OpenSlowAsync();

@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using Sockeye.Tests.Connection;
 using Sockeye.Tests.Server;
 
@@ -8,7 +11,7 @@ public sealed class TopicExamplesTests
 {
     [Fact]
     public void Page_shows_the_examples_of_these_tests() =>
-        DocumentedExamples.AssertShown("topics.md", Path.Combine("Topics", nameof(TopicExamplesTests) + ".cs"), count: 3);
+        DocumentedExamples.AssertShown("topics.md", Path.Combine("Topics", nameof(TopicExamplesTests) + ".cs"), count: 4);
 
     [Fact]
     public async Task Rooms()
@@ -54,6 +57,44 @@ public sealed class TopicExamplesTests
         // </example>
         Assert.Equal(new PublishResult(1, 0, 0), result);
         Assert.Equal("""{"symbol":"SOCK","price":101.5}""", (await peer.ReadFrameAsync())!.Text);
+    }
+
+    [Fact]
+    public async Task Kernel()
+    {
+        int port = 0;
+        // <example>
+        var listening = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        if (OperatingSystem.IsLinux())
+            listening.SetRawSocketOption(6, 25, BitConverter.GetBytes(16 * 1024)); // TCP_NOTSENT_LOWAT: so much waits to be sent
+        else
+            listening.SendBufferSize = 64 * 1024; // so much has not been acknowledged
+        listening.Bind(new IPEndPoint(IPAddress.Loopback, port));
+        await using var server = new WebSocketServer(new() { ListeningSockets = [listening] });
+        // </example>
+        var taken = new TaskCompletionSource<long>();
+        server.Map("/", SendAsync, new() { Connection = new() { WriteStallTimeout = TimeSpan.FromSeconds(1) } });
+        await server.StartAsync();
+        // It reads nothing, and what its own side holds is little.
+        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 16 * 1024 };
+        await client.ConnectAsync(server.EndPoints[0]);
+        await client.SendAsync(Encoding.ASCII.GetBytes(RawClient.Request(server)));
+
+        Assert.InRange(await taken.Task.Soon(), 1, 200_000); // some millions otherwise
+
+        async Task SendAsync(WebSocketConnection socket, CancellationToken cancel)
+        {
+            try
+            {
+                while (true)
+                    await socket.SendAsync(new byte[1000], cancellationToken: cancel);
+            }
+            catch (WebSocketClosedException e)
+            {
+                // By now it has taken all that it takes.
+                taken.SetResult(e.Result.Cause == CloseCause.WriteStalled ? socket.Transport.BytesSent : long.MaxValue);
+            }
+        }
     }
 
     [Fact]

@@ -278,7 +278,10 @@ public sealed class TopicHubTests
         Assert.Throws<ArgumentOutOfRangeException>("MaxBacklogBytes", () => new TopicHubOptions { MaxBacklogBytes = -1 });
         Assert.Throws<ArgumentOutOfRangeException>("MaxBacklogAge", () => new TopicHubOptions { MaxBacklogAge = TimeSpan.FromTicks(-1) });
         Assert.Throws<ArgumentOutOfRangeException>("SlowConsumer", () => new TopicHubOptions { SlowConsumer = (SlowConsumerPolicy)99 });
-        Assert.ThrowsAny<ArgumentException>(() => new TopicHubOptions { CloseCode = CloseCode.Abnormal });
+        Assert.Throws<ArgumentException>("CloseCode", () => new TopicHubOptions { CloseCode = CloseCode.Abnormal });
+        Assert.Throws<ArgumentException>("CloseCode", () => new TopicHubOptions { CloseCode = CloseCode.NoStatus });
+        Assert.Throws<ArgumentException>("CloseCode", () => new TopicHubOptions { CloseReason = "", CloseCode = CloseCode.NoStatus });
+        Assert.Throws<ArgumentNullException>("TimeProvider", () => new TopicHubOptions { TimeProvider = null! });
         Assert.ThrowsAny<ArgumentException>(() => new TopicHubOptions { CloseReason = new string('x', 124) });
         Assert.Throws<ArgumentNullException>("connection", () => new TopicHub().Subscribe(null!, "t"));
     }

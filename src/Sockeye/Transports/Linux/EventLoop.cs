@@ -52,6 +52,9 @@ internal sealed unsafe class EventLoop : IDisposable
     /// <inheritdoc cref="EventLoopGroup.ReceiveBufferSize"/>
     public int ReceiveBufferSize => _group.ReceiveBufferSize;
 
+    /// <inheritdoc cref="EventLoopGroup.Logger"/>
+    public Microsoft.Extensions.Logging.ILogger? Logger => _group.Logger;
+
     /// <summary>Gets the ticket that stands; 0 where no code of a connection runs.</summary>
     public long Section => Volatile.Read(ref _section);
 

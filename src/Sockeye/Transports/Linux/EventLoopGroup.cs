@@ -43,7 +43,7 @@ internal sealed class EventLoopGroup
     /// <summary>Gets the loops.</summary>
     public IReadOnlyList<EventLoop> Loops => _loops;
 
-    /// <summary>Gets or sets where a lack of threads is told.</summary>
+    /// <summary>Gets or sets where the loops tell what concerns them all: the last server that uses them says so.</summary>
     public ILogger? Logger { get; set; }
 
     /// <summary>Gets the loops with these options, for whoever needs some.</summary>

@@ -62,6 +62,9 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
     /// <summary>Gets the loop that watches the socket.</summary>
     public EventLoop Loop => _loop;
 
+    /// <summary>Gets where its loop tells what concerns no request; null where nobody has said.</summary>
+    public Microsoft.Extensions.Logging.ILogger? Logger => _loop.Logger;
+
     /// <summary>Gets whether its application held the thread of the loop for long, lately: it is run by another one.</summary>
     public bool IsSlow => _slow > 0;
 

@@ -3,13 +3,11 @@ using Microsoft.Extensions.Logging;
 
 namespace Sockeye.Diagnostics;
 
-/// <summary>Passes the log lines of a connection on. What the logger of the application throws ends here: a line that cannot be written is
-/// no reason to fail, and on threads of the pool it would end the process.</summary>
-internal sealed class ConnectionLogger(ILoggerFactory factory) : ILogger
+/// <summary>Passes log lines on. What the logger of the application throws ends here: a line that cannot be written is no reason to fail,
+/// and on threads of the pool it would end the process.</summary>
+internal sealed class GuardedLogger(ILoggerFactory factory, string category) : ILogger
 {
-    private static readonly string Category = typeof(WebSocketConnection).FullName!;
-
-    private readonly ILogger _logger = factory.CreateLogger(Category);
+    private readonly ILogger _logger = factory.CreateLogger(category);
 
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => _logger.BeginScope(state);
