@@ -65,7 +65,7 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     public EndPoint? LocalEndPoint => Transport.LocalEndPoint;
 
     /// <summary>Gets the address of the peer; null where the transport has none.</summary>
-    public EndPoint? RemoteEndPoint => Transport.RemoteEndPoint;
+    public EndPoint? RemoteEndPoint => Details.RemoteEndPoint ?? Transport.RemoteEndPoint;
 
     /// <summary>Gets the address of the client of a server: that of <see cref="RemoteEndPoint"/>, or, behind one of
     /// <see cref="WebSocketServerOptions.TrustedProxies"/>, the one that it named in <c>X-Forwarded-For</c>; null where the transport has

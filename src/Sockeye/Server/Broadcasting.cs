@@ -1,7 +1,7 @@
 namespace Sockeye;
 
 /// <summary>Sends prepared messages to the connections of a server.</summary>
-internal sealed class Broadcasting(ServerConnections connections)
+internal sealed class Broadcasting(ConnectionSet connections)
 {
     private readonly Fanout _fanout = new();
 
@@ -13,7 +13,7 @@ internal sealed class Broadcasting(ServerConnections connections)
         {
             try
             {
-                foreach (WebSocketConnection connection in connections.OpenConnections())
+                foreach (WebSocketConnection connection in connections.ToArray())
                 {
                     if (connection == except || (path is not null && connection.Details.Path != path))
                         continue;

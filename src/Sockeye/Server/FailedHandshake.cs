@@ -3,7 +3,8 @@ using Sockeye.Protocol;
 
 namespace Sockeye;
 
-/// <summary>Tells of a handshake that led to no connection, for <see cref="WebSocketServer.HandshakeFailed"/>.</summary>
+/// <summary>Tells of a handshake that led to no connection, for <see cref="WebSocketServer.HandshakeFailed"/> and the event of
+/// the same name in ASP.NET Core.</summary>
 /// <remarks>What it holds comes from the peer, who may write whatever it likes: escape it before it is shown.</remarks>
 public sealed record FailedHandshake
 {

@@ -45,7 +45,7 @@ internal sealed class ServerConnection : IThreadPoolWorkItem
 
     private ILogger Logger => _server.Logger;
 
-    private EndPoint? RemoteEndPoint => _transport?.RemoteEndPoint;
+    private EndPoint? RemoteEndPoint => Volatile.Read(ref _request)?.RemoteEndPoint ?? _transport?.RemoteEndPoint;
 
     /// <summary>Gets the connection, once it is open.</summary>
     public WebSocketConnection? Connection => Volatile.Read(ref _connection);

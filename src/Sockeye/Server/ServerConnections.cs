@@ -1,4 +1,3 @@
-using System.Collections;
 using System.Net;
 
 namespace Sockeye;
@@ -6,7 +5,7 @@ namespace Sockeye;
 /// <summary>Holds every connection of a server, from the accepted socket to the end: first as a handshake, then as the connection itself.
 /// Keeps to the limits on their number.</summary>
 /// <remarks>All state is guarded by the lock.</remarks>
-internal sealed class ServerConnections : IConnectionOwner, IReadOnlyCollection<WebSocketConnection>
+internal sealed class ServerConnections : IConnectionOwner
 {
     // So many are answered at a time where there are too many; what comes beyond them is reset.
     private const int MaxUnwelcome = 1024;
@@ -15,13 +14,11 @@ internal sealed class ServerConnections : IConnectionOwner, IReadOnlyCollection<
     private readonly TrustedProxies _proxies;
     private readonly Lock _sync = new();
     private readonly HashSet<ServerConnection> _opening = [];
-    private readonly HashSet<WebSocketConnection> _open = [];
     private readonly AddressCounts? _addresses;
 
     // Ended, and nobody waits any longer for their handlers.
     private readonly HashSet<WebSocketConnection> _abandoned = [];
     private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private WebSocketConnection[]? _openConnections;
     private int _unwelcome;
     private DrainOptions? _draining;
 
@@ -32,15 +29,8 @@ internal sealed class ServerConnections : IConnectionOwner, IReadOnlyCollection<
         _addresses = options.MaxConnectionsPerAddress == 0 ? null : new AddressCounts(options.MaxConnectionsPerAddress);
     }
 
-    /// <summary>Gets how many WebSocket connections are open.</summary>
-    public int Count
-    {
-        get
-        {
-            lock (_sync)
-                return _open.Count;
-        }
-    }
+    /// <summary>Gets the WebSocket connections that are open, to be read without the lock.</summary>
+    public ConnectionSet Opened { get; } = new();
 
     /// <summary>Completes once the server stops and nothing is left.</summary>
     public Task Empty => _empty.Task;
@@ -56,7 +46,7 @@ internal sealed class ServerConnections : IConnectionOwner, IReadOnlyCollection<
         {
             if (_draining is not null)
                 return false;
-            if (_open.Count + _opening.Count - _unwelcome >= _limit)
+            if (Opened.Count + _opening.Count - _unwelcome >= _limit)
                 opening.Limit = nameof(WebSocketServerOptions.MaxConnections);
             else
                 CountFor(opening, address);
@@ -88,8 +78,7 @@ internal sealed class ServerConnections : IConnectionOwner, IReadOnlyCollection<
         lock (_sync)
         {
             _opening.Remove(opening);
-            _open.Add(connection);
-            _openConnections = null;
+            Opened.Add(connection);
             return _draining;
         }
     }
@@ -118,9 +107,8 @@ internal sealed class ServerConnections : IConnectionOwner, IReadOnlyCollection<
         IPAddress? address = _addresses is null ? null : CountedOf(connection);
         lock (_sync)
         {
-            if ((_open.Remove(connection) || _abandoned.Remove(connection)) && address is not null)
+            if ((Opened.Remove(connection) || _abandoned.Remove(connection)) && address is not null)
                 _addresses!.Remove(address);
-            _openConnections = null;
             TellEmpty();
         }
     }
@@ -130,9 +118,8 @@ internal sealed class ServerConnections : IConnectionOwner, IReadOnlyCollection<
     {
         lock (_sync)
         {
-            if (_open.Remove(connection))
+            if (Opened.Remove(connection))
                 _abandoned.Add(connection);
-            _openConnections = null;
         }
     }
 
@@ -152,22 +139,11 @@ internal sealed class ServerConnections : IConnectionOwner, IReadOnlyCollection<
         return open;
     }
 
-    /// <summary>Gets the connections that are open now. The array is not changed; it is made anew when one has come or gone.</summary>
-    public WebSocketConnection[] OpenConnections()
-    {
-        lock (_sync)
-            return _openConnections ??= [.. _open];
-    }
-
-    public IEnumerator<WebSocketConnection> GetEnumerator() => ((IEnumerable<WebSocketConnection>)OpenConnections()).GetEnumerator();
-
-    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
-
     /// <summary>Gets what is there now.</summary>
     public (ServerConnection[] Opening, WebSocketConnection[] Open) All()
     {
         lock (_sync)
-            return ([.. _opening], [.. _open]);
+            return ([.. _opening], [.. Opened]);
     }
 
     private void CountFor(ServerConnection opening, IPAddress? address)
@@ -186,7 +162,7 @@ internal sealed class ServerConnections : IConnectionOwner, IReadOnlyCollection<
 
     private void TellEmpty()
     {
-        if (_draining is not null && _opening.Count == 0 && _open.Count == 0 && _abandoned.Count == 0)
+        if (_draining is not null && _opening.Count == 0 && Opened.Count == 0 && _abandoned.Count == 0)
             _empty.TrySetResult();
     }
 }

@@ -7,15 +7,16 @@ namespace Sockeye;
 internal sealed class ServerCore
 {
     private readonly Lock _mapping = new();
+    private readonly LogPace _limitPace;
     private Routes _routes = Routes.None;
-    private long _warnedAt;
 
     public ServerCore(WebSocketServerOptions options)
     {
         Options = options;
-        Logger = options.Connection.LoggerFactory.CreateLogger("Sockeye.Server");
+        _limitPace = new LogPace(Time);
+        Logger = new GuardedLogger(options.Connection.LoggerFactory, "Sockeye.Server");
         Connections = new ServerConnections(options);
-        Broadcasting = new Broadcasting(Connections);
+        Broadcasting = new Broadcasting(Connections.Opened);
         Queue = new UpgradeQueue(options.RequestQueue);
         UpgradeSettings = new UpgradeSettings(options.Connection, Logger)
         {
@@ -47,10 +48,7 @@ internal sealed class ServerCore
     /// <summary>Says in the log that a limit is reached: once a minute, since it is peers who decide how often that happens.</summary>
     public void WarnOfLimit(string limit)
     {
-        long now = Time.GetTimestamp();
-        long last = Volatile.Read(ref _warnedAt);
-        bool isDue = last == 0 || Time.GetElapsedTime(last, now) >= TimeSpan.FromMinutes(1);
-        if (isDue && Interlocked.CompareExchange(ref _warnedAt, now, last) == last)
+        if (_limitPace.IsDue())
             HandshakeLog.LimitReached(Logger, limit);
     }
 

@@ -59,9 +59,9 @@ internal sealed class TrustedProxies
             return null;
         IPAddress? client = null;
         string[] hops = list.Split(',');
-        for (int i = hops.Length - 1; i >= 0 && IPEndPoint.TryParse(hops[i].Trim(' ', '\t'), out IPEndPoint? hop); i--)
+        for (int i = hops.Length - 1; i >= 0 && TryParseHop(hops[i].Trim(' ', '\t'), out IPAddress? hop); i--)
         {
-            client = Plain(hop.Address);
+            client = hop;
             if (!_any && !Trusts(client))
                 break;
         }
@@ -84,14 +84,27 @@ internal sealed class TrustedProxies
         return false;
     }
 
+    /// <summary>Reads an address as proxies write it, with a port or without.</summary>
+    private static bool TryParseHop(string text, [NotNullWhen(true)] out IPAddress? address)
+    {
+        bool isAddress = IPEndPoint.TryParse(text, out IPEndPoint? hop) && IsWhole(hop.Address, text.Split(':')[0]);
+        address = isAddress ? Plain(hop!.Address) : null;
+        return isAddress;
+    }
+
     private static bool TryParse(string text, out IPNetwork network)
     {
         if (IPNetwork.TryParse(text, out network))
             return true;
-        if (text is null || !IPAddress.TryParse(text, out IPAddress? address))
+        if (text is null || !IPAddress.TryParse(text, out IPAddress? address) || !IsWhole(address, text))
             return false;
         address = Plain(address);
         network = new IPNetwork(address, address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
         return true;
     }
+
+    /// <summary>Tells whether an address of IPv4 is written as four decimal numbers: the framework also takes 7 for 0.0.0.7, and 010.0.0.1 for
+    /// 8.0.0.1.</summary>
+    private static bool IsWhole(IPAddress address, string text) =>
+        address.AddressFamily != AddressFamily.InterNetwork || text == address.ToString();
 }

@@ -12,7 +12,7 @@ namespace Sockeye;
 /// <summary>Holds a client's request to upgrade, which the application accepts or rejects; nothing has been sent yet.</summary>
 /// <remarks>Any thread may decide; the first decision stands. Where deciding throws, because an argument or a selector is wrong or a
 /// token was cancelled, the request is decided as well: its connection has been aborted.</remarks>
-public sealed class UpgradeRequest
+public sealed partial class UpgradeRequest
 {
     private const int Undecided = 0;
     private const int Accepting = 1;
@@ -35,6 +35,7 @@ public sealed class UpgradeRequest
     // The connection once the request is accepted, or Refused once it is refused and all is over; before, who waits for that, if anybody.
     private object? _end;
     private HttpHeaders? _responseHeaders;
+    private EndPoint? _remoteEndPoint;
     private int _state;
 
     /// <summary>Takes a request that has been read.</summary>
@@ -106,8 +107,23 @@ public sealed class UpgradeRequest
     /// <summary>Gets the address of this side; null where the transport has none.</summary>
     public EndPoint? LocalEndPoint => _transport.LocalEndPoint;
 
-    /// <summary>Gets the address of the client, or of the proxy between; null where the transport has none.</summary>
-    public EndPoint? RemoteEndPoint => _transport.RemoteEndPoint;
+    /// <summary>Gets or sets the address of the client, or of the proxy between: that of the transport, which knows it of a socket, and null
+    /// where it has none. Set it where you know better, before the request is decided or handed to a server: of an
+    /// <see cref="System.Net.Security.SslStream"/> or of pipes, whose socket is yours, or as a load balancer told it. The connection has
+    /// it too, and <see cref="ClientAddress"/>, <see cref="WebSocketServerOptions.TrustedProxies"/> and
+    /// <see cref="WebSocketServerOptions.MaxConnectionsPerAddress"/> go by it.</summary>
+    /// <exception cref="InvalidOperationException">It is set, and the request has been accepted or rejected before.</exception>
+    public EndPoint? RemoteEndPoint
+    {
+        get => _remoteEndPoint ?? _transport.RemoteEndPoint;
+        set
+        {
+            if (!IsUndecided)
+                throw Decided();
+            _remoteEndPoint = value;
+            _telemetry.ComesFrom(RemoteEndPoint);
+        }
+    }
 
     /// <summary>Gets the address of the client: that of <see cref="RemoteEndPoint"/>, or, where one of
     /// <see cref="WebSocketServerOptions.TrustedProxies"/> passed the request on, the last one in <c>X-Forwarded-For</c> that is none of
@@ -295,113 +311,19 @@ public sealed class UpgradeRequest
     {
         // The same string for all where it is the one that was mapped.
         string path = Path == mappedPath ? mappedPath : Path;
-        IPAddress? client = ForwardedFor;
-        return _packed is null
-            ? new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = path, ForwardedFor = client, Request = Head }
-            : new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = path, ForwardedFor = client, PackedRequest = _packed };
-    }
-
-    /// <summary>Finds why a request cannot be accepted with some options; null where it can.</summary>
-    internal HandshakeFault? FindFault(WebSocketAcceptOptions options) => Fault ?? CheckVersion(options) ?? CheckOrigin(options);
-
-    /// <summary>Finds why a request cannot be accepted with the subprotocol that was selected; null where it can.</summary>
-    internal HandshakeFault? FindFault(WebSocketAcceptOptions options, string? subprotocol) => subprotocol is null && options.RequireSubprotocol
-        ? HandshakeFault.Of(HandshakeRule.SubprotocolMustBeShared, Headers[HandshakeHeaders.Protocol])
-        : null;
-
-    /// <summary>Asks the application about a request without a fault; null where it is welcome.</summary>
-    internal ValueTask<HandshakeRefusal?> AuthorizeAsync(WebSocketAcceptOptions options) => options.Authorize?.Invoke(this) ?? default;
-
-    /// <summary>Selects what both sides agree on, of a request without a fault, and makes the response that says so.</summary>
-    internal ResponseHead Agree(WebSocketAcceptOptions options, out string? subprotocol, out DeflateAgreement? deflate)
-    {
-        subprotocol = options.Select(this);
-        deflate = DeflateAgreement.Accept(_offer!.Extensions, options.PerMessageDeflate, out ExtensionOffer? extension);
-        HttpHeaders headers = options.Headers;
-        if (_responseHeaders is { Count: > 0 } own)
+        return new ConnectionDetails
         {
-            HandshakeHeaders.ThrowIfReserved(own, nameof(ResponseHeaders));
-            headers = new HttpHeaders(headers);
-            foreach ((string name, string value) in own)
-                headers.AddChecked(name, value);
-        }
-
-        return _offer.Accept(subprotocol, extension is null ? null : [extension], headers);
+            Subprotocol = subprotocol,
+            Deflate = deflate,
+            Path = path,
+            RemoteEndPoint = _remoteEndPoint,
+            ForwardedFor = ForwardedFor,
+            AnyRequest = (object?)_packed ?? Head,
+        };
     }
 
     /// <summary>Leaves the answer to the server of HTTP that the request came to: whoever decides here is told so.</summary>
     internal void DecideElsewhere() => Volatile.Write(ref _state, Elsewhere);
-
-    /// <summary>Answers 503 where the application has not decided.</summary>
-    internal void Expire()
-    {
-        if (Interlocked.CompareExchange(ref _state, Expired, Undecided) != Undecided)
-            return;
-        _ = SendAsync(
-            Refusals.Unavailable("The server did not decide about this request in time. Try again.\n"), "it was not decided in time");
-    }
-
-    /// <summary>Answers 503 where the application has not decided, and breaks off an answer that is not taken.</summary>
-    internal void OnDeadline()
-    {
-        Expire();
-        if (Interlocked.CompareExchange(ref _state, Expired, Accepting) == Accepting)
-            _transport.Abort();
-    }
-
-    /// <summary>Refuses the request, unless it has been decided; completes when the connection is closed.</summary>
-    internal async Task RefuseAsync(HandshakeRefusal refusal)
-    {
-        if (Interlocked.CompareExchange(ref _state, Rejected, Undecided) == Undecided)
-            await SendAsync(refusal, refusal.Fault?.Message ?? refusal.Body.TrimEnd()).ConfigureAwait(false);
-        await WhenEndedAsync().ConfigureAwait(false);
-    }
-
-    /// <summary>Sends a refusal; completes when it has been written, and closes the connection behind that.</summary>
-    private async Task SendAsync(HandshakeRefusal refusal, string reason)
-    {
-        try
-        {
-            _telemetry.Refuse(refusal.StatusCode);
-            HandshakeLog.Refused(_settings.Logger, RemoteEndPoint, refusal.StatusCode, reason);
-            _settings.Failed?.Invoke(new FailedHandshake
-            {
-                RemoteEndPoint = RemoteEndPoint,
-                Request = Head,
-                StatusCode = refusal.StatusCode,
-                Fault = refusal.Fault,
-                Reason = reason,
-            });
-            await Refusals.WriteAsync(_transport, refusal, omitBody: Method == "HEAD").ConfigureAwait(false);
-        }
-        finally
-        {
-            _ = FinishAsync();
-        }
-    }
-
-    private async Task FinishAsync()
-    {
-        await Refusals.FinishAsync(_transport, _settings.Time).ConfigureAwait(false);
-        End(null);
-    }
-
-    private void End(WebSocketConnection? connection)
-    {
-        if (Interlocked.CompareExchange(ref _end, connection ?? Refused, null) is TaskCompletionSource<WebSocketConnection?> waiting)
-            waiting.TrySetResult(connection);
-    }
-
-    private Task<WebSocketConnection?> WhenEndedAsync()
-    {
-        if (Volatile.Read(ref _end) is not { } end)
-        {
-            var waiting = new TaskCompletionSource<WebSocketConnection?>(TaskCreationOptions.RunContinuationsAsynchronously);
-            end = Interlocked.CompareExchange(ref _end, waiting, null) ?? waiting;
-        }
-
-        return end is TaskCompletionSource<WebSocketConnection?> ended ? ended.Task : Task.FromResult(end as WebSocketConnection);
-    }
 
     /// <summary>Makes a connection that has ended, with nothing below it.</summary>
     private WebSocketConnection MakeEnded(WebSocketAcceptOptions options)
@@ -411,16 +333,6 @@ public sealed class UpgradeRequest
         var connection = new WebSocketConnection(nowhere, Role.Server, settings, new ConnectionDetails { Request = Head }, []);
         connection.Abort();
         return connection;
-    }
-
-    private HandshakeFault? CheckVersion(WebSocketAcceptOptions options) => options.ProtocolVersions.Contains(_offer!.Version)
-        ? null
-        : HandshakeFault.Of(HandshakeRule.VersionMustBeKnown, Headers[HandshakeHeaders.Version]);
-
-    private HandshakeFault? CheckOrigin(WebSocketAcceptOptions options)
-    {
-        OriginPolicy? policy = options.Origins ?? (_settings.IsOriginChecked ? null : _settings.Origins);
-        return policy?.Check(Head, IsSecure ? true : null, _settings.Proxies.Trusts(RemoteEndPoint));
     }
 
     private async Task SendAsync(ResponseHead response, CancellationToken cancellationToken)
@@ -437,21 +349,6 @@ public sealed class UpgradeRequest
 
         Interlocked.CompareExchange(ref _state, Accepted, Accepting);
         cancellationToken.ThrowIfCancellationRequested();
-    }
-
-    /// <summary>Ends the connection where nobody has decided: whoever was about to has failed, and nobody else would end it.</summary>
-    private async Task BreakOffAsync()
-    {
-        if (Interlocked.CompareExchange(ref _state, Rejected, Undecided) == Undecided)
-            await CloseAsync().ConfigureAwait(false);
-    }
-
-    private async Task CloseAsync()
-    {
-        _telemetry.Fail("aborted");
-        _transport.Abort();
-        await Refusals.CloseAsync(_transport).ConfigureAwait(false);
-        End(null);
     }
 
     private void Decide(int decision)

@@ -57,7 +57,7 @@ public sealed class WebSocketServer : IAsyncDisposable
     /// <remarks>From any thread, and at any time: who enumerates sees those that were there when he began, in no order, while others come and
     /// go. What is sent to one that has ended meanwhile fails as any send does. For a message to all of them,
     /// <see cref="Broadcast"/> is cheaper.</remarks>
-    public IReadOnlyCollection<WebSocketConnection> Connections => _core.Connections;
+    public IReadOnlyCollection<WebSocketConnection> Connections => _core.Connections.Opened;
 
     /// <summary>Runs a handler for each connection at a path. Nothing closes a connection before its handler has returned; then it is
     /// closed with 1000, and with 1011 where the handler threw.</summary>

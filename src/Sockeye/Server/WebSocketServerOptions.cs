@@ -41,26 +41,32 @@ public sealed record WebSocketServerOptions
 
     /// <summary>Gets end points to listen on besides <see cref="Port"/>; none by default. They are IP addresses with a port, Unix domain
     /// sockets, and named pipes (<see cref="PipeEndPoint"/>).</summary>
+    /// <exception cref="ArgumentException">An element is null, or a name instead of an address.</exception>
     public IReadOnlyList<EndPoint> EndPoints
     {
         get;
         init
         {
-            ArgumentNullException.ThrowIfNull(value, nameof(EndPoints));
-            field = [.. value];
+            EndPoint[] endPoints = WithoutNull(value, nameof(EndPoints));
+            if (endPoints.OfType<DnsEndPoint>().FirstOrDefault() is { } name)
+            {
+                throw new ArgumentException(
+                    $"EndPoints holds a name, {name.Host}:{name.Port}, and a server listens on addresses: take Port and Address, or an "
+                        + "IPEndPoint of one that Dns.GetHostAddresses gives.",
+                    nameof(EndPoints));
+            }
+
+            field = endPoints;
         }
     } = [];
 
     /// <summary>Gets sockets to listen on that somebody else has bound, such as <see cref="TcpListener.Server"/>, or what a service manager
     /// hands over; none by default. They belong to the server once it starts.</summary>
+    /// <exception cref="ArgumentException">An element is null.</exception>
     public IReadOnlyList<Socket> ListeningSockets
     {
         get;
-        init
-        {
-            ArgumentNullException.ThrowIfNull(value, nameof(ListeningSockets));
-            field = [.. value];
-        }
+        init => field = WithoutNull(value, nameof(ListeningSockets));
     } = [];
 
     /// <summary>Gets how many TCP connections the operating system holds until they are accepted; 511 by default, at least 1.</summary>
@@ -192,6 +198,14 @@ public sealed record WebSocketServerOptions
     internal OriginPolicy Origins { get; private init; } = OriginPolicy.SameOrigin;
 
     internal TrustedProxies Proxies { get; private init; } = Sockeye.TrustedProxies.None;
+
+    private static T[] WithoutNull<T>(IReadOnlyList<T> values, string name)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(values, name);
+        int at = values.ToList().IndexOf(null!);
+        return at < 0 ? [.. values] : throw new ArgumentException($"{name} holds null at index {at}.", name);
+    }
 
     private static TimeSpan Positive(TimeSpan value, string name)
     {

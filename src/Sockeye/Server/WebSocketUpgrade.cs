@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using Sockeye.Diagnostics;
 using Sockeye.Protocol;
 using Sockeye.Transports;
 
@@ -10,7 +11,10 @@ namespace Sockeye;
 /// that somebody else has read.</summary>
 /// <remarks>Whatever these methods return owns the stream and disposes it in the end, or completes the pipes; where they throw, they
 /// have done so. Nothing else may read from or write to it meanwhile. A stream is upgraded once: whoever tries again gets an
-/// <see cref="InvalidOperationException"/>, and the first upgrade goes on.</remarks>
+/// <see cref="InvalidOperationException"/>, and the first upgrade goes on. That goes by the object that is given, where a socket and its
+/// <see cref="NetworkStream"/> count as one; of two other streams over the same thing, nobody knows that they are. A socket knows the
+/// address of its client; of a stream or pipes tell it by <see cref="UpgradeRequest.RemoteEndPoint"/>, between
+/// <c>ReadRequestAsync</c> or <c>FromRequest</c> and the decision.</remarks>
 public static partial class WebSocketUpgrade
 {
     /// <summary>What a transport takes back, and what one receive of its brings.</summary>
@@ -195,6 +199,6 @@ public static partial class WebSocketUpgrade
     }
 
     private static UpgradeSettings Settings(WebSocketConnectionOptions options) =>
-        new(options, options.LoggerFactory.CreateLogger("Sockeye.Server"));
+        new(options, new GuardedLogger(options.LoggerFactory, "Sockeye.Server"));
 }
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Sockeye.Protocol;
+using Sockeye.Tests.Server;
 
 namespace Sockeye.Tests.Connection;
 
@@ -38,6 +39,21 @@ public sealed class ThrowingLoggerTests
         await peer.SendAsync(peer.CloseFrame(CloseCode.InternalError));
         await peer.Transport.ShutdownAsync();
         await handling.Soon();
+        Assert.NotEqual(0, logs.Thrown);
+    }
+
+    [Fact]
+    public async Task Server_and_client_go_on()
+    {
+        var logs = new ThrowingLogs();
+        await using ServerTest test = await ServerTest.EchoAsync(options => options with
+        {
+            Connection = options.Connection with { LoggerFactory = logs },
+        });
+        Assert.StartsWith("HTTP/1.1 400 ", await RawClient.AskAsync(test.Server, "nonsense\r\n\r\n"), StringComparison.Ordinal);
+        await test.AssertServesAsync();
+        await using WebSocketConnection client = await WebSocketClient.ConnectAsync(
+            new Uri(test.Uri), new() { Connection = new() { LoggerFactory = logs } }).Soon();
         Assert.NotEqual(0, logs.Thrown);
     }
 

@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using Sockeye.Protocol;
@@ -158,6 +159,52 @@ public sealed class HandleTests
         await late.Soon();
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Client_of_a_stream_or_of_pipes_has_the_address_that_it_is_told(bool isPipe)
+    {
+        var client = new IPEndPoint(IPAddress.Parse("198.51.100.7"), 4711);
+        var proxy = new IPEndPoint(IPAddress.Parse("10.0.0.1"), 1);
+        await using ServerTest test = Echo(options => options with { MaxConnectionsPerAddress = 1, TrustedProxies = ["10.0.0.0/8"] });
+        Assert.StartsWith("HTTP/1.1 101 ", await AskAsync(client), StringComparison.Ordinal);
+        WebSocketConnection socket = Assert.Single(test.Server.Connections);
+        Assert.Equal((client, client.Address), ((IPEndPoint?)socket.RemoteEndPoint, socket.ClientAddress));
+        Assert.StartsWith("HTTP/1.1 503 ", await AskAsync(client), StringComparison.Ordinal);
+
+        // What a proxy says is believed of who it is said to be, and counts as well.
+        Assert.StartsWith("HTTP/1.1 503 ", await AskAsync(proxy, "X-Forwarded-For: 198.51.100.7\r\n"), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 101 ", await AskAsync(proxy, "X-Forwarded-For: 198.51.100.8\r\n"), StringComparison.Ordinal);
+        Assert.Contains(test.Server.Connections, other => other.ClientAddress!.Equals(IPAddress.Parse("198.51.100.8")));
+
+        socket.Abort();
+        await Settle.UntilAsync(() => !test.Server.Connections.Contains(socket));
+        Assert.StartsWith("HTTP/1.1 101 ", await AskAsync(client), StringComparison.Ordinal);
+
+        async Task<string> AskAsync(EndPoint from, string headers = "")
+        {
+            var forth = new Pipe(new PipeOptions(useSynchronizationContext: false));
+            var back = new Pipe(new PipeOptions(useSynchronizationContext: false));
+            var peer = new DuplexStream(back.Reader, forth.Writer);
+            await peer.WriteAsync(System.Text.Encoding.ASCII.GetBytes(
+                "GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                    + $"Sec-WebSocket-Key: {RawClient.Key}\r\n{headers}\r\n"));
+            UpgradeRequest request = isPipe
+                ? await WebSocketUpgrade.ReadRequestAsync(new Pipes(forth.Reader, back.Writer)).Soon()
+                : await WebSocketUpgrade.ReadRequestAsync(new DuplexStream(forth.Reader, back.Writer)).Soon();
+            Assert.Null(request.RemoteEndPoint);
+            request.RemoteEndPoint = from;
+            Task handling = test.Server.HandleAsync(request);
+            byte[] answer = new byte[32];
+            await peer.ReadExactlyAsync(answer).Soon();
+            if (answer[9] != (byte)'1')
+                peer.Dispose(); // which a refusal waits for
+            await handling.Soon();
+            Assert.Throws<InvalidOperationException>(() => request.RemoteEndPoint = null);
+            return System.Text.Encoding.ASCII.GetString(answer);
+        }
+    }
+
     [Fact]
     public async Task Handler_that_blocks_at_first_does_not_hold_up_who_hands_over()
     {
@@ -186,4 +233,6 @@ public sealed class HandleTests
         test.Server.Map("/feed/*", ServerTest.EchoAsync);
         return test;
     }
+
+    private sealed record Pipes(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using Sockeye.Protocol;
@@ -11,7 +12,7 @@ public sealed class ServerExamplesTests
 {
     [Fact]
     public void Page_shows_the_examples_of_these_tests() =>
-        DocumentedExamples.AssertShown("server.md", Path.Combine("Server", nameof(ServerExamplesTests) + ".cs"), count: 7);
+        DocumentedExamples.AssertShown("server.md", Path.Combine("Server", nameof(ServerExamplesTests) + ".cs"), count: 8);
 
     [Fact]
     public async Task Where_it_listens()
@@ -165,6 +166,34 @@ public sealed class ServerExamplesTests
             TcpClient accepted = await listener.AcceptTcpClientAsync(cancel);
             UpgradeRequest request = await WebSocketUpgrade.ReadRequestAsync(accepted.Client, cancellationToken: cancel);
             await (request.Path.StartsWith("/admin/", StringComparison.Ordinal) ? admin : chat).HandleAsync(request);
+            // </example>
+        }
+    }
+
+    [Fact]
+    public async Task Address_of_a_stream()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        SslServerAuthenticationOptions tls = TestCertificates.Serving(TestCertificates.Server);
+        await using var test = new ServerTest(options => options with { MaxConnectionsPerAddress = 1 });
+        WebSocketServer server = test.Server;
+        server.Map("/", (socket, cancel) => socket.SendTextAsync($"{socket.ClientAddress} {socket.RemoteEndPoint}", cancel).AsTask());
+        Task accepting = AcceptAsync(CancellationToken.None);
+        await using WebSocketConnection client = await WebSocketClient.ConnectAsync(
+            $"wss://localhost:{((IPEndPoint)listener.LocalEndpoint).Port}/", new() { Tls = TestCertificates.Trusting() }).Soon();
+        await accepting.Soon();
+        Assert.Equal($"127.0.0.1 {client.LocalEndPoint}", (await client.ReceiveAsync().Soon()).GetText());
+
+        async Task AcceptAsync(CancellationToken cancel)
+        {
+            // <example>
+            Socket accepted = await listener.AcceptSocketAsync(cancel);
+            var stream = new SslStream(new NetworkStream(accepted, ownsSocket: true));
+            await stream.AuthenticateAsServerAsync(tls, cancel);
+            UpgradeRequest request = await WebSocketUpgrade.ReadRequestAsync(stream, cancellationToken: cancel);
+            request.RemoteEndPoint = accepted.RemoteEndPoint;
+            await server.HandleAsync(request);
             // </example>
         }
     }

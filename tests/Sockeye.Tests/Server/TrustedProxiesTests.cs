@@ -19,6 +19,10 @@ public sealed class TrustedProxiesTests
     [InlineData("127.0.0.1 10.0.0.0/8", "127.0.0.1", "6.6.6.6, 1.1.1.1, 10.2.3.4", "1.1.1.1")]
     [InlineData("127.0.0.1 10.0.0.0/8", "127.0.0.1", "10.0.0.1, 10.2.3.4", "10.0.0.1")]
     [InlineData("127.0.0.1", "127.0.0.1", "1.1.1.1, unknown", null)]
+    [InlineData("127.0.0.1", "127.0.0.1", "7", null)] // no address, although the framework reads it as one
+    [InlineData("127.0.0.1", "127.0.0.1", "1.1.1.1, 1.7", null)]
+    [InlineData("127.0.0.1", "127.0.0.1", "010.0.0.1", null)]
+    [InlineData("127.0.0.1", "127.0.0.1", "0x7f.0.0.1:80", null)]
     [InlineData("127.0.0.1 10.0.0.0/8", "127.0.0.1", "unknown, 10.2.3.4", "10.2.3.4")]
     [InlineData("127.0.0.1", "127.0.0.1", "1.1.1.1:4711", "1.1.1.1")]
     [InlineData("127.0.0.1", "127.0.0.1", "[2001:db8::1]:4711", "2001:db8::1")]
@@ -52,6 +56,8 @@ public sealed class TrustedProxiesTests
     [InlineData("localhost")]
     [InlineData("10.0.0.0/33")]
     [InlineData("127.0.0.1:80")]
+    [InlineData("7")]
+    [InlineData("127.1")]
     public void Proxies_that_are_none_throw_where_they_are_set(string proxy) =>
         Assert.Throws<ArgumentException>("TrustedProxies", () => new WebSocketServerOptions { TrustedProxies = [proxy] });
 
