@@ -1,5 +1,7 @@
 using Sockeye;
 
+namespace OwnTests;
+
 /// <summary>The code under test: takes bids until there has been none for a minute.</summary>
 internal static class Auction
 {

@@ -1,6 +1,7 @@
 // Tests of code of one's own, without a port and without waiting: a pair of connections in memory, and a clock that moves when it is told to.
 //   dotnet run --project samples/OwnTests
 // In a project of tests, each of these functions is a test of its framework.
+using OwnTests;
 using Sockeye.Testing;
 
 await Auction_ends_a_minute_after_the_last_bid();

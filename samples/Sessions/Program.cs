@@ -1,6 +1,5 @@
 // Only who has logged in, as the session's cookie tells, may open a WebSocket, and loses it by logging out.
 //   dotnet run --project samples/Sessions -- [port]
-using System.Collections.Concurrent;
 using Sockeye;
 using Sockeye.Protocol;
 
@@ -8,13 +7,12 @@ WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicat
 builder.Logging.SetMinimumLevel(LogLevel.Warning);
 builder.WebHost.UseUrls($"http://127.0.0.1:{args.ElementAtOrDefault(0) ?? "8080"}");
 builder.Services.AddDistributedMemoryCache();
+builder.Services.AddSockeye();
 builder.Services.AddSession(session => session.Cookie.SameSite = SameSiteMode.Strict);
 
 WebApplication app = builder.Build();
 app.UseSession();
 app.UseFileServer();
-
-ConcurrentDictionary<WebSocketConnection, string> users = []; // a user may have several connections
 
 app.MapPost("/login", (HttpContext context) =>
 {
@@ -23,32 +21,23 @@ app.MapPost("/login", (HttpContext context) =>
     return user;
 });
 
-app.MapDelete("/logout", (HttpContext context) =>
+app.MapDelete("/logout", (HttpContext context, WebSocketHost host) =>
 {
     string? user = context.Session.GetString("user");
     context.Session.Clear();
-    foreach ((WebSocketConnection socket, string one) in users)
-    {
-        if (one == user)
-            _ = socket.CloseAsync(CloseCode.Unauthorized, "Logged out");
-    }
-
+    foreach (WebSocketConnection socket in host.Connections.Where(socket => user is not null && user.Equals(socket.UserData)))
+        _ = socket.CloseAsync(CloseCode.Unauthorized, "Logged out");
     return Results.NoContent();
 });
+
+app.MapGet("/online", (WebSocketHost host) => host.Connections.Count);
 
 app.MapWebSocket("/socket", async (HttpContext context, WebSocketConnection socket, CancellationToken cancel) =>
 {
     string user = context.Session.GetString("user")!;
-    users[socket] = user;
-    try
-    {
-        await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
-            await socket.SendTextAsync($"{user} said: {message.GetText()}", cancel);
-    }
-    finally
-    {
-        users.TryRemove(socket, out _);
-    }
+    socket.UserData = user; // by which logging out finds it
+    await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+        await socket.SendTextAsync($"{user} said: {message.GetText()}", cancel);
 }).AddEndpointFilter(async (call, next) =>
     call.HttpContext.Session.GetString("user") is null ? TypedResults.Unauthorized() : await next(call));
 

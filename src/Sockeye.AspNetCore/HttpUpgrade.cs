@@ -19,8 +19,10 @@ internal static class HttpUpgrade
 
     /// <summary>Judges the request and answers it.</summary>
     /// <returns>The connection, not started; null where the request was refused, and answered.</returns>
+    /// <exception cref="InvalidOperationException">The request has been upgraded or answered before.</exception>
     public static async ValueTask<WebSocketConnection?> AcceptAsync(HttpContext context, WebSocketAcceptOptions? options)
     {
+        ThrowIfAnswered(context);
         WebSocketHost host = WebSocketHost.Of(context.RequestServices);
         options ??= host.Accept;
         UpgradeSettings settings = host.Settings;
@@ -28,13 +30,46 @@ internal static class HttpUpgrade
         IHttpExtendedConnectFeature? connect = ConnectOf(context);
         var transport = new HttpTransport(context, connectionOptions.Buffers);
         UpgradeRequest request = RequestOf(context, transport, settings, connect);
+        ConnectionDetails? details;
+        HandshakeRefusal? refusal;
+        try
+        {
+            (details, refusal) = await OpenAsync(context, options, transport, request, connect).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            request.Handshake.Fail(e);
+            request.Tell(new FailedHandshake { Reason = "accepting it failed", Exception = e });
+            throw;
+        }
+
+        if (refusal is not null)
+        {
+            await RefuseAsync(context, request, settings.Logger, refusal).ConfigureAwait(false);
+            return null;
+        }
+
+        HandshakeLog.Opened(settings.Logger, transport.RemoteEndPoint, PeerText.Escape(request.Path), details!.Subprotocol);
+        var connection = new WebSocketConnection(transport, Role.Server, connectionOptions, details, []) { UserData = request.UserData };
+        request.Handshake.Accept(connection);
+        host.Add(connection);
+        context.Response.OnCompleted(host.EndOfRequest, connection);
+        return connection;
+    }
+
+    /// <summary>Opens the transport, or finds why not.</summary>
+    private static async ValueTask<(ConnectionDetails? Details, HandshakeRefusal? Refusal)> OpenAsync(
+        HttpContext context, WebSocketAcceptOptions options, HttpTransport transport, UpgradeRequest request, IHttpExtendedConnectFeature? connect)
+    {
         if ((FindRefusal(request, connect, options) ?? await request.AuthorizeAsync(options).ConfigureAwait(false)) is { } refusal)
-            return await RefuseAsync(context, request, settings.Logger, refusal).ConfigureAwait(false);
+            return (null, refusal);
 
         ResponseHead response = request.Agree(options, out string? subprotocol, out DeflateAgreement? deflate);
         if (request.FindFault(options, subprotocol) is { } missing)
-            return await RefuseAsync(context, request, settings.Logger, HandshakeRefusal.Of(missing)).ConfigureAwait(false);
+            return (null, HandshakeRefusal.Of(missing));
 
+        // Others may have had their turn meanwhile.
+        ThrowIfAnswered(context);
         try
         {
             await transport.OpenAsync(context, response, connect).ConfigureAwait(false);
@@ -45,32 +80,29 @@ internal static class HttpUpgrade
             foreach ((string name, _) in response.Headers)
                 context.Response.Headers.Remove(name);
             HttpHeaders headers = new() { { "Retry-After", "1" } };
-            var refused = new HandshakeRefusal(503, headers, "The server has too many connections that were upgraded. Try again.\n");
-            return await RefuseAsync(context, request, settings.Logger, refused).ConfigureAwait(false);
-        }
-        catch (Exception e)
-        {
-            request.Handshake.Fail(e);
-            throw;
+            return (null, new HandshakeRefusal(503, headers, "The server has too many connections that were upgraded. Try again.\n"));
         }
 
-        HandshakeLog.Opened(settings.Logger, transport.RemoteEndPoint, PeerText.Escape(request.Path), subprotocol);
-        var details = new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = request.Path, Request = request.Head };
-        var connection = new WebSocketConnection(transport, Role.Server, connectionOptions, details, []) { UserData = request.UserData };
-        request.Handshake.Accept(connection);
-        host.Add(connection);
-        context.Response.OnCompleted(host.EndOfRequest, connection);
-        return connection;
+        return (new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = request.Path, AnyRequest = request.Head }, null);
     }
 
-    private static async Task<WebSocketConnection?> RefuseAsync(
-        HttpContext context, UpgradeRequest request, ILogger logger, HandshakeRefusal refusal)
+    private static void ThrowIfAnswered(HttpContext context)
     {
+        if (context.Response.HasStarted)
+        {
+            throw new InvalidOperationException(
+                "This request has been upgraded or answered before: a request is upgraded once, and instead of any other answer. Does another "
+                + "middleware or handler answer it too?");
+        }
+    }
+
+    private static async Task RefuseAsync(HttpContext context, UpgradeRequest request, ILogger logger, HandshakeRefusal refusal)
+    {
+        string reason = refusal.Fault?.Message ?? refusal.Body.TrimEnd();
         request.Handshake.Refuse(refusal.StatusCode);
-        HandshakeLog.Refused(
-            logger, request.RemoteEndPoint, refusal.StatusCode, refusal.Fault?.Message ?? refusal.Body.TrimEnd());
+        HandshakeLog.Refused(logger, request.RemoteEndPoint, refusal.StatusCode, reason);
+        request.Tell(new FailedHandshake { StatusCode = refusal.StatusCode, Fault = refusal.Fault, Reason = reason });
         await HttpRefusal.WriteAsync(context, refusal).ConfigureAwait(false);
-        return null;
     }
 
     private static UpgradeRequest RequestOf(

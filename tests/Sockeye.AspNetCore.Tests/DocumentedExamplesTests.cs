@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Sockeye.Tests;
 
@@ -14,7 +15,7 @@ public sealed class DocumentedExamplesTests
 {
     [Fact]
     public void Page_shows_the_examples_of_these_tests() =>
-        DocumentedExamples.AssertShown("aspnetcore.md", nameof(DocumentedExamplesTests) + ".cs", count: 9);
+        DocumentedExamples.AssertShown("aspnetcore.md", nameof(DocumentedExamplesTests) + ".cs", count: 11);
 
     [Fact]
     public async Task An_end_point()
@@ -124,6 +125,34 @@ public sealed class DocumentedExamplesTests
             });
             // </example>
         }
+    }
+
+    [Fact]
+    public async Task Who_is_connected()
+    {
+        await using WebHost running = await WebHost.StartAsync(
+            configure: builder =>
+            {
+                // <example>
+                builder.Services.AddSockeye();
+                // </example>
+            },
+            map: app =>
+            {
+                app.MapWebSocket("/feed", WebHost.EchoAsync);
+                // <example>
+                app.MapGet("/online", (WebSocketHost host) => host.Connections.Count);
+                app.MapPost("/news", (WebSocketHost host, string text) => host.Broadcast(new PreparedMessage(text), path: "/feed").Accepted);
+                app.Services.GetRequiredService<WebSocketHost>().HandshakeFailed += failed =>
+                    app.Logger.LogInformation("{Client}: {Status} {Reason}", failed.RemoteEndPoint, failed.StatusCode, failed.Reason);
+                // </example>
+            });
+        using ClientWebSocket feed = await running.ConnectAsync("/feed");
+        using var http = new HttpClient { BaseAddress = new Uri($"http://{running.Host}") };
+        Assert.Equal("1", await http.GetStringAsync(new Uri("/online", UriKind.Relative)));
+        using HttpResponseMessage told = await http.PostAsync(new Uri("/news?text=hello", UriKind.Relative), content: null);
+        Assert.Equal("1", await told.Content.ReadAsStringAsync());
+        Assert.Equal("hello", await feed.ReceiveTextAsync());
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using Sockeye.Protocol;
 
@@ -36,10 +37,24 @@ public sealed class SessionsTests
         }
 
         Assert.Equal(401, await RefusalAsync());
+        Assert.Equal(0, await OnlineAsync());
+
+        // Who vanishes leaves nothing behind.
+        using HttpResponseMessage again = await browser.PostAsync(new Uri("/login", UriKind.Relative), content: null);
+        WebSocketConnection vanishing = await ConnectAsync();
+        WebSocketConnection second = await ConnectAsync();
+        Assert.Equal(2, await OnlineAsync());
+        vanishing.Abort();
+        second.Abort();
+        while (await OnlineAsync() != 0)
+            await Task.Yield();
         server.Kill();
 
         Task<WebSocketConnection> ConnectAsync() => WebSocketClient.ConnectAsync(
             new Uri($"ws://{url.Authority}/socket"), new() { Headers = new HttpHeaders { { "Cookie", cookies.GetCookieHeader(url) } } });
+
+        async Task<int> OnlineAsync() => int.Parse(
+            await browser.GetStringAsync(new Uri("/online", UriKind.Relative)), CultureInfo.InvariantCulture);
 
         async Task<int?> RefusalAsync() => (await Assert.ThrowsAsync<WebSocketHandshakeException>(ConnectAsync)).StatusCode;
     }
