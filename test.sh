@@ -80,6 +80,7 @@ run() { # project, arguments
 
 if [[ $mode == --figures ]]; then
     run Sockeye.Tests -trait Category=Figures
+    run Sockeye.AspNetCore.Tests -trait Category=Figures
     finish
 fi
 
@@ -99,6 +100,7 @@ unset SOCKEYE_EVENT_LOOP
 
 echo "== What is only run here"
 run Sockeye.Tests -trait Category=Full
+run Sockeye.AspNetCore.Tests -trait Category=Full
 run Sockeye.Conformance.Tests -trait Category=Full
 run Sockeye.Interop.Tests -trait Category=Full
 
@@ -106,7 +108,7 @@ echo "== Debug builds"
 if dotnet build Sockeye.slnx -c Debug -v quiet; then
     configuration=debug run Sockeye.Protocol.Tests -trait- Category=Figures
     configuration=debug run Sockeye.Tests -trait- Category=Figures
-    configuration=debug run Sockeye.AspNetCore.Tests
+    configuration=debug run Sockeye.AspNetCore.Tests -trait- Category=Figures -trait- Category=Full
 else
     failed=$((failed + 1))
 fi

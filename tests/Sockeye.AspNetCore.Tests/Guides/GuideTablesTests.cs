@@ -99,6 +99,25 @@ public sealed partial class GuideTablesTests
             || origin == type.Namespace;
     }
 
+    // As its own code documents and uses them, where the peers of the interop tests are installed.
+    [Theory]
+    [InlineData(@"@param \{[^}]*\} \[options\.(?<name>\w+)", "websocket.js", "websocket-server.js", "permessage-deflate.js")]
+    [InlineData(@"(?<name>WS_ERR_\w+)", "receiver.js", "sender.js", "permessage-deflate.js", "websocket.js")]
+    public void Every_option_and_error_code_of_ws_has_its_row(string pattern, params string[] files)
+    {
+        string lib = Path.Combine(Checkout.Root, "tests", "Sockeye.Interop.Tests", "peers", "node_modules", "ws", "lib");
+        Assert.SkipUnless(Directory.Exists(lib), "ws is not installed: eng/peers.sh does it.");
+        HashSet<string> named = [.. Rows("coming-from-ws.md").Select(row => row[0]).SelectMany(CodeIn).SelectMany(
+            code => Name.Matches(code).Select(match => match.Value))];
+        string[] theirs = [.. files
+            .SelectMany(file => Regex.Matches(File.ReadAllText(Path.Combine(lib, file)), pattern, RegexOptions.ExplicitCapture))
+            .Select(match => match.Groups["name"].Value)
+            .Distinct()];
+
+        Assert.InRange(theirs.Length, 10, 100);
+        Assert.Empty(theirs.Except(named).Except(["isServer"])); // which side it is: not an option of users
+    }
+
     /// <summary>Gives the cells of each row, theirs first and ours second.</summary>
     private static IEnumerable<string[]> Rows(string guide)
     {

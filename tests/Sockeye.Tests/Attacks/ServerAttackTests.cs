@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Sockeye.Protocol;
 using Sockeye.Tests.Connection;
 using Sockeye.Tests.Server;
+using Sockeye.Transports;
 
 namespace Sockeye.Tests.Attacks;
 
@@ -101,16 +102,24 @@ public sealed class ServerAttackTests
     }
 
     [Fact]
-    public async Task V37_Flood_of_pings_whose_pongs_nobody_reads_leaves_the_newest_pong_alone()
+    public Task V37_Flood_of_pings_whose_pongs_nobody_reads_leaves_the_newest_pong_alone() => FloodAsync(pings: 100_000);
+
+    [Fact]
+    [Trait("Category", "Full")]
+    public Task V37_So_does_one_of_a_million() => FloodAsync(pings: 1_000_000);
+
+    private static async Task FloodAsync(int pings)
     {
         const int Batch = 1000;
-        const int Pings = 100 * Batch;
         await using RawPeer peer = RawPeer.Open(capacity: 64 * KiB);
         long most = 0;
-        for (int sent = 0; sent < Pings; sent += Batch)
+        long halfway = 0;
+        for (int sent = 0; sent < pings; sent += Batch)
         {
             await peer.SendAsync([.. Enumerable.Range(sent, Batch).SelectMany(i => peer.Frame(Opcode.Ping, BitConverter.GetBytes(i)))]).Soon();
             most = Math.Max(most, peer.Connection.BufferedBytes);
+            if (sent == pings / 2)
+                halfway = peer.Pool.OutstandingBytes;
         }
 
         // All have been read: this one is answered behind whatever waits.
@@ -118,16 +127,17 @@ public sealed class ServerAttackTests
         Assert.Equal("done", (await peer.Connection.ReceiveAsync().Soon()).GetText());
         Assert.InRange(Math.Max(most, peer.Connection.BufferedBytes), 1, peer.Connection.Terms.Options.HighWaterMark + FrameHeader.MaxControlPayload + 2);
         Assert.InRange(peer.Pool.OutstandingBytes, 1, 256 * KiB);
+        Assert.InRange(peer.Pool.OutstandingBytes - halfway, -256 * KiB, KiB); // what is kept by then does not grow with what comes
 
         int pongs = 1;
         ReceivedFrame pong = (await peer.ReadFrameAsync())!;
-        for (; BitConverter.ToInt32(pong.Payload) != Pings - 1; pongs++)
+        for (; BitConverter.ToInt32(pong.Payload) != pings - 1; pongs++)
         {
             Assert.Equal(Opcode.Pong, pong.Opcode);
             pong = (await peer.ReadFrameAsync())!;
         }
 
-        Assert.InRange(pongs, 2, Pings / 2);
+        Assert.InRange(pongs, 2, pings / 2);
     }
 
     [Fact]
@@ -185,6 +195,48 @@ public sealed class ServerAttackTests
         }
     }
 
+    // What a peer gets out is what the network holds, here a pipe, and what this side takes.
+    [Fact]
+    public Task V38_No_more_is_taken_than_is_read_ahead_and_one_receive() => ReadAheadAsync(peers: 1);
+
+    [Fact]
+    [Trait("Category", "Full")]
+    public Task V38_So_it_is_for_a_thousand_peers() => ReadAheadAsync(peers: 1000);
+
+    private static async Task ReadAheadAsync(int peers)
+    {
+        const int Network = 64 * KiB;
+        const int Size = 4 * KiB;
+        for (int i = 0; i < peers; i++)
+        {
+            await using RawPeer peer = RawPeer.Open(capacity: Network);
+            byte[] message = peer.Frame(Opcode.Binary, new byte[Size]);
+            long sent = 0;
+            Task sending = SendAllAsync();
+            await Settle.UntilAsync(() => peer.Connection.Receive.IsPaused);
+            await Settle.UntilAsync(() => Volatile.Read(ref sent) * message.Length >= Network);
+            long taken = Volatile.Read(ref sent) * message.Length;
+            Assert.False(sending.IsCompleted);
+            // What the application could read, the block that the last receive brought, and a message on its way at either end.
+            Assert.InRange(taken, Network, Network + (64 * KiB) + ReceiveSlab.Region + (2 * message.Length));
+            peer.Connection.Abort();
+            await sending.Soon();
+
+            async Task SendAllAsync()
+            {
+                try
+                {
+                    for (; ; sent++)
+                        await peer.SendAsync(message);
+                }
+                catch (IOException)
+                {
+                    // the test has ended it
+                }
+            }
+        }
+    }
+
     [Fact]
     public async Task V39_Peers_that_have_vanished_are_gone_after_the_idle_timeout()
     {
@@ -224,9 +276,16 @@ public sealed class ServerAttackTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task V40_Many_small_messages_are_handled_one_after_the_other(bool suspends)
+    public Task V40_Many_small_messages_are_handled_one_after_the_other(bool suspends) => HandleAsync(suspends, messages: 20_000);
+
+    [Theory]
+    [Trait("Category", "Full")]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task V40_So_are_a_hundred_thousand(bool suspends) => HandleAsync(suspends, messages: 100_000);
+
+    private static async Task HandleAsync(bool suspends, int messages)
     {
-        const int Messages = 20_000;
         int running = 0;
         int most = 0;
         int handled = 0;
@@ -248,9 +307,9 @@ public sealed class ServerAttackTests
         using RawClient client = await RawClient.OpenAsync(test.Server);
         byte[] hundred = [.. Enumerable.Repeat(RawClient.Frame(Opcode.Text, "x"u8.ToArray()), 100).SelectMany(frame => frame)];
 
-        for (int sent = 0; sent < Messages; sent += 100)
+        for (int sent = 0; sent < messages; sent += 100)
             await client.SendAsync(hundred);
-        await Settle.UntilAsync(() => Volatile.Read(ref handled) == Messages);
+        await Settle.UntilAsync(() => Volatile.Read(ref handled) == messages);
 
         Assert.Equal(1, most);
         Assert.InRange(held, 0, 256 * KiB);

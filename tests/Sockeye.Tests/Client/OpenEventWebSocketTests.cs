@@ -78,6 +78,30 @@ public sealed class OpenEventWebSocketTests
         Assert.Throws<ArgumentException>("code", () => new EventWebSocket(client.Connection).Close(1012));
     }
 
+    // As Deno's and ws's do: a browser that is gone without a word.
+    [Fact]
+    public async Task Silence_raises_an_error_and_then_a_close_with_1001()
+    {
+        await using RawPeer peer = RawPeer.Open(Role.Server, options => options with { IdleTimeout = TimeSpan.FromSeconds(30) });
+        var raised = new ConcurrentQueue<string>();
+        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var ws = new EventWebSocket(peer.Connection);
+        ws.Message += (_, _) => raised.Enqueue("message");
+        ws.Error += (_, e) => raised.Enqueue($"error {((WebSocketClosedException)e.Exception).Result.Cause}");
+        ws.Closed += (_, e) =>
+        {
+            raised.Enqueue($"close {(int)e.Code} {e.Reason} {e.WasClean} {e.Result!.SentCode}");
+            told.SetResult();
+        };
+        peer.Time.Advance(TimeSpan.FromSeconds(15));
+        Assert.Equal(Opcode.Ping, (await peer.ReadFrameAsync())!.Opcode);
+        await Settle.UntilAsync(() => peer.Connection.BufferedBytes == 0);
+        peer.Time.Advance(TimeSpan.FromSeconds(15));
+        Assert.Equal(1001, (await peer.ReadFrameAsync())!.CloseCode);
+        await told.Task.Soon();
+        Assert.Equal(["error IdleTimeout", "close 1001 No response from ping frame. False GoingAway"], raised);
+    }
+
     [Fact]
     public async Task Connection_whose_messages_go_to_a_callback_is_refused()
     {

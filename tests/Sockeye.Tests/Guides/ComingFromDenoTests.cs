@@ -57,17 +57,17 @@ public sealed class ComingFromDenoTests
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running.Soon());
 
-        static async Task ServeAsync(WebSocketConnection socket) => await socket.SendTextAsync(socket.Subprotocol ?? "none");
-
         static async Task RunExampleAsync(WebSocketServer server, CancellationToken cancel)
         {
             // <example>
             await foreach (UpgradeRequest request in server.UpgradeRequestsAsync(cancel))
+                _ = ServeAsync(request);
+
+            async Task ServeAsync(UpgradeRequest request)
             {
-                if (request.Subprotocols.Contains("wamp"))
-                    _ = ServeAsync(await request.AcceptAsync(new() { Subprotocol = "wamp" }, cancel));
-                else
-                    await request.RejectAsync(400);
+                var options = new WebSocketAcceptOptions { Subprotocol = "wamp", RequireSubprotocol = true };
+                await using WebSocketConnection socket = await request.AcceptAsync(options, cancel); // throws where the client does not offer it
+                await socket.SendTextAsync(socket.Subprotocol!, cancel);
             }
             // </example>
         }

@@ -6,7 +6,7 @@ using Sockeye.Transports;
 
 namespace Sockeye.Tests.Server;
 
-/// <summary>What attackers do to the handshake of a server: rows V05, V09, V10, V12, V14, V35, V42, V43 and V45 of the attack
+/// <summary>What attackers do to the handshake of a server: rows V05, V09, V10, V12, V14, V26, V35, V42, V43 and V45 of the attack
 /// catalogue.</summary>
 public sealed class HandshakeAttackTests
 {
@@ -258,6 +258,46 @@ public sealed class HandshakeAttackTests
 
         Assert.InRange(opened, 1, 1999); // both have been seen
         await AssertNothingIsLeftAsync();
+    }
+
+    // V26, of the other side: whatever the application passes on, the answer has the lines that it was given, or nothing is sent.
+    [Fact]
+    public void No_text_of_the_application_makes_lines_of_its_own_in_the_answer()
+    {
+        Assert.True(ServerHandshake.TryEvaluate(Head(Request + "Sec-WebSocket-Protocol: a\r\n"), out UpgradeOffer? offer, out _));
+        var random = new Random(26);
+        int refused = 0;
+        for (int i = 0; i < 100_000; i++)
+        {
+            char evil = "\r\n\0\u007F\u0085\u2028\uFF0A"[random.Next(7)];
+            string text = $"{(char)random.Next('!', 0x180)}a{evil}Injected: x";
+            byte[] answer;
+            try
+            {
+                HttpHeaders headers = (i % 4) switch
+                {
+                    0 => new() { { "X", text } },
+                    1 => new() { { "Set-Cookie", $"a={text}" } },
+                    2 => new() { { text, "x" } },
+                    _ => [],
+                };
+                answer = i % 4 == 3 ? offer.Accept(new WebSocketAcceptOptions { Subprotocol = text }.Subprotocol).ToBytes()
+                    : i % 8 < 4 ? offer.Accept("a", null, headers).ToBytes()
+                    : new HandshakeRefusal(403, headers).ToBytes(omitBody: true);
+            }
+            catch (ArgumentException)
+            {
+                refused++;
+                continue;
+            }
+
+            string[] lines = Encoding.Latin1.GetString(answer).Split('\n');
+            Assert.All(lines[..^1], line => Assert.EndsWith("\r", line, StringComparison.Ordinal));
+            Assert.DoesNotContain(lines, line => line.StartsWith("Injected", StringComparison.Ordinal));
+            Assert.DoesNotContain(answer, b => b is 0 or 127);
+        }
+
+        Assert.InRange(refused, 50_000, 99_999); // both have been seen
     }
 
     // V45: what a refusal repeats of the request drives no terminal.
