@@ -59,7 +59,11 @@ internal static class HttpUpgrade
 
     /// <summary>Opens the transport, or finds why not.</summary>
     private static async ValueTask<(ConnectionDetails? Details, HandshakeRefusal? Refusal)> OpenAsync(
-        HttpContext context, WebSocketAcceptOptions options, HttpTransport transport, UpgradeRequest request, IHttpExtendedConnectFeature? connect)
+        HttpContext context,
+        WebSocketAcceptOptions options,
+        HttpTransport transport,
+        UpgradeRequest request,
+        IHttpExtendedConnectFeature? connect)
     {
         if ((FindRefusal(request, connect, options) ?? await request.AuthorizeAsync(options).ConfigureAwait(false)) is { } refusal)
             return (null, refusal);
@@ -83,7 +87,14 @@ internal static class HttpUpgrade
             return (null, new HandshakeRefusal(503, headers, "The server has too many connections that were upgraded. Try again.\n"));
         }
 
-        return (new ConnectionDetails { Subprotocol = subprotocol, Deflate = deflate, Path = request.Path, AnyRequest = request.Head }, null);
+        var details = new ConnectionDetails
+        {
+            Subprotocol = subprotocol,
+            Deflate = deflate,
+            Path = request.Path,
+            AnyRequest = request.Head,
+        };
+        return (details, null);
     }
 
     private static void ThrowIfAnswered(HttpContext context)
@@ -91,8 +102,8 @@ internal static class HttpUpgrade
         if (context.Response.HasStarted)
         {
             throw new InvalidOperationException(
-                "This request has been upgraded or answered before: a request is upgraded once, and instead of any other answer. Does another "
-                + "middleware or handler answer it too?");
+                "This request has been upgraded or answered before: a request is upgraded once, and instead of any other answer. Does "
+                + "another middleware or handler answer it too?");
         }
     }
 

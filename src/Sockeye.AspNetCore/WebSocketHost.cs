@@ -38,15 +38,16 @@ public sealed class WebSocketHost
         lifetime?.ApplicationStopping.UnsafeRegister(static host => ((WebSocketHost)host!).Stop(), this);
     }
 
-    /// <summary>Is raised when a handshake has led to no connection: what came to a WebSocket end point was no request to upgrade or one that
-    /// was refused, or accepting it failed. What the application refuses before, by authorisation or a filter, is not told here. It is
-    /// raised on the thread that serves the request; what it throws is logged.</summary>
+    /// <summary>Is raised when a handshake has led to no connection: what came to a WebSocket end point was no request to upgrade or one
+    /// that was refused, or accepting it failed. What the application refuses before, by authorisation or a filter, is not told here. It
+    /// is raised on the thread that serves the request; what it throws is logged.</summary>
     public event Action<FailedHandshake>? HandshakeFailed;
 
-    /// <summary>Gets the WebSocket connections of the application, each until its request has ended; that is when its handler has returned.</summary>
-    /// <remarks>At any time: who enumerates sees those that were there when he began, in no order, while others come and go. One that broke while
-    /// its handler still runs is among them: <see cref="WebSocketConnection.IsOpen"/> tells, and what is sent to it fails as any send does.
-    /// For a message to all of them, <see cref="Broadcast"/> is cheaper.</remarks>
+    /// <summary>Gets the WebSocket connections of the application, each until its request has ended, when its handler has
+    /// returned.</summary>
+    /// <remarks>At any time: who enumerates sees those that were there when he began, in no order, while others come and go. One that
+    /// broke while its handler still runs is among them: <see cref="WebSocketConnection.IsOpen"/> tells, and what is sent to it fails
+    /// as any send does. For a message to all of them, <see cref="Broadcast"/> is cheaper.</remarks>
     public IReadOnlyCollection<WebSocketConnection> Connections => _connections;
 
     internal WebSocketAcceptOptions Accept => _options.Accept;
@@ -56,9 +57,9 @@ public sealed class WebSocketHost
     /// <summary>Gets what a request calls when it has been served, with its connection: one for all, so that none keeps its own.</summary>
     internal Func<object, Task> EndOfRequest { get; }
 
-    /// <summary>Sends a message to every open connection, as <see cref="WebSocketServer.Broadcast"/> does. Never waits: a connection at which
-    /// more than <see cref="WebSocketConnectionOptions.HighWaterMark"/> bytes would wait is skipped and counted, unless no more than
-    /// <see cref="WebSocketConnectionOptions.LowWaterMark"/> wait yet.</summary>
+    /// <summary>Sends a message to every open connection, as <see cref="WebSocketServer.Broadcast"/> does. Never waits: a connection at
+    /// which more than <see cref="WebSocketConnectionOptions.HighWaterMark"/> bytes would wait is skipped and counted, unless no more
+    /// than <see cref="WebSocketConnectionOptions.LowWaterMark"/> wait yet.</summary>
     /// <param name="message">The message, framed and compressed once for all.</param>
     /// <param name="except">A connection to leave out, such as the one that the message came from; null for none.</param>
     /// <param name="path">The path of the connections to send to, as their requests have it; null for all.</param>

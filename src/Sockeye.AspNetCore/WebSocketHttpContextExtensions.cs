@@ -25,7 +25,8 @@ public static class WebSocketHttpContextExtensions
     /// <see cref="WebSocketServer"/>. Then the answer has been written, and there is nothing to do but to return.</returns>
     /// <remarks>The connection lives as long as the request: dispose it, or await <see cref="WebSocketConnection.Closed"/>, before the
     /// request ends. One that is still open then is aborted.</remarks>
-    /// <exception cref="InvalidOperationException">The server of HTTP offers no upgrade, or the request has been upgraded or answered before.</exception>
+    /// <exception cref="InvalidOperationException">The server of HTTP offers no upgrade, or the request has been upgraded or answered
+    /// before.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public static async Task<WebSocketConnection?> UpgradeWebSocketAsync(
         this HttpContext context, WebSocketAcceptOptions? options = null, CancellationToken cancellationToken = default)

@@ -37,7 +37,8 @@ public sealed class WebSocketResult : IResult
 
     /// <summary>Answers the request; completes when the connection and its handler have ended, or the request was refused.</summary>
     /// <param name="httpContext">The request.</param>
-    /// <exception cref="InvalidOperationException">The server of HTTP offers no upgrade, or the request has been upgraded or answered before.</exception>
+    /// <exception cref="InvalidOperationException">The server of HTTP offers no upgrade, or the request has been upgraded or answered
+    /// before.</exception>
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         ArgumentNullException.ThrowIfNull(httpContext);

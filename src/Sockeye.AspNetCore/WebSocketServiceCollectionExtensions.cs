@@ -6,8 +6,9 @@ namespace Sockeye;
 /// <summary>Registers what WebSocket end points have in common.</summary>
 public static class WebSocketServiceCollectionExtensions
 {
-    /// <summary>Sets the options of all WebSocket end points of the application, and registers the <see cref="WebSocketHost"/>, which knows their
-    /// connections, and a <see cref="TopicHub"/>, with the <see cref="TopicHubOptions"/> that are registered, if any. The last call counts.</summary>
+    /// <summary>Sets the options of all WebSocket end points of the application, and registers the <see cref="WebSocketHost"/>, which
+    /// knows their connections, and a <see cref="TopicHub"/>, with the <see cref="TopicHubOptions"/> that are registered, if any. The
+    /// last call counts.</summary>
     /// <param name="services">The services of the application.</param>
     /// <param name="options">The options; the default ones where null.</param>
     /// <returns>The services.</returns>

@@ -40,7 +40,7 @@ public sealed class AnsweredBeforeTests
                 app.Run(async context =>
                 {
                     using WebSocket socket = await context.WebSockets.AcceptWebSocketAsync();
-                    second = await Record.ExceptionAsync(() => context.UpgradeWebSocketAsync());
+                    second = await Record.ExceptionAsync(() => UpgradeAsync(context));
                     await socket.SendAsync("still"u8.ToArray(), WebSocketMessageType.Text, endOfMessage: true, default);
                     await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "", default);
                 });
@@ -61,12 +61,14 @@ public sealed class AnsweredBeforeTests
             {
                 context.Response.StatusCode = 404;
                 await context.Response.WriteAsync("no upgrade here");
-                second.SetResult(await Record.ExceptionAsync(() => context.UpgradeWebSocketAsync()));
+                second.SetResult(await Record.ExceptionAsync(() => UpgradeAsync(context)));
             }),
             road: road);
         await Record.ExceptionAsync(() => host.ConnectAsync("/"));
         AssertTold(await second.Task.WaitAsync(WebHost.Patience));
     }
+
+    private static Task UpgradeAsync(HttpContext context) => context.UpgradeWebSocketAsync();
 
     private static void AssertTold(Exception? exception) => Assert.StartsWith(
         "This request has been upgraded or answered before", Assert.IsType<InvalidOperationException>(exception).Message, StringComparison.Ordinal);

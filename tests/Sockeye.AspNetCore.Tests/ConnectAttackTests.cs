@@ -19,7 +19,8 @@ public sealed class ConnectAttackTests(ITestOutputHelper output)
     [Theory]
     [InlineData("websocket")]
     [InlineData("webtransport")]
-    public Task V44_Streams_that_are_reset_as_soon_as_they_are_opened_leave_nothing_behind(string protocol) => AttackAsync(protocol, streams: 2000);
+    public Task V44_Streams_that_are_reset_as_soon_as_they_are_opened_leave_nothing_behind(string protocol) =>
+        AttackAsync(protocol, streams: 2000);
 
     [Theory]
     [Trait("Category", "Full")]

@@ -4,7 +4,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Sockeye.Tests;
 
@@ -144,7 +143,7 @@ public sealed class DocumentedExamplesTests
                 app.MapGet("/online", (WebSocketHost host) => host.Connections.Count);
                 app.MapPost("/news", (WebSocketHost host, string text) => host.Broadcast(new PreparedMessage(text), path: "/feed").Accepted);
                 app.Services.GetRequiredService<WebSocketHost>().HandshakeFailed += failed =>
-                    app.Logger.LogInformation("{Client}: {Status} {Reason}", failed.RemoteEndPoint, failed.StatusCode, failed.Reason);
+                    Console.WriteLine($"{failed.RemoteEndPoint}: {failed.StatusCode} {failed.Reason}");
                 // </example>
             });
         using ClientWebSocket feed = await running.ConnectAsync("/feed");

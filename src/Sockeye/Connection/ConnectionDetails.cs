@@ -25,8 +25,8 @@ internal sealed class ConnectionDetails
     /// <summary>Gets where the peer is, as the application has told it; null where the transport knows.</summary>
     public EndPoint? RemoteEndPoint { get; init; }
 
-    /// <summary>Sets the request, or the bytes of it that <see cref="PackedHead"/> keeps, from which <see cref="Request"/> is made when somebody
-    /// asks for it: parsed, it takes many times as much memory, and most connections live on without it.</summary>
+    /// <summary>Sets the request, or the bytes of it that <see cref="PackedHead"/> keeps, from which <see cref="Request"/> is made when
+    /// somebody asks for it: parsed, it takes many times as much memory, and most connections live on without it.</summary>
     public object AnyRequest
     {
         init => _request = value;

@@ -103,8 +103,8 @@ internal sealed class TrustedProxies
         return true;
     }
 
-    /// <summary>Tells whether an address of IPv4 is written as four decimal numbers: the framework also takes 7 for 0.0.0.7, and 010.0.0.1 for
-    /// 8.0.0.1.</summary>
+    /// <summary>Tells whether an address of IPv4 is written as four decimal numbers: the framework also takes 7 for 0.0.0.7, and
+    /// 010.0.0.1 for 8.0.0.1.</summary>
     private static bool IsWhole(IPAddress address, string text) =>
         address.AddressFamily != AddressFamily.InterNetwork || text == address.ToString();
 }

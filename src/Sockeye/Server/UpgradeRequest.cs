@@ -107,10 +107,10 @@ public sealed partial class UpgradeRequest
     /// <summary>Gets the address of this side; null where the transport has none.</summary>
     public EndPoint? LocalEndPoint => _transport.LocalEndPoint;
 
-    /// <summary>Gets or sets the address of the client, or of the proxy between: that of the transport, which knows it of a socket, and null
-    /// where it has none. Set it where you know better, before the request is decided or handed to a server: of an
-    /// <see cref="System.Net.Security.SslStream"/> or of pipes, whose socket is yours, or as a load balancer told it. The connection has
-    /// it too, and <see cref="ClientAddress"/>, <see cref="WebSocketServerOptions.TrustedProxies"/> and
+    /// <summary>Gets or sets the address of the client, or of the proxy between: that of the transport, which knows it of a socket, and
+    /// null where it has none. Set it where you know better, before the request is decided or handed to a server: of an
+    /// <see cref="System.Net.Security.SslStream"/> or of pipes, whose socket is yours, or as a load balancer told it. The connection
+    /// has it too, and <see cref="ClientAddress"/>, <see cref="WebSocketServerOptions.TrustedProxies"/> and
     /// <see cref="WebSocketServerOptions.MaxConnectionsPerAddress"/> go by it.</summary>
     /// <exception cref="InvalidOperationException">It is set, and the request has been accepted or rejected before.</exception>
     public EndPoint? RemoteEndPoint
