@@ -14,7 +14,7 @@ public sealed class ClientExamplesTests
 {
     [Fact]
     public void Page_shows_the_examples_of_these_tests() =>
-        DocumentedExamples.AssertShown("client.md", Path.Combine("Client", nameof(ClientExamplesTests) + ".cs"), count: 6);
+        DocumentedExamples.AssertShown("client.md", Path.Combine("Client", nameof(ClientExamplesTests) + ".cs"), count: 7);
 
     [Fact]
     public async Task Failures()
