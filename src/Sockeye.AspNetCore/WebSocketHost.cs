@@ -4,7 +4,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Sockeye.Diagnostics;
-using Sockeye.Protocol;
 
 namespace Sockeye;
 
@@ -15,6 +14,8 @@ public sealed class WebSocketHost
 {
     // Found by the lifetime of the host, so that an application that asks for none need not register anything.
     private static readonly ConditionalWeakTable<IHostApplicationLifetime, WebSocketHost> Hosts = [];
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly WebSocketHostOptions _options;
     private readonly ILoggerFactory? _logs;
@@ -85,7 +86,7 @@ public sealed class WebSocketHost
     {
         _connections.Add(connection);
         if (_isStopping)
-            Close(connection);
+            ServerConnection.Stop(connection, _options.Drain);
     }
 
     private void OnHandshakeFailed(FailedHandshake failed)
@@ -103,9 +104,6 @@ public sealed class WebSocketHost
     private WebSocketConnectionOptions WithLogs(WebSocketConnectionOptions options) =>
         _logs is not null && options.LoggerFactory is NullLoggerFactory ? options with { LoggerFactory = _logs } : options;
 
-    private static void Close(WebSocketConnection connection) =>
-        _ = connection.CloseForAsync(CloseCode.GoingAway, "Server shutting down", CloseCause.ServerShutdown);
-
     /// <summary>Ends a connection with its request, which holds nothing else of the handshake meanwhile.</summary>
     private Task End(object connection)
     {
@@ -117,21 +115,20 @@ public sealed class WebSocketHost
         return Task.CompletedTask;
     }
 
-    /// <summary>Tells every connection to close, all at the same time, and aborts at the deadline what is left. The host goes on
-    /// meanwhile: its server waits for the requests, which end with their connections.</summary>
+    /// <summary>Tells every connection to close, and aborts at the deadline what is left. The host goes on meanwhile: its server waits for
+    /// the requests, which end with their connections.</summary>
     private void Stop()
     {
         _isStopping = true;
         WebSocketConnection[] open = [.. _connections.Where(connection => !connection.HasEnded)];
         HandshakeLog.Stopping(Settings.Logger, open.Length);
-        foreach (WebSocketConnection connection in open)
-            Close(connection);
+        _ = Draining.TellAsync(open, _options.Drain, Settings.Time, CancellationToken.None);
         _ = AbortAtDeadlineAsync();
     }
 
     private async Task AbortAtDeadlineAsync()
     {
-        await Task.Delay(_options.ShutdownTimeout, Settings.Time).ConfigureAwait(false);
+        await Task.Delay(_options.Drain.Timeout ?? Patience, Settings.Time).ConfigureAwait(false);
         _broadcasting.Release();
         WebSocketConnection[] left = [.. _connections.Where(connection => !connection.HasEnded)];
         if (left.Length == 0)

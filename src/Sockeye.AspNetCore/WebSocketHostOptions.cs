@@ -17,16 +17,16 @@ public sealed record WebSocketHostOptions
         }
     } = WebSocketAcceptOptions.Default;
 
-    /// <summary>Gets how long connections may take to close when the host stops, before they are aborted; 5 s by default, 1 ms to a
-    /// day. Keep it below the host's own <c>HostOptions.ShutdownTimeout</c>, which ends what is left without a word.</summary>
-    public TimeSpan ShutdownTimeout
+    /// <summary>Gets how connections are closed when the host stops: the code, the reason, over which span, and after how long what is left
+    /// is aborted, 5 s by default. Keep that below the host's own <c>HostOptions.ShutdownTimeout</c>, which ends what is left without a
+    /// word.</summary>
+    public DrainOptions Drain
     {
         get;
         init
         {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, TimeSpan.FromMilliseconds(1), nameof(ShutdownTimeout));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, TimeSpan.FromDays(1), nameof(ShutdownTimeout));
+            ArgumentNullException.ThrowIfNull(value, nameof(Drain));
             field = value;
         }
-    } = TimeSpan.FromSeconds(5);
+    } = new();
 }

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
+using Sockeye.Protocol;
 using Sockeye.Tests;
 
 namespace Sockeye.AspNetCore.Tests;
@@ -120,7 +121,7 @@ public sealed class DocumentedExamplesTests
                     AllowedOrigins = [services.GetRequiredService<IConfiguration>()["Page"] ?? "https://example.com"],
                     PerMessageDeflate = new PerMessageDeflateOptions(),
                 },
-                ShutdownTimeout = TimeSpan.FromSeconds(10),
+                Drain = new DrainOptions { Code = CloseCode.ServiceRestart, Spread = TimeSpan.FromSeconds(5), Timeout = TimeSpan.FromSeconds(10) },
             });
             // </example>
         }

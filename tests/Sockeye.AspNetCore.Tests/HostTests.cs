@@ -10,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Sockeye.Protocol;
+using Sockeye.Testing;
 
 namespace Sockeye.AspNetCore.Tests;
 
@@ -52,6 +53,34 @@ public sealed class HostTests
         Assert.All(ended, result => Assert.True(result.IsClean));
     }
 
+    [Fact]
+    public async Task Stopping_host_closes_with_the_code_of_its_options_one_connection_after_another()
+    {
+        var clock = new ManualTimeProvider();
+        var drain = new DrainOptions { Code = CloseCode.ServiceRestart, Reason = "Back soon", Spread = TimeSpan.FromSeconds(10) };
+        await using WebHost host = await WebHost.StartAsync(
+            app => app.MapWebSocket("/", WebHost.EchoAsync),
+            services => services.AddSockeye(new WebSocketHostOptions
+            {
+                Accept = new() { Connection = new() { TimeProvider = clock } },
+                Drain = drain with { Timeout = TimeSpan.FromSeconds(20) },
+            }));
+        WebSocketConnection[] clients = [await host.OpenAsync("/"), await host.OpenAsync("/")];
+        Task<CloseResult>[] ends = [.. clients.Select(client => client.Closed)];
+
+        Task stop = host.StopAsync();
+        while (!ends.Any(end => end.IsCompleted))
+        {
+            await Task.Delay(1);
+            clock.Advance(TimeSpan.FromMilliseconds(20));
+        }
+
+        Assert.Equal(1, ends.Count(end => end.IsCompleted));
+        clock.Advance(TimeSpan.FromSeconds(10));
+        await stop.WaitAsync(WebHost.Patience);
+        Assert.All(await Task.WhenAll(ends), end => Assert.Equal((CloseCode.ServiceRestart, "Back soon"), (end.Code, end.Reason)));
+    }
+
     [Theory]
     [InlineData(Road.Http11)]
     [InlineData(Road.Http2Tls)]
@@ -65,7 +94,7 @@ public sealed class HostTests
                 cancel.Register(() => cancelled.SetResult());
                 await cancelled.Task;
             }),
-            services => services.AddSockeye(new WebSocketHostOptions { ShutdownTimeout = TimeSpan.FromMilliseconds(100) }),
+            services => services.AddSockeye(new WebSocketHostOptions { Drain = new() { Timeout = TimeSpan.FromMilliseconds(100) } }),
             road);
         ClientWebSocket client = await host.ConnectAsync("/");
         Task stop = host.StopAsync();

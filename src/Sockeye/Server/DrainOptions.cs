@@ -2,7 +2,7 @@ using Sockeye.Protocol;
 
 namespace Sockeye;
 
-/// <summary>Sets how a <see cref="WebSocketServer"/> stops. Immutable.</summary>
+/// <summary>Sets how a <see cref="WebSocketServer"/>, or the WebSocket end points of an application, stop. Immutable.</summary>
 /// <remarks>A value outside its range throws where it is set.</remarks>
 public sealed record DrainOptions
 {
@@ -45,7 +45,7 @@ public sealed record DrainOptions
     }
 
     /// <summary>Gets how long all of it may take, <see cref="Spread"/> included, before what is left is aborted;
-    /// <see cref="WebSocketServerOptions.StopTimeout"/> where null (the default). It is absolute, whatever the connections still do.</summary>
+    /// <see cref="WebSocketServerOptions.StopTimeout"/>, or 5 s in ASP.NET Core, where null (the default). It is absolute, whatever the connections still do.</summary>
     public TimeSpan? Timeout
     {
         get;

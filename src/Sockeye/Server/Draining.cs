@@ -17,7 +17,7 @@ internal sealed class Draining(ServerCore server, DrainOptions options)
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         try
         {
-            await TellAsync(connections.Stop(options), either.Token).ConfigureAwait(false);
+            await TellAsync(connections.Stop(options), options, server.Time, either.Token).ConfigureAwait(false);
             await connections.Empty.WaitAsync(either.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
@@ -27,18 +27,19 @@ internal sealed class Draining(ServerCore server, DrainOptions options)
     }
 
     /// <summary>Tells connections to close, as many in each step as keeps the pace.</summary>
-    private async Task TellAsync(WebSocketConnection[] open, CancellationToken cancellationToken)
+    public static async Task TellAsync(
+        WebSocketConnection[] open, DrainOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
         if (options.Spread > TimeSpan.Zero)
             Random.Shared.Shuffle(open);
-        long start = server.Time.GetTimestamp();
+        long start = time.GetTimestamp();
         for (int told = 0; told < open.Length;)
         {
-            int due = Due(server.Time.GetElapsedTime(start));
+            int due = Due(time.GetElapsedTime(start));
             for (; told < due; told++)
                 ServerConnection.Stop(open[told], options);
             if (told < open.Length)
-                await Task.Delay(Step, server.Time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(Step, time, cancellationToken).ConfigureAwait(false);
         }
 
         int Due(TimeSpan elapsed) => elapsed >= options.Spread ? open.Length : (int)(open.Length * (elapsed / options.Spread));
