@@ -37,7 +37,7 @@ public sealed class SessionsTests
         }
 
         Assert.Equal(401, await RefusalAsync());
-        Assert.Equal(0, await OnlineAsync());
+        await UntilNobodyIsOnlineAsync();
 
         // Who vanishes leaves nothing behind.
         using HttpResponseMessage again = await browser.PostAsync(new Uri("/login", UriKind.Relative), content: null);
@@ -46,8 +46,7 @@ public sealed class SessionsTests
         Assert.Equal(2, await OnlineAsync());
         vanishing.Abort();
         second.Abort();
-        while (await OnlineAsync() != 0)
-            await Task.Yield();
+        await UntilNobodyIsOnlineAsync();
         server.Kill();
 
         Task<WebSocketConnection> ConnectAsync() => WebSocketClient.ConnectAsync(
@@ -55,6 +54,13 @@ public sealed class SessionsTests
 
         async Task<int> OnlineAsync() => int.Parse(
             await browser.GetStringAsync(new Uri("/online", UriKind.Relative)), CultureInfo.InvariantCulture);
+
+        // A connection is one until its handler has returned, after the client has seen its end.
+        async Task UntilNobodyIsOnlineAsync()
+        {
+            while (await OnlineAsync() != 0)
+                await Task.Yield();
+        }
 
         async Task<int?> RefusalAsync() => (await Assert.ThrowsAsync<WebSocketHandshakeException>(ConnectAsync)).StatusCode;
     }
