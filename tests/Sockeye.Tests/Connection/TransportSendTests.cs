@@ -28,7 +28,7 @@ public sealed class TransportSendTests
         {
             var reader = new NetworkStream(peer);
             foreach (byte[] payload in payloads)
-                Assert.True((await ReadFrameAsync(reader)).AsSpan().SequenceEqual(payload), $"{payload.Length} bytes");
+                AssertSame(payload, await ReadFrameAsync(reader));
             await sending.Soon();
             Assert.Equal(0, connection.BufferedBytes);
         }
@@ -86,6 +86,8 @@ public sealed class TransportSendTests
         var own = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { SendBufferSize = 16 * 1024 };
         await own.ConnectAsync(listener.LocalEndPoint!);
         Socket peer = await listener.AcceptAsync();
+        // Anybody may connect to a port, also who means one that had its number before.
+        Assert.Equal(own.LocalEndPoint, peer.RemoteEndPoint);
         var buffers = new BufferPool(new CountingPool());
         Transport transport = isStream
             ? new StreamTransport(new NetworkStream(own, ownsSocket: true), buffers)
@@ -94,6 +96,16 @@ public sealed class TransportSendTests
             transport, role, WebSocketConnectionOptions.Default with { Buffers = buffers }, ConnectionDetails.None, []);
         connection.Start();
         return (connection, peer, buffers);
+    }
+
+    /// <summary>Tells where what came differs: half a megabyte would say nothing.</summary>
+    private static void AssertSame(byte[] sent, byte[] received)
+    {
+        Assert.Equal(sent.Length, received.Length);
+        int same = sent.AsSpan().CommonPrefixLength(received);
+        Assert.True(
+            same == sent.Length,
+            $"The first {same} of {sent.Length} bytes are those that were sent; then came {Convert.ToHexString(received.AsSpan(same, Math.Min(40, received.Length - same)))}.");
     }
 
     private static async Task<byte[]> ReadFrameAsync(NetworkStream reader)

@@ -153,6 +153,31 @@ public sealed class MappingTests
     }
 
     [Fact]
+    public async Task Server_whose_listening_socket_was_closed_by_somebody_else_leaves_alone_what_has_its_number_now()
+    {
+        using var others = new TcpListener(IPAddress.Loopback, 0);
+        others.Start();
+        var listening = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listening.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        nint number = listening.Handle;
+        await using ServerTest test = await ServerTest.EchoAsync(options => options with { Port = null, ListeningSockets = [listening] });
+        listening.Dispose();
+        List<Socket> sockets = [];
+        do
+            sockets.Add(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+        while (sockets[^1].Handle != number && sockets.Count < 100);
+        await sockets[^1].ConnectAsync(others.LocalEndpoint);
+        using Socket peer = await others.AcceptSocketAsync();
+        Task<int> receiving = sockets[^1].ReceiveAsync(new byte[1]);
+
+        await test.Server.StopAsync();
+
+        await peer.SendAsync(new byte[1]);
+        Assert.Equal(1, await receiving.Soon());
+        sockets.ForEach(socket => socket.Dispose());
+    }
+
+    [Fact]
     public async Task Socket_that_is_not_bound_cannot_be_listened_on()
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);

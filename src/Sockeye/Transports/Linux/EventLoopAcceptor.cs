@@ -72,9 +72,9 @@ internal sealed class EventLoopAcceptor : IDisposable
     {
         if (Interlocked.Exchange(ref _isDisposed, true))
             return;
-        _socket.Dispose();
         // Closing alone would leave it listening as long as another thread is about to accept.
-        _ = Libc.Shutdown((int)_listening.Handle, Libc.ShutdownReceive);
+        _socket.StopListening();
+        _socket.Dispose();
         _listening.Dispose();
     }
 

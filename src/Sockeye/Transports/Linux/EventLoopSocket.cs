@@ -264,6 +264,15 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
             throw SocketFault.Of(error);
     }
 
+    /// <summary>Lets the kernel refuse who connects to this listening socket, whatever other descriptors it has. Never throws.</summary>
+    public void StopListening()
+    {
+        if (!TryEnter())
+            return;
+        _ = Libc.Shutdown(_descriptor, Libc.ShutdownReceive);
+        Exit();
+    }
+
     public override void Reset()
     {
         if (TryEnter())
