@@ -92,12 +92,14 @@ internal sealed class TrustedProxies
         return isAddress;
     }
 
-    private static bool TryParse(string text, out IPNetwork network)
+    private static bool TryParse(string? text, out IPNetwork network)
     {
-        if (IPNetwork.TryParse(text, out network))
-            return true;
-        if (text is null || !IPAddress.TryParse(text, out IPAddress? address) || !IsWhole(address, text))
+        network = default;
+        string? written = text?.Split('/')[0];
+        if (!IPAddress.TryParse(written, out IPAddress? address) || !IsWhole(address, written))
             return false;
+        if (written != text)
+            return IPNetwork.TryParse(text, out network);
         address = Plain(address);
         network = new IPNetwork(address, address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
         return true;

@@ -58,6 +58,8 @@ public sealed class TrustedProxiesTests
     [InlineData("127.0.0.1:80")]
     [InlineData("7")]
     [InlineData("127.1")]
+    [InlineData("010.0.0.0/8")]
+    [InlineData("0/8")]
     public void Proxies_that_are_none_throw_where_they_are_set(string proxy) =>
         Assert.Throws<ArgumentException>("TrustedProxies", () => new WebSocketServerOptions { TrustedProxies = [proxy] });
 
