@@ -112,7 +112,8 @@ public sealed partial class UpgradeRequest
     /// <see cref="System.Net.Security.SslStream"/> or of pipes, whose socket is yours, or as a load balancer told it. The connection
     /// has it too, and <see cref="ClientAddress"/>, <see cref="WebSocketServerOptions.TrustedProxies"/> and
     /// <see cref="WebSocketServerOptions.MaxConnectionsPerAddress"/> go by it.</summary>
-    /// <exception cref="InvalidOperationException">It is set, and the request has been accepted or rejected before.</exception>
+    /// <exception cref="InvalidOperationException">It is set, and the request has been accepted or rejected before, or a server has it,
+    /// which counts it for its address.</exception>
     public EndPoint? RemoteEndPoint
     {
         get => _remoteEndPoint ?? _transport.RemoteEndPoint;
@@ -120,6 +121,12 @@ public sealed partial class UpgradeRequest
         {
             if (!IsUndecided)
                 throw Decided();
+            if (Volatile.Read(ref _holder) is not null)
+            {
+                throw new InvalidOperationException(
+                    "A server has this request, and counts it for its address: set RemoteEndPoint before HandleAsync.");
+            }
+
             _remoteEndPoint = value;
             _telemetry.ComesFrom(RemoteEndPoint);
         }

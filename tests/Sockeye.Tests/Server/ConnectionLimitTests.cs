@@ -102,6 +102,24 @@ public sealed class ConnectionLimitTests
         using RawClient again = await RawClient.OpenAsync(test.Server, "/", "X-Forwarded-For: 203.0.113.1\r\n");
     }
 
+    // It is counted for an address already, and must go from that again.
+    [Fact]
+    public async Task Request_that_a_server_counts_keeps_its_address()
+    {
+        await using ServerTest test = await EchoAsync(inAll: 0, perAddress: 1);
+        test.Server.Map("/moved", ServerTest.EchoAsync, new() { Authorize = Move });
+        using RawClient client = await RawClient.OpenAsync(test.Server, "/moved");
+        await CloseAsync(client);
+        await Settle.UntilAsync(() => test.Server.Connections.Count == 0);
+        using RawClient again = await RawClient.OpenAsync(test.Server);
+
+        static ValueTask<HandshakeRefusal?> Move(UpgradeRequest request)
+        {
+            Assert.Throws<InvalidOperationException>(() => request.RemoteEndPoint = new IPEndPoint(Other, 1));
+            return default;
+        }
+    }
+
     [Fact]
     public async Task Clients_behind_a_proxy_that_is_not_trusted_share_its_address_whatever_it_says()
     {
