@@ -148,6 +148,8 @@ public sealed class DocumentedExamplesTests
                 // </example>
             });
         using ClientWebSocket feed = await running.ConnectAsync("/feed");
+        await feed.SendTextAsync("an answer tells that it is among them");
+        await feed.ReceiveTextAsync();
         using var http = new HttpClient { BaseAddress = new Uri($"http://{running.Host}") };
         Assert.Equal("1", await http.GetStringAsync(new Uri("/online", UriKind.Relative)));
         using HttpResponseMessage told = await http.PostAsync(new Uri("/news?text=hello", UriKind.Relative), content: null);

@@ -11,6 +11,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Sockeye.Protocol;
 using Sockeye.Testing;
+using Sockeye.Tests.Connection;
 
 namespace Sockeye.AspNetCore.Tests;
 
@@ -67,18 +68,21 @@ public sealed class HostTests
             }));
         WebSocketConnection[] clients = [await host.OpenAsync("/"), await host.OpenAsync("/")];
         Task<CloseResult>[] ends = [.. clients.Select(client => client.Closed)];
+        await Settle.UntilAsync(() => host.Services.GetRequiredService<WebSocketHost>().Connections.Count == clients.Length);
 
         Task stop = host.StopAsync();
-        while (!ends.Any(end => end.IsCompleted))
-        {
-            await Task.Delay(1);
-            clock.Advance(TimeSpan.FromMilliseconds(20));
-        }
-
+        await UntilItWaitsAsync();
+        clock.Advance(TimeSpan.FromSeconds(5)); // half of the span
+        await Task.WhenAny(ends).WaitAsync(WebHost.Patience);
         Assert.Equal(1, ends.Count(end => end.IsCompleted));
-        clock.Advance(TimeSpan.FromSeconds(10));
+
+        await UntilItWaitsAsync();
+        clock.Advance(TimeSpan.FromSeconds(5));
         await stop.WaitAsync(WebHost.Patience);
         Assert.All(await Task.WhenAll(ends), end => Assert.Equal((CloseCode.ServiceRestart, "Back soon"), (end.Code, end.Reason)));
+
+        // Whatever else is due on this clock is far away.
+        Task UntilItWaitsAsync() => Settle.UntilAsync(() => clock.NextDue <= TimeSpan.FromMilliseconds(20));
     }
 
     [Theory]

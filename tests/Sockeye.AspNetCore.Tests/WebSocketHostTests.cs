@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Sockeye.Protocol;
+using Sockeye.Tests.Connection;
 
 namespace Sockeye.AspNetCore.Tests;
 
@@ -34,7 +35,7 @@ public sealed class WebSocketHostTests
         using ClientWebSocket one = await host.ConnectAsync("/a");
         using ClientWebSocket two = await host.ConnectAsync("/b");
         using ClientWebSocket three = await host.ConnectAsync("/c");
-        await UntilAsync(() => sockets.Connections.Count == 3);
+        await Settle.UntilAsync(() => sockets.Connections.Count == 3);
         Assert.All(sockets.Connections, socket => Assert.True(socket.IsOpen));
 
         await one.SendTextAsync("to the others");
@@ -44,10 +45,10 @@ public sealed class WebSocketHostTests
         Assert.Equal("to b", await two.ReceiveTextAsync());
 
         one.Abort();
-        await UntilAsync(() => sockets.Connections.Count == 2);
+        await Settle.UntilAsync(() => sockets.Connections.Count == 2);
         await two.CloseAsync();
         await three.CloseAsync();
-        await UntilAsync(() => sockets.Connections.Count == 0);
+        await Settle.UntilAsync(() => sockets.Connections.Count == 0);
     }
 
     [Theory]
@@ -92,21 +93,12 @@ public sealed class WebSocketHostTests
         await using WebHost host = await WebHost.StartAsync(
             app => app.MapWebSocket("/", WebHost.EchoAsync),
             services => services.AddSockeye().AddSockeye(new WebSocketHostOptions { Accept = new() { Subprotocols = ["v1"] } }));
-        await using WebHost other = await WebHost.StartAsync(app => app.MapWebSocket("/", WebHost.EchoAsync), services => services.AddSockeye());
+        await using WebHost other = await WebHost.StartAsync(
+            app => app.MapWebSocket("/", WebHost.EchoAsync), services => services.AddSockeye());
         Assert.NotSame(host.Services.GetRequiredService<WebSocketHost>(), other.Services.GetRequiredService<WebSocketHost>());
         using ClientWebSocket client = await host.ConnectAsync("/", options => options.AddSubProtocol("v1"));
         Assert.Equal("v1", client.SubProtocol);
-        Assert.Single(host.Services.GetRequiredService<WebSocketHost>().Connections);
+        await Settle.UntilAsync(() => host.Services.GetRequiredService<WebSocketHost>().Connections.Count == 1);
         Assert.Empty(other.Services.GetRequiredService<WebSocketHost>().Connections);
-    }
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        long start = Environment.TickCount64;
-        while (!condition())
-        {
-            Assert.InRange(Environment.TickCount64 - start, 0, WebHost.Patience.TotalMilliseconds);
-            await Task.Yield();
-        }
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using Sockeye.Protocol;
 
@@ -37,28 +36,26 @@ public sealed class SessionsTests
         }
 
         Assert.Equal(401, await RefusalAsync());
-        await UntilNobodyIsOnlineAsync();
+        await UntilOnlineAsync(0);
 
         // Who vanishes leaves nothing behind.
         using HttpResponseMessage again = await browser.PostAsync(new Uri("/login", UriKind.Relative), content: null);
         WebSocketConnection vanishing = await ConnectAsync();
         WebSocketConnection second = await ConnectAsync();
-        Assert.Equal(2, await OnlineAsync());
+        await UntilOnlineAsync(2);
         vanishing.Abort();
         second.Abort();
-        await UntilNobodyIsOnlineAsync();
+        await UntilOnlineAsync(0);
         server.Kill();
 
         Task<WebSocketConnection> ConnectAsync() => WebSocketClient.ConnectAsync(
             new Uri($"ws://{url.Authority}/socket"), new() { Headers = new HttpHeaders { { "Cookie", cookies.GetCookieHeader(url) } } });
 
-        async Task<int> OnlineAsync() => int.Parse(
-            await browser.GetStringAsync(new Uri("/online", UriKind.Relative)), CultureInfo.InvariantCulture);
-
-        // A connection is one until its handler has returned, after the client has seen its end.
-        async Task UntilNobodyIsOnlineAsync()
+        // A connection is one from just after the client has its answer until its handler has returned, after the client has seen its end.
+        async Task UntilOnlineAsync(int count)
         {
-            while (await OnlineAsync() != 0)
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+            while (await browser.GetStringAsync(new Uri("/online", UriKind.Relative), patience.Token) != $"{count}")
                 await Task.Yield();
         }
 
