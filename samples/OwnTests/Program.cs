@@ -1,4 +1,5 @@
-// Tests of code of one's own, without a port and without waiting: a pair of connections in memory, and a clock that moves when it is told to.
+// Tests of code of one's own, without a port and without waiting: a pair of connections in memory, and a clock that moves when it is
+// told to.
 //   dotnet run --project samples/OwnTests
 // In a project of tests, each of these functions is a test of its framework.
 using OwnTests;

@@ -4,7 +4,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace Sockeye.AspNetCore.Tests;
 
-/// <summary>A request that has been upgraded or answered is not upgraded again: whoever tries is told why, and what was first goes on.</summary>
+/// <summary>A request that has been upgraded or answered is not upgraded again: whoever tries is told why, and what was first goes
+/// on.</summary>
 public sealed class AnsweredBeforeTests
 {
     public static TheoryData<Road> Roads => [.. Enum.GetValues<Road>()];
@@ -71,5 +72,7 @@ public sealed class AnsweredBeforeTests
     private static Task UpgradeAsync(HttpContext context) => context.UpgradeWebSocketAsync();
 
     private static void AssertTold(Exception? exception) => Assert.StartsWith(
-        "This request has been upgraded or answered before", Assert.IsType<InvalidOperationException>(exception).Message, StringComparison.Ordinal);
+        "This request has been upgraded or answered before",
+        Assert.IsType<InvalidOperationException>(exception).Message,
+        StringComparison.Ordinal);
 }

@@ -30,7 +30,8 @@ public sealed class ConnectionHandlerTests
             Assert.Equal("echo", (await client.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience)).GetText());
             if (isServed)
             {
-                var full = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => WebSocketClient.ConnectAsync($"ws://127.0.0.1:{port}/"));
+                var full = await Assert.ThrowsAsync<WebSocketHandshakeException>(
+                    () => WebSocketClient.ConnectAsync($"ws://127.0.0.1:{port}/"));
                 Assert.Equal(503, full.StatusCode);
             }
 

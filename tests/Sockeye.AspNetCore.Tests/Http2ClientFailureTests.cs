@@ -28,7 +28,12 @@ public sealed class Http2ClientFailureTests
             "name" => "ws://nobody.invalid/",
             _ => $"{Http2ClientTests.Scheme(road, "ws")}://{host.Host}/",
         };
-        WebSocketClientOptions options = new() { Http2 = http, Subprotocols = what == "subprotocol" ? ["v1"] : [], ConnectTimeout = TimeSpan.FromMinutes(1) };
+        WebSocketClientOptions options = new()
+        {
+            Http2 = http,
+            Subprotocols = what == "subprotocol" ? ["v1"] : [],
+            ConnectTimeout = TimeSpan.FromMinutes(1),
+        };
 
         WebSocketHandshakeException thrown;
         do
@@ -39,7 +44,9 @@ public sealed class Http2ClientFailureTests
         while (IsUntold(thrown));
 
         Assert.Equal((cause, rule), (thrown.Cause, thrown.Fault?.Rule.ToString()));
-        Assert.Equal(what.StartsWith("http1", StringComparison.Ordinal), thrown.Message.EndsWith("connect without Http2.", StringComparison.Ordinal));
+        Assert.Equal(
+            what.StartsWith("http1", StringComparison.Ordinal),
+            thrown.Message.EndsWith("connect without Http2.", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -104,7 +111,8 @@ public sealed class Http2ClientFailureTests
         if (timeout == "HttpClient.Timeout")
             http.Timeout = TimeSpan.FromMilliseconds(50);
 
-        var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => Http2ClientTests.ConnectAsync(host, "/", new() { Http2 = http }));
+        var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(
+            () => Http2ClientTests.ConnectAsync(host, "/", new() { Http2 = http }));
 
         Assert.Equal(HandshakeFailure.Timeout, thrown.Cause);
         Assert.Contains("timeouts of Http2", thrown.Message, StringComparison.Ordinal);

@@ -27,7 +27,8 @@ public sealed class Http2RedirectTests
 
         Assert.Equal(HandshakeFailure.Protocol, thrown.Cause);
         Assert.Contains($"followed a redirect to http://127.0.0.1:{second.Port} by itself", thrown.Message, StringComparison.Ordinal);
-        Assert.Contains("set AllowAutoRedirect = false of the SocketsHttpHandler, and MaxRedirects", thrown.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "set AllowAutoRedirect = false of the SocketsHttpHandler, and MaxRedirects", thrown.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -62,11 +63,13 @@ public sealed class Http2RedirectTests
                 return default;
             },
         };
-        var refused = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => WebSocketClient.ConnectAsync(uri, options).WaitAsync(WebHost.Patience));
+        var refused = await Assert.ThrowsAsync<WebSocketHandshakeException>(
+            () => WebSocketClient.ConnectAsync(uri, options).WaitAsync(WebHost.Patience));
         Assert.Equal((HandshakeFailure.Status, 307), (refused.Cause, refused.StatusCode));
         Assert.Null(seen);
 
-        await using WebSocketConnection socket = await WebSocketClient.ConnectAsync(uri, options with { MaxRedirects = 3 }).WaitAsync(WebHost.Patience);
+        await using WebSocketConnection socket =
+            await WebSocketClient.ConnectAsync(uri, options with { MaxRedirects = 3 }).WaitAsync(WebHost.Patience);
 
         await socket.SendTextAsync("there");
         Assert.Equal("there", (await socket.ReceiveAsync().AsTask().WaitAsync(WebHost.Patience)).GetText());

@@ -16,7 +16,8 @@ public sealed class ChatTests
         Assert.Equal(["A\nAda", "B\nBen"], Strings(Step(pages, "people"), "here"));
 
         JsonElement talk = Step(pages, "talk");
-        string[] said = ["Hello Ben! Have you seen the salmon run? https://example.com/run.", "<b>Yes</b> & it is <i>wonderful</i>", "🐟"];
+        string[] said =
+            ["Hello Ben! Have you seen the salmon run? https://example.com/run.", "<b>Yes</b> & it is <i>wonderful</i>", "🐟"];
         Assert.Equal(said, Strings(talk, "ada"));
         Assert.Equal(said, Strings(talk, "ben"));
         Assert.Equal("https://example.com/run", talk.GetProperty("link").GetString());

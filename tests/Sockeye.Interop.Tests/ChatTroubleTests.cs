@@ -4,7 +4,8 @@ using static Sockeye.Interop.Tests.ChatProcess;
 
 namespace Sockeye.Interop.Tests;
 
-/// <summary>What may go wrong at the chat sample: people with the same name, other names, rooms left too early, what the server refuses.</summary>
+/// <summary>What may go wrong at the chat sample: people with the same name, other names, rooms left too early, what the server
+/// refuses.</summary>
 public sealed class ChatTroubleTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -53,7 +54,8 @@ public sealed class ChatTroubleTests
     {
         await using var chat = new ChatProcess();
         await using WebSocketConnection socket = await EnterAsync(chat, "Nora");
-        foreach (string message in new[] { """{"text":"one"}""", """{"text":"two"}""", """{"text":"three","key":"k"}""", """{"text":"three","key":"k"}""", """{"text":"four"}""" })
+        const string Three = """{"text":"three","key":"k"}""";
+        foreach (string message in new[] { """{"text":"one"}""", """{"text":"two"}""", Three, Three, """{"text":"four"}""" })
             await socket.SendTextAsync(message);
         foreach (string text in new[] { "one", "two", "three", "four" })
             Assert.Equal(text, Text(await ReceiveAsync(socket), "text"));

@@ -81,7 +81,8 @@ public sealed class ReverseProxyTests
         await using WebHost host = await StartHostAsync([]);
         await using ReverseProxy proxy = await ReverseProxy.StartAsync(name, host.Port);
         await using PeerProcess conform = PeerProcess.StartTool(
-            "conform", proxy.UrlOf(scheme), "--cacert", Peers.Certificate("ca.pem"), "--strict", "--short", "--patience", Patience, "--parallel", "8", "--cases", cases);
+            "conform", proxy.UrlOf(scheme), "--cacert", Peers.Certificate("ca.pem"),
+            "--strict", "--short", "--patience", Patience, "--parallel", "8", "--cases", cases);
         Assert.True(await conform.WaitForExitAsync(TimeSpan.FromMinutes(10)) == 0, conform.Output);
         Assert.Contains(" 0 non-strict, 0 failed, 0 unimplemented", conform.Output, StringComparison.Ordinal);
         if (count is { } all)

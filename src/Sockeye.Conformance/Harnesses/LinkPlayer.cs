@@ -186,5 +186,6 @@ internal sealed class LinkPlayer : IDisposable
         }
     }
 
-    private static bool IsEndOfConnection(Exception e) => e is IOException or ObjectDisposedException or SocketException or OperationCanceledException;
+    private static bool IsEndOfConnection(Exception e) =>
+        e is IOException or ObjectDisposedException or SocketException or OperationCanceledException;
 }

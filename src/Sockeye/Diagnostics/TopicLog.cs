@@ -8,7 +8,8 @@ internal static partial class TopicLog
     [LoggerMessage(
         230,
         LogLevel.Error,
-        "The backplane failed to begin or to end a subscription to topic {Topic}; what is still wanted is asked for again, after a while and when a connection subscribes to it")]
+        "The backplane failed to begin or to end a subscription to topic {Topic}; what is still wanted is asked for "
+            + "again, after a while and when a connection subscribes to it")]
     public static partial void BackplaneFailed(this ILogger logger, string topic, Exception exception);
 
     [LoggerMessage(

@@ -45,7 +45,8 @@ public sealed record DrainOptions
     }
 
     /// <summary>Gets how long all of it may take, <see cref="Spread"/> included, before what is left is aborted;
-    /// <see cref="WebSocketServerOptions.StopTimeout"/>, or 5 s in ASP.NET Core, where null (the default). It is absolute, whatever the connections still do.</summary>
+    /// <see cref="WebSocketServerOptions.StopTimeout"/>, or 5 s in ASP.NET Core, where null (the default). It is absolute,
+    /// whatever the connections still do.</summary>
     public TimeSpan? Timeout
     {
         get;

@@ -10,7 +10,8 @@ public sealed partial class UpgradeRequest
     internal HandshakeFault? FindFault(WebSocketAcceptOptions options) => Fault ?? CheckVersion(options) ?? CheckOrigin(options);
 
     /// <summary>Finds why a request cannot be accepted with the subprotocol that was selected; null where it can.</summary>
-    internal HandshakeFault? FindFault(WebSocketAcceptOptions options, string? subprotocol) => subprotocol is null && options.RequireSubprotocol
+    internal HandshakeFault? FindFault(WebSocketAcceptOptions options, string? subprotocol) =>
+        subprotocol is null && options.RequireSubprotocol
         ? HandshakeFault.Of(HandshakeRule.SubprotocolMustBeShared, Headers[HandshakeHeaders.Protocol])
         : null;
 

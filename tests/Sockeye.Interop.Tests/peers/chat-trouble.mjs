@@ -67,7 +67,10 @@ await sees(ada, "for the river");
 await go(ada, "lobby");
 await sees(ben, "for the lobby");
 await sees(ada, "for the lobby");
-print({ step: "back", lobby: await texts(ada), pending: await ada.locator("#said li.pending").count(), marked: await ada.locator("#rooms a.unsent").count() });
+print({
+  step: "back", lobby: await texts(ada), pending: await ada.locator("#said li.pending").count(),
+  marked: await ada.locator("#rooms a.unsent").count(),
+});
 
 // A message that the server refuses is refused once, and stops nothing behind it.
 await say(ada, "\u0001".repeat(2000));

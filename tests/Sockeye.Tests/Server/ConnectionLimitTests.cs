@@ -204,7 +204,8 @@ public sealed class ConnectionLimitTests
     public void Options_are_bounded_by_default_and_throw_where_they_make_no_sense()
     {
         Assert.Equal((100_000, 20_000), (new WebSocketServerOptions().MaxConnections, new WebSocketServerOptions().MaxConnectionsPerAddress));
-        var name = Assert.Throws<ArgumentException>("EndPoints", () => new WebSocketServerOptions { EndPoints = [new DnsEndPoint("localhost", 80)] });
+        var name = Assert.Throws<ArgumentException>(
+            "EndPoints", () => new WebSocketServerOptions { EndPoints = [new DnsEndPoint("localhost", 80)] });
         Assert.Contains("localhost:80", name.Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>("EndPoints", () => new WebSocketServerOptions { EndPoints = [null!] });
         Assert.Throws<ArgumentException>("ListeningSockets", () => new WebSocketServerOptions { ListeningSockets = [null!] });

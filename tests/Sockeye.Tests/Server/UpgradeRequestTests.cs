@@ -14,7 +14,8 @@ public sealed class UpgradeRequestTests
         ValueTask<bool> next = requests.MoveNextAsync();
         await test.Server.Listening;
         using RawClient client = await RawClient.ConnectAsync(test.Server);
-        await client.SendAsync(RawClient.Request(test.Server, "/room/1?token=a%20b", "X-Id: 7\r\nCookie: id=8; seen=1\r\nSec-WebSocket-Protocol: v2, v1\r\n"));
+        await client.SendAsync(RawClient.Request(
+            test.Server, "/room/1?token=a%20b", "X-Id: 7\r\nCookie: id=8; seen=1\r\nSec-WebSocket-Protocol: v2, v1\r\n"));
 
         Assert.True(await next.AsTask().WaitAsync(ServerTest.Patience));
         UpgradeRequest request = requests.Current;
