@@ -9,7 +9,7 @@ internal static partial class TopicLog
         230,
         LogLevel.Error,
         "The backplane failed to begin or to end a subscription to topic {Topic}; what is still wanted is asked for "
-            + "again, after a while and when a connection subscribes to it")]
+            + "again, after a while and when a connection subscribes to it (said once a minute)")]
     public static partial void BackplaneFailed(this ILogger logger, string topic, Exception exception);
 
     [LoggerMessage(

@@ -9,6 +9,9 @@ namespace Sockeye;
 /// <remarks>Anybody can send these headers. One that a proxy sets is a fact only where the request came from that proxy.</remarks>
 internal sealed class TrustedProxies
 {
+    // What stands before an IPv4 address that is written as one of IPv6, in bits.
+    private const int MappedPrefix = 96;
+
     private readonly List<IPNetwork> _networks = [];
     private readonly bool _any;
     private readonly bool _unix;
@@ -99,7 +102,14 @@ internal sealed class TrustedProxies
         if (!IPAddress.TryParse(written, out IPAddress? address) || !IsWhole(address, written))
             return false;
         if (written != text)
-            return IPNetwork.TryParse(text, out network);
+        {
+            if (!IPNetwork.TryParse(text, out network))
+                return false;
+            if (address.IsIPv4MappedToIPv6 && network.PrefixLength >= MappedPrefix)
+                network = new IPNetwork(network.BaseAddress.MapToIPv4(), network.PrefixLength - MappedPrefix);
+            return true;
+        }
+
         address = Plain(address);
         network = new IPNetwork(address, address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
         return true;

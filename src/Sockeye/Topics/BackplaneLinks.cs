@@ -16,7 +16,8 @@ internal sealed class BackplaneLinks(TopicHub hub, IBackplane backplane, ILogger
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
-    private readonly LogPace _pace = new(hub.Options.TimeProvider);
+    private readonly LogPace _publishing = new(hub.Options.TimeProvider);
+    private readonly LogPace _subscribing = new(hub.Options.TimeProvider);
     private readonly Lock _sync = new();
     private readonly Dictionary<string, Link> _links = [];
 
@@ -32,7 +33,7 @@ internal sealed class BackplaneLinks(TopicHub hub, IBackplane backplane, ILogger
         }
         catch (Exception e) when (e is not OperationCanceledException || !token.IsCancellationRequested)
         {
-            if (_pace.IsDue())
+            if (_publishing.IsDue())
                 logger.BackplaneTookNothing(PeerText.Escape(topic), e);
             return e;
         }
@@ -89,7 +90,8 @@ internal sealed class BackplaneLinks(TopicHub hub, IBackplane backplane, ILogger
             }
             catch (Exception e)
             {
-                logger.BackplaneFailed(PeerText.Escape(link.Topic), e);
+                if (_subscribing.IsDue())
+                    logger.BackplaneFailed(PeerText.Escape(link.Topic), e);
                 if (!isWanted)
                     continue;
                 await changed.WaitAsync(pause, hub.Options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

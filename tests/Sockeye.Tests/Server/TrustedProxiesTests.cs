@@ -65,6 +65,7 @@ public sealed class TrustedProxiesTests
 
     [Theory]
     [InlineData("127.0.0.1", "203.0.113.7", "https://public.example", 101)]
+    [InlineData("::ffff:127.0.0.0/104", "203.0.113.7", "https://public.example", 101)]
     [InlineData("127.0.0.9", "127.0.0.1", "https://public.example", 403)]
     [InlineData("127.0.0.9", "127.0.0.1", null, 101)]
     public async Task Server_believes_the_proxy_it_trusts_about_client_host_and_scheme(string trusted, string client, string? origin, int status)
