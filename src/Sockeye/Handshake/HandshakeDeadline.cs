@@ -55,10 +55,22 @@ internal sealed class HandshakeDeadline : IDisposable
 
         // First what is there already: the time may be over at once.
         ValueTask reading = body.ReadAsync();
-        TimeSpan left = _timeout - _time.GetElapsedTime(_start);
-        _timer.CancelAfter(left < TimeSpan.Zero ? TimeSpan.Zero : left < BodyPatience ? left : BodyPatience);
+        Shorten();
         await reading.ConfigureAwait(false);
         return IsCancelledByCaller ? new OperationCanceledException("The handshake was cancelled.", _callers) : _refusal();
+    }
+
+    private void Shorten()
+    {
+        TimeSpan left = _timeout - _time.GetElapsedTime(_start);
+        try
+        {
+            _timer.CancelAfter(left < TimeSpan.Zero ? TimeSpan.Zero : left < BodyPatience ? left : BodyPatience);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The attempt was given up: the token has fired.
+        }
     }
 
     /// <summary>Makes the exception that tells why an operation failed.</summary>

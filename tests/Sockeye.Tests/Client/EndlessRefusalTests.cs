@@ -1,8 +1,11 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using System.Threading.Channels;
 using Sockeye.Tests.Connection;
 using Sockeye.Tests.Server;
+using Sockeye.Testing;
+using Sockeye.Transports;
 
 namespace Sockeye.Tests.Client;
 
@@ -100,6 +103,32 @@ public sealed class EndlessRefusalTests
         Assert.Equal(cancel.Token, thrown.CancellationToken);
     }
 
+    // Not every stream ends a read when it is disposed: the attempt that was given up goes on when something comes, and what it reads into
+    // belongs to nobody else until it has gone.
+    [Fact]
+    public async Task Refusal_that_comes_after_the_deadline_is_read_to_its_end_and_leaves_nothing_behind()
+    {
+        var pool = new CountingPool();
+        var buffers = new BufferPool(pool);
+        var time = new TimerSignals();
+        var stream = new DeafStream();
+        Task<WebSocketConnection> connecting = WebSocketClient.ConnectAsync(
+            stream, new Uri("ws://localhost/"), new() { Connection = new() { TimeProvider = time, Buffers = buffers } });
+        await stream.ReadingAsync();
+        time.Manual.Advance(TimeSpan.FromSeconds(10));
+        Assert.Equal(HandshakeFailure.Timeout, (await Assert.ThrowsAsync<WebSocketHandshakeException>(() => connecting.Soon())).Cause);
+
+        string[] pieces = ["HTTP/1.1 401 Who\r\nContent-Length: 1000\r\n\r\n", .. Enumerable.Repeat("more", 200)];
+        foreach (string piece in pieces)
+        {
+            stream.Give(piece);
+            await stream.ReadingAsync();
+        }
+
+        stream.Give("");
+        await Settle.UntilAsync(() => pool.Outstanding == 0 && buffers.SlabsHeld == 0);
+    }
+
     // The clock stands still: nothing is waited for.
     [Fact]
     public async Task Redirect_that_is_followed_is_not_read_to_its_end()
@@ -142,6 +171,29 @@ public sealed class EndlessRefusalTests
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(IPAddress.Loopback, port, cancel);
         return new NetworkStream(socket, ownsSocket: true);
+    }
+
+    /// <summary>Hears nothing of its end.</summary>
+    private sealed class DeafStream : TestStream
+    {
+        private readonly Channel<string> _pieces = Channel.CreateUnbounded<string>();
+        private readonly SemaphoreSlim _reads = new(0);
+
+        /// <summary>Waits for the next read to have begun.</summary>
+        public Task ReadingAsync() => _reads.WaitAsync().Soon();
+
+        /// <summary>Ends a read with some bytes, or with the end.</summary>
+        public void Give(string piece) => _pieces.Writer.TryWrite(piece);
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (buffer.IsEmpty)
+                return 0;
+            _reads.Release();
+            return Encoding.ASCII.GetBytes(await _pieces.Reader.ReadAsync(CancellationToken.None), buffer.Span);
+        }
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => default;
     }
 
     private static void AssertRefused(WebSocketHandshakeException thrown, HandshakeFailure cause, int status, string body)
