@@ -83,14 +83,14 @@ internal sealed partial class CloseHandshake
         {
             _connection.Deadlines.End();
             _connection.Send.End(result);
+        }
+        finally
+        {
+            // Whatever a foreign context does: the transport goes, who reads is told, and so is everybody else (rule C5).
             if (abort)
                 AbortTransport();
             else
                 _ = DisposeTransport();
-        }
-        finally
-        {
-            // Whatever a foreign context does: who reads is told, and so is everybody else (rule C5).
             try
             {
                 _connection.OnEnded(result);

@@ -107,6 +107,30 @@ public sealed class StreamCloseTests
         await connection.DisposeAsync().Soon();
         peer.Abort();
     }
+
+    // As that of a window that has been closed does.
+    [Fact]
+    public async Task Context_that_throws_leaves_no_transport_open()
+    {
+        (InMemoryTransport own, InMemoryTransport peer) = InMemoryTransport.CreatePair(BufferPool.Shared, BufferPool.Shared, capacity: 1000);
+        var transport = new ScriptedTransport(own);
+        var connection = new WebSocketConnection(transport, Role.Server, new(), ConnectionDetails.None, []);
+        connection.Start();
+        _ = connection.SendAsync(new byte[100_000]);
+        SynchronizationContext? outer = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(new ThrowingContext());
+        connection.SendAsync(new byte[100_000]).GetAwaiter().OnCompleted(() => Assert.Fail("The context ran it."));
+        SynchronizationContext.SetSynchronizationContext(outer);
+        Assert.Throws<FormatException>(connection.Abort);
+        Assert.True(transport.IsAborted);
+        Assert.Equal(CloseCause.Aborted, (await connection.Closed.Soon()).Cause);
+        peer.Abort();
+    }
+
+    private sealed class ThrowingContext : SynchronizationContext
+    {
+        public override void Post(SendOrPostCallback d, object? state) => throw new FormatException("It is gone.");
+    }
 }
 
 /// <summary>A pair of pipes that a program makes of a stream.</summary>
