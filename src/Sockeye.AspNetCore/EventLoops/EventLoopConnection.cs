@@ -72,18 +72,20 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
             // The client has gone meanwhile: whoever receives from the socket finds its end.
         }
 
-        // Whoever receives is about to go, or to wait for bytes, which goes on for good. If it serves, which may be this very call, it goes
-        // when that returns.
-        bool isOver;
-        while (!(isOver = _receiving.IsCompleted || _socket.TryForgetReadable()) && !Volatile.Read(ref _isServing))
-            await Task.Yield();
+        // Whoever receives is about to go, or to wait for bytes: then it is told to go, since it may not wait yet on what another connection
+        // waits on next. If it serves, which may be this very call, it goes when that returns.
+        while (!_receiving.IsCompleted && !Volatile.Read(ref _isServing))
+        {
+            if (!_pipes!.TryEndWait())
+                await Task.Yield();
+        }
 
         // The request holds this connection for as long as the transport lives: what served HTTP goes.
         var transport = new EventLoopTransport(_socket, buffers, isUnderWay: true);
         transport.Unread(unread);
         _input.Detach();
         _output.Detach();
-        _pipes!.End(mayServeAgain: isOver || _isFlushed);
+        _pipes!.End(mayServeAgain: _receiving.IsCompleted || _isFlushed);
         _pipes = null;
         _receiving = Task.CompletedTask;
         return transport;

@@ -18,6 +18,26 @@ public sealed class EventLoopSocketTests
 
     private static readonly EventLoopGroup Group = LoopPeers.Group(2);
 
+    // Who takes the socket over ends the wait of who received from it before, and who may not await it yet.
+    [Fact]
+    public async Task Wait_that_is_ended_goes_on_without_bytes_and_the_next_one_waits_for_some()
+    {
+        (EventLoopSocket own, Socket peer) = await LoopPeers.ConnectAsync(Group);
+        var readiness = new ReadinessSource(own);
+        Assert.False(readiness.TryEndRead());
+        ValueTask wait = readiness.WaitReadableAsync();
+        Assert.True(readiness.TryEndRead());
+        await wait.Soon();
+        Assert.False(readiness.TryEndRead());
+
+        Task next = readiness.WaitReadableAsync().AsTask();
+        Assert.False(next.IsCompleted);
+        await peer.SendAsync(new byte[1]);
+        await next.Soon();
+        own.Dispose();
+        peer.Dispose();
+    }
+
     [Fact]
     [Trait("Category", "Repeated")]
     public async Task Sockets_that_get_the_numbers_of_closed_ones_see_their_own_bytes_alone()

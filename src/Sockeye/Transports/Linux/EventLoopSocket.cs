@@ -191,7 +191,7 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
     /// <param name="again">Whether there may be some that have been reported already.</param>
     public void AwaitReadable(bool again) => Await(Readable, ReadAwaited, again);
 
-    /// <summary>Leaves whoever waits for bytes waiting for good: the next one to wait has another <see cref="User"/>.</summary>
+    /// <summary>Forgets that somebody waits for bytes, who is not called any more.</summary>
     /// <returns>Whether somebody waited, and has not been called.</returns>
     public bool TryForgetReadable() => (Interlocked.And(ref _state, ~ReadAwaited) & ReadAwaited) != 0;
 

@@ -36,6 +36,9 @@ internal class EventLoopStream : Stream
     /// <param name="again">Whether there may be something that has been reported already.</param>
     public ValueTask WaitReadableAsync(bool again) => _readiness.WaitReadableAsync(again);
 
+    /// <inheritdoc cref="ReadinessSource.TryEndRead"/>
+    public bool TryEndWait() => _readiness.TryEndRead();
+
     /// <summary>Reads what is there, and waits where that is nothing; with no memory it waits only.</summary>
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
         cancellationToken.CanBeCanceled ? CancelableReadAsync(buffer, cancellationToken) : PlainReadAsync(buffer);

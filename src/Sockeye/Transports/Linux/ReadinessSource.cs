@@ -31,6 +31,16 @@ internal sealed class ReadinessSource : IReadiness
         return wait;
     }
 
+    /// <summary>Ends a wait for bytes before any have come: who waits goes on, on this thread where it can.</summary>
+    /// <returns>False where nobody waits, or is about to go on.</returns>
+    public bool TryEndRead()
+    {
+        if (!_socket.TryForgetReadable())
+            return false;
+        _read.End();
+        return true;
+    }
+
     /// <summary>Waits for room to send.</summary>
     public ValueTask WaitWritableAsync()
     {
