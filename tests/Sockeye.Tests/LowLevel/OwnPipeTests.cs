@@ -85,7 +85,7 @@ public sealed class OwnPipeTests
         await request.RejectAsync(403).Soon();
         var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(() => connecting.Soon());
         Assert.Equal(403, thrown.StatusCode);
-        await Settle.UntilAsync(() => _back.Writer.FlushAsync() is { IsCompleted: true });
+        await Settle.UntilAsync(() => _back.Writer.FlushAsync() is { IsCompleted: true, Result.IsCompleted: true });
         await AssertNothingIsLeftAsync();
     }
 
