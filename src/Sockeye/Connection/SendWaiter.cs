@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Threading.Tasks.Sources;
 using Sockeye.Transports;
 using Sockeye.Transports.Linux;
@@ -155,17 +156,29 @@ internal struct SendWaiterList
         return first;
     }
 
-    /// <summary>Tells those who were taken out. Never called under a lock.</summary>
+    /// <summary>Tells those who were taken out, also those behind one whose context throws. Never called under a lock.</summary>
     public static void Tell(SendWaiter? settled)
     {
+        Exception? failure = null;
         while (settled is not null)
         {
             // Once it has been told, it may be in use again.
             SendWaiter? next = settled.Next;
             settled.Next = null;
-            settled.Tell();
+            try
+            {
+                settled.Tell();
+            }
+            catch (Exception e)
+            {
+                failure ??= e;
+            }
+
             settled = next;
         }
+
+        if (failure is not null)
+            ExceptionDispatchInfo.Throw(failure);
     }
 
     private SendWaiter Append(SendWaiter waiter)

@@ -110,7 +110,7 @@ public sealed class StreamCloseTests
 
     // As that of a window that has been closed does.
     [Fact]
-    public async Task Context_that_throws_leaves_no_transport_open()
+    public async Task Context_that_throws_leaves_no_transport_open_and_nobody_waiting()
     {
         (InMemoryTransport own, InMemoryTransport peer) = InMemoryTransport.CreatePair(BufferPool.Shared, BufferPool.Shared, capacity: 1000);
         var transport = new ScriptedTransport(own);
@@ -121,7 +121,9 @@ public sealed class StreamCloseTests
         SynchronizationContext.SetSynchronizationContext(new ThrowingContext());
         connection.SendAsync(new byte[100_000]).GetAwaiter().OnCompleted(() => Assert.Fail("The context ran it."));
         SynchronizationContext.SetSynchronizationContext(outer);
+        Task behind = connection.SendAsync(new byte[100_000]).AsTask();
         Assert.Throws<FormatException>(connection.Abort);
+        await Assert.ThrowsAsync<WebSocketClosedException>(() => behind.Soon());
         Assert.True(transport.IsAborted);
         Assert.Equal(CloseCause.Aborted, (await connection.Closed.Soon()).Cause);
         peer.Abort();
