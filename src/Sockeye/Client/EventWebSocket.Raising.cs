@@ -147,11 +147,17 @@ public sealed partial class EventWebSocket
         }
 
         bool isOpen = false;
-        await _handlers.RunAsync(() => isOpen = Open(connection)).ConfigureAwait(false);
-        if (isOpen)
-            return connection;
-        connection.Abort();
-        return null;
+        try
+        {
+            await _handlers.RunAsync(() => isOpen = Open(connection)).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (!isOpen)
+                connection.Abort();
+        }
+
+        return isOpen ? connection : null;
     }
 
     /// <summary>Raises what belongs to a connection that is open.</summary>
