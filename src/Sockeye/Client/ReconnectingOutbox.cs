@@ -7,6 +7,9 @@ namespace Sockeye;
 /// out to a connection and says what became of them; any thread adds. All state is guarded by the lock.</remarks>
 internal sealed class ReconnectingOutbox
 {
+    // A timer runs for 49 days at most; one that comes too early is set again.
+    private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(1);
+
     private readonly ReconnectingWebSocketOptions _options;
     private readonly TimeProvider _time;
     private readonly Action<OutboxMessage> _lost;
@@ -306,7 +309,7 @@ internal sealed class ReconnectingOutbox
         TimeSpan rest = age - _time.GetElapsedTime(oldest.Value.SentAt);
         _isTimerSet = true;
         _timer ??= _time.CreateTimer(static state => ((ReconnectingOutbox)state!).OnAge(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _timer.Change(rest > TimeSpan.Zero ? rest : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        _timer.Change(rest < TimeSpan.Zero ? TimeSpan.Zero : rest < LongestTimer ? rest : LongestTimer, Timeout.InfiniteTimeSpan);
     }
 
     private void OnAge()

@@ -313,6 +313,20 @@ public sealed partial class ReconnectingWebSocketTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Age_may_be_longer_than_a_timer_runs()
+    {
+        await using ReconnectingWebSocket socket = Make(options => options with { MaxAge = TimeSpan.FromDays(100) });
+        OutboxMessage message = await socket.SendTextAsync("1");
+        _bench.Time.Advance(TimeSpan.FromDays(99));
+        Assert.Equal(DeliveryState.Queued, message.State);
+        _bench.Time.Advance(TimeSpan.FromDays(1));
+        Assert.Equal(DeliveryState.Expired, message.State);
+
+        await using var endless = new ReconnectingWebSocket("ws://test.example", new() { MaxAge = TimeSpan.MaxValue });
+        Assert.Equal(DeliveryState.Queued, (await endless.SendTextAsync("1")).State);
+    }
+
+    [Fact]
     public async Task Age_counts_from_the_send_also_for_what_is_sent_again()
     {
         _bench.Capacity = 1;
