@@ -17,7 +17,7 @@ internal sealed partial class ClientOpening
         HttpResponseMessage? answer = null;
         try
         {
-            _options.RequestSentCallback?.Invoke(_request);
+            Tell(_options.RequestSentCallback, _request);
             answer = await SendAsync(http, message, _deadline.Token).ConfigureAwait(false);
             if (message.RequestUri != asked)
                 throw Http2Failure.Redirected(message.RequestUri!);
@@ -31,16 +31,16 @@ internal sealed partial class ClientOpening
             answer = null;
             return new WebSocketConnection(transport, Role.Client, _options.Connection, details, []);
         }
-        catch (Exception e) when (_deadline.IsOver && e is not WebSocketHandshakeException)
+        catch (Exception e) when (!_isInCallback && _deadline.IsOver && e is not WebSocketHandshakeException)
         {
             throw _deadline.Explain(e, "the server's answer");
         }
-        catch (Exception e) when (message.RequestUri != asked && e is not WebSocketHandshakeException)
+        catch (Exception e) when (!_isInCallback && message.RequestUri != asked && e is not WebSocketHandshakeException)
         {
             throw Http2Failure.Redirected(message.RequestUri!, e);
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException { InnerException: TimeoutException }
-            or (IOException and not WebSocketHandshakeException))
+        catch (Exception e) when (!_isInCallback
+            && e is HttpRequestException or OperationCanceledException or (IOException and not WebSocketHandshakeException))
         {
             throw Http2Failure.Explain(e, message) ?? _deadline.Explain(e, "the server's answer");
         }

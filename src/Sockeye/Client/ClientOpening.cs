@@ -16,6 +16,9 @@ internal sealed partial class ClientOpening
     private readonly ClientHandshake _handshake;
     private readonly RequestHead _request;
 
+    // What a callback of the application throws is no failure of the connection, whatever its type.
+    private bool _isInCallback;
+
     /// <summary>Makes the request.</summary>
     /// <exception cref="ArgumentException">The headers, or others of the options, cannot stand in it.</exception>
     public ClientOpening(WebSocketUri uri, HttpHeaders headers, WebSocketClientOptions options, HandshakeDeadline deadline)
@@ -43,7 +46,7 @@ internal sealed partial class ClientOpening
         await using CancellationTokenRegistration registration = _deadline.AbortOnExpiry(transport);
         try
         {
-            _options.RequestSentCallback?.Invoke(_request);
+            Tell(_options.RequestSentCallback, _request);
             await transport.SendAsync(_request.ToBytes(), default).ConfigureAwait(false);
             ResponseHead response = await ReadResponseAsync(reader).ConfigureAwait(false);
             See(response);
@@ -57,7 +60,7 @@ internal sealed partial class ClientOpening
                 throw new IOException("The connection was aborted.");
             return new WebSocketConnection(transport, Role.Client, _options.Connection, details, reader.Beyond);
         }
-        catch (Exception e) when (e is ObjectDisposedException or (IOException and not WebSocketHandshakeException))
+        catch (Exception e) when (!_isInCallback && e is ObjectDisposedException or (IOException and not WebSocketHandshakeException))
         {
             throw (_deadline.IsOver ? null : ClientTls.Explain(e)) ?? _deadline.Explain(e, "the server's answer");
         }
@@ -83,7 +86,14 @@ internal sealed partial class ClientOpening
     {
         if (_options.Cookies is { } cookies)
             Cookies.Keep(cookies, _uri, response);
-        _options.ResponseCallback?.Invoke(response);
+        Tell(_options.ResponseCallback, response);
+    }
+
+    private void Tell<T>(Action<T>? callback, T head)
+    {
+        _isInCallback = true;
+        callback?.Invoke(head);
+        _isInCallback = false;
     }
 
     private ConnectionDetails Agree(ResponseHead response)

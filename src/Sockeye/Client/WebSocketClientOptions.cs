@@ -54,12 +54,12 @@ public sealed record WebSocketClientOptions
     public Func<WebSocketClientRequest, CancellationToken, ValueTask>? RequestCallback { get; init; }
 
     /// <summary>Gets what sees each request as it is sent, the headers of the handshake included; null (the default) for nothing. It is called
-    /// when there is a connection to the server, with HTTP/2 when the request is handed over. What it throws fails the attempt.</summary>
+    /// when there is a connection to the server, with HTTP/2 when the request is handed over. What it throws fails the attempt as it is.</summary>
     /// <remarks>It is for looking, and must not change the head; <see cref="RequestCallback"/> is for editing.</remarks>
     public Action<RequestHead>? RequestSentCallback { get; init; }
 
     /// <summary>Gets what sees each response before it is judged, be it a 101 or not; null (the default) for nothing. What it throws
-    /// fails the attempt and ends the connection.</summary>
+    /// fails the attempt as it is, and ends the connection.</summary>
     public Action<ResponseHead>? ResponseCallback { get; init; }
 
     /// <summary>Gets the proxy to go through, by the address of the server; null (the default) for none. <c>http://</c> and <c>https://</c>

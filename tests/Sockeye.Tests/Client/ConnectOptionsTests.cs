@@ -157,6 +157,46 @@ public sealed class ConnectOptionsTests
         await server.AssertClientEndsAsync();
     }
 
+    // It is the application that failed, not the peer.
+    [Theory]
+    [InlineData(typeof(IOException))]
+    [InlineData(typeof(ObjectDisposedException))]
+    public async Task What_a_callback_throws_comes_as_it_is(Type type)
+    {
+        Exception thrown = (Exception)Activator.CreateInstance(type, "the log is full")!;
+        using var http = new HttpMessageInvoker(new AnsweringHandler(() => new HttpResponseMessage(HttpStatusCode.Forbidden)));
+        var asking = new WebSocketClientOptions { RequestSentCallback = _ => throw thrown };
+        var answered = new WebSocketClientOptions { ResponseCallback = _ => throw thrown };
+        using var server = new RawServer();
+        Task answering = AnswerAsync();
+
+        Assert.Same(thrown, await Assert.ThrowsAsync(type, () => WebSocketClient.ConnectAsync(server.Uri, asking).Soon()));
+        Assert.Same(thrown, await Assert.ThrowsAsync(type, () => WebSocketClient.ConnectAsync(server.Uri, answered).Soon()));
+        await answering;
+        await server.AssertClientEndsAsync();
+        Assert.Same(thrown, await Assert.ThrowsAsync(type, () => WebSocketClient.ConnectAsync(server.Uri, asking with { Http2 = http }).Soon()));
+        Assert.Same(thrown, await Assert.ThrowsAsync(type, () => WebSocketClient.ConnectAsync(server.Uri, answered with { Http2 = http }).Soon()));
+
+        async Task AnswerAsync()
+        {
+            await server.AcceptRawAsync();
+            await server.AssertClientEndsAsync();
+            await server.AnswerAsync(Open + "\r\n");
+        }
+    }
+
+    [Fact]
+    public async Task Http2_that_is_cancelled_by_nobody_is_a_failure()
+    {
+        using var http = new HttpMessageInvoker(new AnsweringHandler(() => throw new TaskCanceledException("Its own patience is over.")));
+
+        var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(
+            () => WebSocketClient.ConnectAsync("ws://example.invalid/", new() { Http2 = http }).Soon());
+
+        Assert.Equal(HandshakeFailure.Ended, thrown.Cause);
+        Assert.IsType<TaskCanceledException>(thrown.InnerException);
+    }
+
     [Fact]
     public async Task Cookies_are_sent_and_kept_by_the_rules_of_a_browser()
     {
@@ -382,5 +422,11 @@ public sealed class ConnectOptionsTests
             inner.Dispose();
             base.Dispose(disposing);
         }
+    }
+
+    private sealed class AnsweringHandler(Func<HttpResponseMessage> answer) : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            Task.FromResult(answer());
     }
 }
