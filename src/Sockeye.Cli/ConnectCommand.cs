@@ -120,7 +120,7 @@ internal static class ConnectCommand
         bool isDone = await sending || cancel.IsCancellationRequested;
         if (input.LostLines is > 0 and int lost)
             output.Failed(lost == 1 ? "1 line may not have arrived." : $"{lost} lines may not have arrived.");
-        return (end.IsClean ? 0 : 1, isDone);
+        return (end.IsClean && input.LostLines == 0 ? 0 : 1, isDone);
     }
 
     private static async Task PrintAsync(WebSocketConnection socket, ConnectOutput output)

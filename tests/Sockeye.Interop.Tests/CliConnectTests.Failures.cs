@@ -43,6 +43,26 @@ public sealed partial class CliConnectTests
             options is [] ? "2 lines may not have arrived." : "{\"type\":\"error\",\"message\":\"2 lines may not have arrived.\"}", Lines(connect));
     }
 
+    // The server goes away in all form, with a line that it has not read.
+    [Fact]
+    public async Task Connect_fails_where_a_line_may_have_been_lost_also_by_a_clean_close()
+    {
+        await using WebSocketServer server = await StartAsync(
+            async (socket, cancel) =>
+            {
+                await socket.ReceiveAsync(cancel);
+                await socket.CloseAsync(Sockeye.Protocol.CloseCode.GoingAway, "", cancel);
+            },
+            new() { Connection = new() { AutoPong = false } });
+        await using PeerProcess connect = PeerProcess.StartTool("connect", UriOf(server), "--json");
+        await connect.Input.WriteLineAsync("one");
+
+        Assert.Equal(1, await connect.WaitForExitAsync());
+        Assert.Equal(
+            ["{\"type\":\"open\"}", "{\"type\":\"close\",\"code\":1001,\"reason\":\"\",\"clean\":true}", "{\"type\":\"error\",\"message\":\"1 line may not have arrived.\"}"],
+            Lines(connect));
+    }
+
     [Theory]
     [InlineData("--proxy", "nonsense")]
     [InlineData("--binary", "/missing")]
