@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Sockeye.Tests.Connection;
-using Sockeye.Tests.Server;
 
 namespace Sockeye.Tests.Client;
 
