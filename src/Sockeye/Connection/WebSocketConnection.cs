@@ -21,8 +21,6 @@ namespace Sockeye;
 public sealed partial class WebSocketConnection : IAsyncDisposable
 {
     private CloseHandshake? _close;
-    private PingTable? _pings;
-    private SmoothedTime _roundTrip;
 
     internal WebSocketConnection(
         Transport transport, Role role, WebSocketConnectionOptions options, ConnectionDetails details, ReadOnlySpan<byte> received)
@@ -87,20 +85,6 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
 
     /// <summary>Gets how many accepted bytes, framing included, wait to be taken by the operating system.</summary>
     public long BufferedBytes => Send.BufferedBytes;
-
-    /// <summary>Gets the smoothed round-trip time of the pings that were answered, those of
-    /// <see cref="PingAsync(ReadOnlyMemory{byte}, CancellationToken)"/> and those that <see cref="WebSocketConnectionOptions.IdleTimeout"/>
-    /// sends by itself: each counts for an eighth (RFC 6298, section 2). Null before the first. <see cref="ConfirmAsync"/>, which waits
-    /// behind data, does not count. A peer that is never silent is not asked by itself: to keep the time current there, ping now and then.
-    /// From any thread; it stays when the connection has ended.</summary>
-    public TimeSpan? SmoothedRoundTripTime
-    {
-        get
-        {
-            lock (Sync)
-                return _roundTrip.Value;
-        }
-    }
 
     /// <summary>Gets what the state of the connection is locked by: an object that is there in any case and that nobody else knows.</summary>
     internal object Sync => Send;
@@ -207,178 +191,6 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
     /// <summary>Receives again after <see cref="Pause"/>. Idempotent, from any thread.</summary>
     public void Resume() => Receive.ReleaseHold();
 
-    /// <summary>Sends a message that was received, here or on another connection; its lease need not last until the task completes.</summary>
-    /// <param name="message">The message.</param>
-    /// <param name="cancellationToken">Withdraws the message if its first byte has not been framed; no effect after that.</param>
-    /// <returns>See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</returns>
-    /// <exception cref="InvalidOperationException">The lease has ended, or the message is the end of its connection, or a piece.</exception>
-    public ValueTask SendAsync(WebSocketMessage message, CancellationToken cancellationToken = default) =>
-        SendAsync(message, SendOptions.None, cancellationToken);
-
-    /// <inheritdoc cref="SendAsync(WebSocketMessage, CancellationToken)"/>
-    /// <param name="message">The message.</param>
-    /// <param name="options">Whether it may be compressed.</param>
-    /// <param name="cancellationToken">Withdraws the message if its first byte has not been framed; no effect after that.</param>
-    public ValueTask SendAsync(WebSocketMessage message, SendOptions options, CancellationToken cancellationToken = default)
-    {
-        Incoming leased = message.Whole;
-        var opcode = (Opcode)leased.Kind;
-        if (leased.Length > SendBuffer.CopyLimit)
-        {
-            SharedMemory hold = message.Source.HoldLease(message.Version);
-            return Send.SendAsync(opcode, leased.Array.AsMemory(leased.Start, leased.Length), hold, options, cancellationToken);
-        }
-
-        return cancellationToken.IsCancellationRequested
-            ? ValueTask.FromCanceled(cancellationToken)
-            : Send.SendSmall(opcode, leased.Payload, options, cancellationToken);
-    }
-
-    /// <summary>Sends a message.</summary>
-    /// <param name="payload">The payload. Up to 16 KiB it is copied at the call; a larger one is sent from this memory, which must
-    /// not change until the task completes.</param>
-    /// <param name="kind">What the message carries; the payload of text must be valid UTF-8.</param>
-    /// <param name="cancellationToken">Withdraws the message if its first byte has not been framed; no effect after that. A token
-    /// that is cancelled already sends nothing.</param>
-    /// <returns>A task that completes when the message has been accepted and at most
-    /// <see cref="WebSocketConnectionOptions.HighWaterMark"/> bytes wait; for a larger payload when its memory is no longer needed.
-    /// It need not be awaited: messages leave in the order of the calls. What fails later shows in <see cref="Closed"/>, in
-    /// <see cref="DrainAsync"/> and in the next send.</returns>
-    /// <exception cref="ArgumentException">The kind is none, or the text is not UTF-8.</exception>
-    /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
-    public ValueTask SendAsync(
-        ReadOnlyMemory<byte> payload, WebSocketMessageKind kind = WebSocketMessageKind.Binary, CancellationToken cancellationToken = default) =>
-        Send.SendAsync(OpcodeOf(kind, payload.Span), payload, hold: null, SendOptions.None, cancellationToken);
-
-    /// <inheritdoc cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>
-    /// <param name="payload">The payload. Up to 16 KiB it is copied at the call; a larger one is sent from this memory, which must
-    /// not change until the task completes.</param>
-    /// <param name="kind">What the message carries; the payload of text must be valid UTF-8.</param>
-    /// <param name="options">Whether it may be compressed.</param>
-    /// <param name="cancellationToken">Withdraws the message if its first byte has not been framed; no effect after that.</param>
-    public ValueTask SendAsync(
-        ReadOnlyMemory<byte> payload, WebSocketMessageKind kind, SendOptions options, CancellationToken cancellationToken = default) =>
-        Send.SendAsync(OpcodeOf(kind, payload.Span), payload, hold: null, options, cancellationToken);
-
-    /// <summary>Sends a message that was prepared for many connections.</summary>
-    /// <param name="message">The message.</param>
-    /// <param name="cancellationToken">A token that is cancelled already sends nothing.</param>
-    /// <returns>A task that completes when the message has been accepted and at most
-    /// <see cref="WebSocketConnectionOptions.HighWaterMark"/> bytes wait.</returns>
-    /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
-    public ValueTask SendAsync(PreparedMessage message, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(message);
-        return Send.SendPrepared(message, cancellationToken);
-    }
-
-    /// <summary>Sends a text message.</summary>
-    /// <param name="text">The text; a lone surrogate is sent as U+FFFD.</param>
-    /// <param name="cancellationToken">See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</param>
-    /// <returns>See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</returns>
-    /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
-    public ValueTask SendTextAsync(string text, CancellationToken cancellationToken = default) =>
-        SendTextAsync(text, SendOptions.None, cancellationToken);
-
-    /// <inheritdoc cref="SendTextAsync(string, CancellationToken)"/>
-    /// <param name="text">The text; a lone surrogate is sent as U+FFFD.</param>
-    /// <param name="options">Whether it may be compressed.</param>
-    /// <param name="cancellationToken">See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</param>
-    public ValueTask SendTextAsync(string text, SendOptions options, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(text);
-        return Send.SendText(text, options, cancellationToken);
-    }
-
-    /// <summary>Sends the memory of values as a binary message, in the byte order of this machine.</summary>
-    /// <typeparam name="T">The type of the values.</typeparam>
-    /// <param name="values">The values, copied at the call. A structure with padding is sent with it, whatever it holds.</param>
-    /// <param name="cancellationToken">See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</param>
-    /// <returns>See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</returns>
-    /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
-    public ValueTask SendSpanAsync<T>(ReadOnlySpan<T> values, CancellationToken cancellationToken = default)
-        where T : unmanaged => SendSpanAsync(values, SendOptions.None, cancellationToken);
-
-    /// <inheritdoc cref="SendSpanAsync{T}(ReadOnlySpan{T}, CancellationToken)"/>
-    /// <param name="values">The values, copied at the call.</param>
-    /// <param name="options">Whether they may be compressed.</param>
-    /// <param name="cancellationToken">See <see cref="SendAsync(ReadOnlyMemory{byte}, WebSocketMessageKind, CancellationToken)"/>.</param>
-    public ValueTask SendSpanAsync<T>(ReadOnlySpan<T> values, SendOptions options, CancellationToken cancellationToken = default)
-        where T : unmanaged
-    {
-        if (cancellationToken.IsCancellationRequested)
-            return ValueTask.FromCanceled(cancellationToken);
-
-        ReadOnlySpan<byte> bytes = System.Runtime.InteropServices.MemoryMarshal.AsBytes(values);
-        if (bytes.Length <= SendBuffer.CopyLimit)
-            return Send.SendSmall(Opcode.Binary, bytes, options, cancellationToken);
-        PooledArray copy = PooledArray.Copy(bytes, Buffers.Arrays);
-        return Send.SendAsync(Opcode.Binary, copy.Array.AsMemory(0, bytes.Length), copy, options, cancellationToken);
-    }
-
-    /// <summary>Sends a message or refuses it, at once: never waits, never throws for the state of the connection.</summary>
-    /// <param name="payload">The payload, copied at the call.</param>
-    /// <param name="kind">What the message carries; the payload of text must be valid UTF-8.</param>
-    /// <param name="options">Whether it may be compressed.</param>
-    /// <returns>What became of the message.</returns>
-    /// <exception cref="ArgumentException">The kind is none, or the text is not UTF-8.</exception>
-    public SendResult TrySend(
-        ReadOnlySpan<byte> payload, WebSocketMessageKind kind = WebSocketMessageKind.Binary, SendOptions options = SendOptions.None) =>
-        Send.TrySend(OpcodeOf(kind, payload), payload, options);
-
-    /// <summary>Begins a message that is sent in pieces, each as a fragment. Other messages queue behind it; control frames pass.</summary>
-    /// <param name="kind">What the message carries.</param>
-    /// <param name="options">Whether it may be compressed: it is decided with the first piece.</param>
-    /// <returns>The message: write to it, then <see cref="StreamedMessage.CompleteAsync"/>, then dispose it.</returns>
-    /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
-    public StreamedMessage OpenMessage(
-        WebSocketMessageKind kind = WebSocketMessageKind.Binary, SendOptions options = SendOptions.None) =>
-        new(this, kind, OpcodeOf(kind, []), options, Send.OpenStream());
-
-    /// <summary>Waits until everything accepted so far has been taken by the operating system.</summary>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="WebSocketClosedException">The connection ended before that.</exception>
-    public ValueTask DrainAsync(CancellationToken cancellationToken = default) => Send.DrainAsync(cancellationToken);
-
-    /// <summary>Waits until the peer's WebSocket layer has read everything accepted so far: a ping is queued behind it and its pong
-    /// awaited.</summary>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>The time from the call to the pong.</returns>
-    /// <exception cref="TimeoutException">See <see cref="PingAsync(ReadOnlyMemory{byte}, CancellationToken)"/>.</exception>
-    /// <exception cref="WebSocketClosedException">The connection ended before that.</exception>
-    public Task<TimeSpan> ConfirmAsync(CancellationToken cancellationToken = default) =>
-        PingAsync([], inOrder: true, cancellationToken);
-
-    /// <summary>Sends a ping, past any queued data, and waits for the pong.</summary>
-    /// <param name="payload">The payload, at most 125 bytes; empty (the default) for one that no other ping has.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>The round-trip time.</returns>
-    /// <remarks>A pong is seen when this connection receives. It does not while <see cref="WebSocketConnectionOptions.ReadAhead"/> is
-    /// full of messages that nobody reads, nor while a <see cref="MessageCallback"/> is incomplete: a callback must not await a pong.</remarks>
-    /// <exception cref="ArgumentException">The payload is longer than 125 bytes.</exception>
-    /// <exception cref="TimeoutException">For as long as <see cref="WebSocketConnectionOptions.IdleTimeout"/> (or up to twice as long)
-    /// no pong came because this side does not receive: read the messages that wait. The connection stays as it is.</exception>
-    /// <exception cref="WebSocketClosedException">The connection is closing, or ended before the pong.</exception>
-    public Task<TimeSpan> PingAsync(ReadOnlyMemory<byte> payload = default, CancellationToken cancellationToken = default)
-    {
-        ThrowIfTooLong(payload);
-        return PingAsync(payload.Span, inOrder: false, cancellationToken);
-    }
-
-    /// <summary>Sends a pong: the answer to a ping where <see cref="WebSocketConnectionOptions.AutoPong"/> is off, or an unsolicited
-    /// sign of life.</summary>
-    /// <param name="payload">The payload, at most 125 bytes; that of the ping for an answer.</param>
-    /// <param name="cancellationToken">A token that is cancelled already sends nothing.</param>
-    /// <returns>A task that completes when there is room, as that of a small message does: a peer that floods with pings and takes
-    /// no pongs holds up whoever answers it.</returns>
-    /// <exception cref="ArgumentException">The payload is longer than 125 bytes.</exception>
-    /// <exception cref="WebSocketClosedException">The connection is closing or has ended.</exception>
-    public ValueTask SendPongAsync(ReadOnlyMemory<byte> payload = default, CancellationToken cancellationToken = default)
-    {
-        ThrowIfTooLong(payload);
-        return cancellationToken.IsCancellationRequested ? ValueTask.FromCanceled(cancellationToken) : Send.SendPong(payload.Span);
-    }
-
     /// <summary>Closes the connection: what has been accepted leaves first, then the Close frame; then the peer's is awaited.</summary>
     /// <param name="code">The code: 1000–1003, 1007–1014 or 3000–4999; <see cref="CloseCode.NoStatus"/> sends none.</param>
     /// <param name="reason">The reason, at most 123 bytes of UTF-8.</param>
@@ -450,33 +262,6 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Notes that pings are leaving. Called under the lock.</summary>
-    internal void OnPingsLeave(PendingPing? leaving) => _pings?.Leave(leaving);
-
-    internal void OnPong(ReadOnlySpan<byte> payload)
-    {
-        PendingPing? answered;
-        lock (Sync)
-        {
-            answered = _pings?.Answer(payload);
-            if (payload.IsEmpty && Deadlines.TakePong() is { } roundTrip)
-                _roundTrip.Add(roundTrip);
-        }
-
-        for (; answered is not null; answered = answered.Next)
-        {
-            TimeSpan roundTrip = Deadlines.Since(answered.SentAt);
-            Telemetry.Pinged(Role, roundTrip);
-            if (answered is { IsSample: true, IsAnswered: true })
-            {
-                lock (Sync)
-                    _roundTrip.Add(roundTrip);
-            }
-
-            answered.Pong.TrySetResult(roundTrip);
-        }
-    }
-
     /// <summary>Notes that the connection has ended.</summary>
     internal void OnEnded(CloseResult result)
     {
@@ -491,86 +276,5 @@ public sealed partial class WebSocketConnection : IAsyncDisposable
         Terms.Logger.Closed(result.Code, result.Cause, result.IsClean);
     }
 
-    /// <summary>Gets whether pings wait for their pongs. Called under the lock.</summary>
-    internal bool HasPings => _pings is { IsEmpty: false };
-
-    /// <summary>Fails the pings that were sent until a moment: this side does not receive, and may wait for them itself.</summary>
-    internal void GiveUpPings(long sentUntil)
-    {
-        PendingPing? overdue;
-        lock (Sync)
-        {
-            overdue = _pings?.TakeSentUntil(sentUntil);
-            Deadlines.WatchPings();
-        }
-
-        FailPings(overdue, new TimeoutException(
-            $"No pong was seen for {Terms.Options.IdleTimeout}, because nothing is received: messages wait and nobody reads them, or a "
-            + "MessageCallback is incomplete. Read them, or do not await a ping inside the callback."));
-    }
-
-    private static void FailPings(PendingPing? pings, Exception exception)
-    {
-        for (; pings is not null; pings = pings.Next)
-        {
-            pings.Pong.TrySetException(exception);
-            _ = pings.Pong.Task.Exception; // observed, whether anybody awaits it or not
-        }
-    }
-
     internal void LogTransportDisposeFailed(Exception exception) => Terms.Logger.TransportDisposeFailed(exception);
-
-    private Task<TimeSpan> PingAsync(ReadOnlySpan<byte> payload, bool inOrder, CancellationToken cancellationToken)
-    {
-        if (cancellationToken.IsCancellationRequested)
-            return Task.FromCanceled<TimeSpan>(cancellationToken);
-
-        PendingPing ping;
-        lock (Sync)
-        {
-            if (IsClosing)
-                return Task.FromException<TimeSpan>(ClosedException()).Observed();
-            ping = (_pings ??= new PingTable()).Add(payload, Deadlines.Now, isSample: !inOrder);
-            Deadlines.WatchPings();
-        }
-
-        // Where it is refused, the connection is ending, and the end answers the ping.
-        Send.TrySendPing(ping, inOrder);
-        return (cancellationToken.CanBeCanceled ? AwaitPong(ping, cancellationToken) : ping.Pong.Task).Observed();
-    }
-
-    private async Task<TimeSpan> AwaitPong(PendingPing ping, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await ping.Pong.Task.Observed().WaitAsync(cancellationToken).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            lock (Sync)
-                _pings!.Remove(ping);
-            throw;
-        }
-    }
-
-    private Opcode OpcodeOf(WebSocketMessageKind kind, ReadOnlySpan<byte> payload)
-    {
-        if (kind == WebSocketMessageKind.Binary)
-            return Opcode.Binary;
-        if (kind != WebSocketMessageKind.Text)
-            throw new ArgumentException($"A message is Text or Binary; {kind} cannot be sent.", nameof(kind));
-        if (!Terms.Options.SkipUtf8Validation && !Utf8Text.IsValid(payload))
-            throw new ArgumentException("The payload is not valid UTF-8, which a text message must be: send it as Binary.", nameof(payload));
-        return Opcode.Text;
-    }
-
-    private static void ThrowIfTooLong(ReadOnlyMemory<byte> payload)
-    {
-        if (payload.Length > FrameHeader.MaxControlPayload)
-        {
-            throw new ArgumentException(
-                $"A ping or pong carries at most {FrameHeader.MaxControlPayload} bytes (RFC 6455, section 5.5); this payload has {payload.Length}.",
-                nameof(payload));
-        }
-    }
 }

@@ -7,7 +7,7 @@ using Sockeye.Tests.Server;
 namespace Sockeye.Tests.Client;
 
 /// <summary>Rule H6: the browser's shape.</summary>
-public sealed class EventWebSocketTests
+public sealed partial class EventWebSocketTests
 {
     private const string Open =
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
@@ -134,88 +134,6 @@ public sealed class EventWebSocketTests
         Assert.Equal(["error The WebSocket was closed before the connection was established.", "closed Closed 1006  False"], await new Log(ws).ToEndAsync());
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Close_before_Opened_fails_the_attempt(bool inUpgrade)
-    {
-        using var server = new RawServer();
-        using var context = new OneThread();
-        EventWebSocket ws = null!;
-        Log log = null!;
-        EventWebSocketState next = default;
-        // While this runs on the context of its events, it is not told to be closed.
-        context.Send(
-            _ =>
-            {
-                ws = new EventWebSocket(server.Uri, Plain);
-                log = new Log(ws);
-                if (inUpgrade)
-                    ws.Upgrade += (_, _) => ws.Close();
-                else
-                    ws.Close();
-                next = ws.ReadyState;
-            },
-            null);
-        Assert.Equal(inUpgrade ? EventWebSocketState.Connecting : EventWebSocketState.Closing, next);
-        if (inUpgrade)
-            await server.AnswerAsync(Open + "\r\n");
-        List<string> lines = await log.ToEndAsync();
-        Assert.Equal(
-            ["error The WebSocket was closed before the connection was established.", "closed Closed 1006  False"], lines[(inUpgrade ? 1 : 0)..]);
-    }
-
-    [Theory]
-    [InlineData(999)]
-    [InlineData(1001)]
-    [InlineData(1005)]
-    [InlineData(2999)]
-    [InlineData(5000)]
-    public async Task Close_refuses_codes_other_than_1000_and_3000_to_4999(int code)
-    {
-        using var server = new RawServer();
-        var ws = new EventWebSocket(server.Uri, Plain);
-        Assert.Contains($"{code}", Assert.Throws<ArgumentException>(() => ws.Close(code)).Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => ws.Close(1000, new string('ä', 62)));
-        Assert.Equal(EventWebSocketState.Connecting, ws.ReadyState);
-        await ws.DisposeAsync();
-    }
-
-    [Theory]
-    [InlineData(null, "", 1005)]
-    [InlineData(1000, "done", 1000)]
-    [InlineData(3000, "", 3000)]
-    [InlineData(4999, "last", 4999)]
-    public async Task Close_sends_its_code_behind_what_was_sent_and_drops_what_comes_after(int? code, string reason, int received)
-    {
-        await using var test = new ServerTest();
-        var seen = new ConcurrentQueue<string>();
-        test.Server.Map("/*", async (socket, cancel) =>
-        {
-            await foreach (WebSocketEvent e in socket.ReadEventsAsync(cancel))
-                seen.Enqueue(EventLog.Describe(e));
-        });
-        await test.Server.StartAsync();
-        var ws = new EventWebSocket(test.Uri, Plain);
-        var log = new Log(ws);
-        ws.Opened += (_, _) =>
-        {
-            ws.Send("before");
-            if (code is { } sent)
-                ws.Close((CloseCode)sent, reason);
-            else
-                ws.Close();
-            ws.Close(4001);
-            Assert.Equal(EventWebSocketState.Closing, ws.ReadyState);
-            ws.Send("after");
-            Assert.True(ws.BufferedAmount >= 5);
-        };
-        Assert.Equal(["upgrade ", "opened Open", $"closed Closed {received} {reason} True"], await log.ToEndAsync());
-        await test.AssertNothingIsLeftAsync();
-        Assert.Equal(["Text before", $"Close {received} {reason}"], seen);
-        Assert.Equal(5, ws.BufferedAmount);
-    }
-
     [Fact]
     public async Task Peer_that_breaks_the_protocol_is_an_error_before_closed()
     {
@@ -235,22 +153,6 @@ public sealed class EventWebSocketTests
         Assert.Equal(
             ["error The peer ended the connection without a Close frame (close code 1006).", "closed Closed 1006  False"],
             (await new Log(ws).ToEndAsync())[2..]);
-    }
-
-    [Fact]
-    public async Task Terminate_ends_at_once_without_an_error()
-    {
-        using var server = new RawServer();
-        var ws = new EventWebSocket(server.Uri, Plain);
-        var log = new Log(ws);
-        ws.Opened += (_, _) =>
-        {
-            ws.Terminate();
-            ws.Terminate();
-        };
-        await server.AnswerAsync(Open + "\r\n");
-        Assert.Equal(["upgrade ", "opened Open", "closed Closed 1006  False"], await log.ToEndAsync());
-        await server.AssertClientEndsAsync();
     }
 
     [Fact]
@@ -398,16 +300,6 @@ public sealed class EventWebSocketTests
         Assert.Equal(2000, ws.BufferedAmount);
     }
 
-    [Fact]
-    public async Task DisposeAsync_closes_with_1000_and_waits()
-    {
-        await using ServerTest test = await ServerTest.EchoAsync();
-        var ws = new EventWebSocket(test.Uri);
-        await Settle.UntilAsync(() => ws.ReadyState == EventWebSocketState.Open);
-        await ws.DisposeAsync().Soon();
-        Assert.Equal("closed Closed 1000  True", (await new Log(ws).ToEndAsync())[^1]);
-    }
-
     [Theory]
     [InlineData("nonsense")]
     [InlineData("ftp://example.com/")]
@@ -473,83 +365,4 @@ public sealed class EventWebSocketTests
 
     private static string Close(int code, string reason) =>
         $"\u0088{(char)(2 + reason.Length)}{(char)(code >> 8)}{(char)(code & 0xFF)}{reason}";
-
-    /// <summary>Writes down what is raised.</summary>
-    private sealed class Log
-    {
-        private readonly ConcurrentQueue<string> _lines = new();
-        private readonly TaskCompletionSource _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private int _running;
-
-        public Log(EventWebSocket ws)
-        {
-            ws.Redirect += (_, e) => Add($"redirect {e.StatusCode} {e.To.AbsolutePath}");
-            ws.Upgrade += (_, e) => Add($"upgrade {e.Headers["Sec-WebSocket-Protocol"]}");
-            ws.UnexpectedResponse += (_, e) => Add($"response {e.StatusCode} {Encoding.UTF8.GetString(e.Exception.Body.Span)}");
-            ws.Opened += (_, _) => Add($"opened {ws.ReadyState}");
-            ws.Ping += (_, e) => Add($"ping {Encoding.UTF8.GetString(e.Data.Span)}");
-            ws.Pong += (_, e) => Add($"pong {Encoding.UTF8.GetString(e.Data.Span)}");
-            ws.Message += (_, e) => Add($"message {e.Text ?? Convert.ToHexString(e.Data.Span)}");
-            ws.Error += (_, e) => Add($"error {e.Message}");
-            ws.Closed += (_, e) =>
-            {
-                Add($"closed {ws.ReadyState} {(int)e.Code} {e.Reason} {e.WasClean}");
-                _end.SetResult();
-            };
-        }
-
-        public IEnumerable<string> Lines => _lines;
-
-        public async Task<List<string>> ToEndAsync()
-        {
-            await _end.Task.Soon();
-            return [.. _lines];
-        }
-
-        private void Add(string line)
-        {
-            bool isAlone = Interlocked.Increment(ref _running) == 1;
-            _lines.Enqueue(isAlone ? line : $"{line}, not alone");
-            Interlocked.Decrement(ref _running);
-        }
-    }
-
-    /// <summary>A context with one thread, as a user interface has.</summary>
-    private sealed class OneThread : SynchronizationContext, IDisposable
-    {
-        private readonly BlockingCollection<(SendOrPostCallback Callback, object? State)> _work = [];
-
-        public OneThread()
-        {
-            var thread = new Thread(() =>
-            {
-                SetSynchronizationContext(this);
-                foreach ((SendOrPostCallback callback, object? state) in _work.GetConsumingEnumerable())
-                    callback(state);
-            })
-            {
-                IsBackground = true,
-            };
-            thread.Start();
-        }
-
-        public override void Post(SendOrPostCallback d, object? state) => _work.Add((d, state));
-
-        public override void Send(SendOrPostCallback d, object? state)
-        {
-            using var done = new ManualResetEventSlim();
-            Post(
-                _ =>
-                {
-                    d(state);
-                    done.Set();
-                },
-                null);
-            Assert.True(done.Wait(TimeSpan.FromSeconds(20)));
-        }
-
-        public override SynchronizationContext CreateCopy() => this;
-
-        public void Dispose() => _work.CompleteAdding();
-    }
 }
