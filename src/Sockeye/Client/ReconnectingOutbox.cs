@@ -19,6 +19,7 @@ internal sealed class ReconnectingOutbox
     private readonly LinkedList<RoomWait> _waiting = new();
     private readonly Queue<(long Number, TaskCompletionSource Done)> _flushes = new();
     private readonly List<OutboxMessage> _untold = [];
+    private (long Number, TaskCompletionSource Done) _lastFlush;
     private LinkedListNode<OutboxMessage>? _firstQueued;
     private long _lastNumber;
     private long _bytes;
@@ -192,9 +193,14 @@ internal sealed class ReconnectingOutbox
         {
             if (_messages.Count == 0)
                 return Task.CompletedTask;
-            var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _flushes.Enqueue((_lastNumber, done));
-            return done.Task.WaitAsync(token);
+            // Who asks again before there is another message waits for the same: however often that is, there are no more than messages.
+            if (_lastFlush.Number != _lastNumber)
+            {
+                _lastFlush = (_lastNumber, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+                _flushes.Enqueue(_lastFlush);
+            }
+
+            return _lastFlush.Done.Task.WaitAsync(token);
         }
     }
 

@@ -1,4 +1,7 @@
+using System.Collections.Concurrent;
 using Sockeye.Protocol;
+using Sockeye.Tests.Connection;
+using Sockeye.Tests.Server;
 
 namespace Sockeye.Tests.Client;
 

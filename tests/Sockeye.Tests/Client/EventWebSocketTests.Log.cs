@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Text;
+using Sockeye.Tests.Connection;
 
 namespace Sockeye.Tests.Client;
 

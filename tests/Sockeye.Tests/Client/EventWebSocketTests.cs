@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Text;
-using Sockeye.Protocol;
 using Sockeye.Tests.Connection;
 using Sockeye.Tests.Server;
 

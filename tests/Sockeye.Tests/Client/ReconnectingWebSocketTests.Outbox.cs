@@ -1,5 +1,5 @@
-using Sockeye.Protocol;
 using Sockeye.Testing;
+using Sockeye.Tests.Connection;
 
 namespace Sockeye.Tests.Client;
 
