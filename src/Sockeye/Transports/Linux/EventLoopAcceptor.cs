@@ -72,9 +72,8 @@ internal sealed class EventLoopAcceptor : IDisposable
     {
         if (Interlocked.Exchange(ref _isDisposed, true))
             return;
-        // Closing alone would leave it listening as long as another thread is about to accept.
+        // Closing alone would leave it listening as long as another thread is about to accept, or somebody else has a descriptor.
         _socket.StopListening();
-        _socket.Dispose();
         _listening.Dispose();
     }
 

@@ -139,6 +139,7 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
     /// <summary>Takes the next connection from a listening socket, without waiting.</summary>
     /// <returns>The descriptor; -1 where none waits.</returns>
     /// <exception cref="System.Net.Sockets.SocketException">Accepting failed.</exception>
+    /// <exception cref="IOException">The socket was closed here.</exception>
     public int Accept(byte* address, int* length)
     {
         Interlocked.And(ref _state, ~Readable);
@@ -148,7 +149,7 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
         Exit();
         if (accepted >= 0 || error is Libc.Again or Libc.Interrupted)
             return accepted;
-        throw SocketFault.ExceptionOf(error);
+        throw (Volatile.Read(ref _state) & Closed) != 0 ? SocketFault.Closed() : SocketFault.ExceptionOf(error);
     }
 
     /// <summary>Begins to connect.</summary>
@@ -264,11 +265,14 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
             throw SocketFault.Of(error);
     }
 
-    /// <summary>Lets the kernel refuse who connects to this listening socket, whatever other descriptors it has. Never throws.</summary>
+    /// <summary>Closes, and lets the kernel refuse who connects to this listening socket, whatever other descriptors it has. Never
+    /// throws.</summary>
     public void StopListening()
     {
         if (!TryEnter())
             return;
+        // In this order: who waits here is told that it was closed, and not what the kernel says.
+        Dispose();
         _ = Libc.Shutdown(_descriptor, Libc.ShutdownReceive);
         Exit();
     }
