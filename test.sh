@@ -92,9 +92,9 @@ echo "== Once more, where servers and clients are concerned, with sockets that t
 export SOCKEYE_EVENT_LOOP=0
 run Sockeye.Tests -trait- Category=Figures -trait- Category=Full \
     -namespace Sockeye.Tests.Server -namespace Sockeye.Tests.Client -namespace Sockeye.Tests.Attacks
-run Sockeye.Conformance.Tests -trait- Category=Figures -trait- Category=Full
-run Sockeye.Interop.Tests -trait- Category=Figures -trait- Category=Full \
-    -class- '*ChatTests' -class- '*ChatTroubleTests' -class- '*SampleTests' -class- '*CliConnectTests'
+run Sockeye.Conformance.Tests -trait- Category=Figures -trait- Category=Full -class '*.ServerTests' -class '*.ClientHostTests'
+run Sockeye.Interop.Tests -trait- Category=Figures -trait- Category=Full -class '*.PeerTests' -class '*.DeflateTests' \
+    -class '*.ProxyTests' -class '*.ReverseProxyTests' -class '*.ProtocolVersionTests' -class '*.SystemNetTests' -class '*.ClientCertificateTests'
 unset SOCKEYE_EVENT_LOOP
 [[ $mode == --full ]] || finish
 
