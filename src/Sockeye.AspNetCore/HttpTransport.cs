@@ -125,6 +125,8 @@ internal sealed class HttpTransport : Transport
 
     public override ValueTask SendAsync(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second) => Inner.SendAsync(first, second);
 
+    public override void ExpectShutdown() => Inner.ExpectShutdown();
+
     public override bool WatchStalls(IStallObserver observer) => _loopConnection?.WatchStalls(observer) ?? true;
 
     public override ValueTask ShutdownAsync()

@@ -109,6 +109,40 @@ public sealed class EventLoopEndTests
     }
 
     [Fact]
+    public async Task Close_that_comes_as_soon_as_the_response_is_there_is_answered()
+    {
+        // So few at a time that their threads meet, and so often that they do.
+        const int Clients = 3;
+        const int Handshakes = 2000;
+        await using WebHost host = await WebHost.StartAsync(app => app.MapWebSocket("/", WebHost.EchoAsync), road: Road.EventLoop);
+        byte[] request = Encoding.ASCII.GetBytes(
+            $"GET / HTTP/1.1\r\nHost: {host.Host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+
+        // Who receives for HTTP is leaving meanwhile: what is reported to it must not be lost.
+        await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => Task.Run(CloseOftenAsync))).WaitAsync(2 * WebHost.Patience);
+
+        async Task CloseOftenAsync()
+        {
+            byte[] received = new byte[4096];
+            for (int i = 0; i < Handshakes; i++)
+            {
+                using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                await socket.ConnectAsync(IPAddress.Loopback, host.Port);
+                await socket.SendAsync(request);
+                int count = 0;
+                while (received.AsSpan(0, count).IndexOf("\r\n\r\n"u8) < 0)
+                    count += await socket.ReceiveAsync(received.AsMemory(count));
+                await socket.SendAsync(WebHost.CloseFrame);
+                var answer = new List<byte>();
+                while ((count = await socket.ReceiveAsync(received)) > 0)
+                    answer.AddRange(received.AsSpan(0, count));
+                Assert.Equal([0x88, 0x02, 0x03, 0xE8], answer);
+            }
+        }
+    }
+
+    [Fact]
     public async Task Client_of_a_WebSocket_that_goes_away_aborts_its_request()
     {
         var aborted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -11,7 +11,7 @@ namespace Sockeye;
 /// <summary>A connection of Kestrel on an event loop: pipes for as long as it speaks HTTP, until an upgrade takes the socket over.</summary>
 /// <remarks>What is received goes on at once, on the thread that leads the loop. As Kestrel's own transport does, it receives ahead of
 /// whoever reads, within a bound, so that the end of the connection is seen while a request is served.</remarks>
-internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
+internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe, IThreadPoolWorkItem
 {
     // With what may be read ahead, no more than a transport takes back.
     private const int MostPerReceive = 16 * 1024;
@@ -28,6 +28,9 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
     private Task _receiving;
     private bool _isServing;
     private bool _isFlushed = true;
+
+    // Whether the last receive may have left something behind that nobody reports again.
+    private bool _isMoreLikely;
     private bool _isTakenOver;
     private int _hasClosed;
 
@@ -74,14 +77,16 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
 
         // Whoever receives is about to go, or to wait for bytes: then it is told to go, since it may not wait yet on what another connection
         // waits on next. If it serves, which may be this very call, it goes when that returns.
+        bool hasWaited = false;
         while (!_receiving.IsCompleted && !Volatile.Read(ref _isServing))
         {
-            if (!_pipes!.TryEndWait())
+            hasWaited = _pipes!.TryEndWait();
+            if (!hasWaited)
                 await Task.Yield();
         }
 
         // The request holds this connection for as long as the transport lives: what served HTTP goes.
-        var transport = new EventLoopTransport(_socket, buffers, isUnderWay: true);
+        var transport = new EventLoopTransport(_socket, buffers, isMoreLikely: _isMoreLikely && !hasWaited);
         transport.Unread(unread);
         _input.Detach();
         _output.Detach();
@@ -94,14 +99,15 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
     /// <summary>Names who is told when a handler holds the thread of the loop for long.</summary>
     public bool WatchStalls(IStallObserver observer) => _socket.WatchStalls(observer);
 
-    /// <summary>Tells who watches the connection that it has ended.</summary>
+    /// <summary>Tells who watches the connection that it has ended, elsewhere or later: on an event loop when the events at hand have been
+    /// served, by when most requests have ended of themselves.</summary>
     public void FireClosed()
     {
-        if (Interlocked.Exchange(ref _hasClosed, 1) == 0)
-            ThreadPool.UnsafeQueueUserWorkItem(static connection => connection.TellClosed(), this, preferLocal: false);
+        if (Interlocked.Exchange(ref _hasClosed, 1) == 0 && !EventLoop.TryDefer(this))
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
-    private void TellClosed()
+    void IThreadPoolWorkItem.Execute()
     {
         try
         {
@@ -136,16 +142,15 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
         Exception? failure = null;
         try
         {
-            bool isMoreLikely = false;
             for (int receives = ReceivesInARow; ; receives++)
             {
-                if (!isMoreLikely || receives >= ReceivesInARow || EventLoop.LedHere is null)
+                if (!_isMoreLikely || receives >= ReceivesInARow || EventLoop.LedHere is null)
                 {
-                    await pipes.WaitReadableAsync(again: isMoreLikely).ConfigureAwait(false);
+                    await pipes.WaitReadableAsync(again: _isMoreLikely).ConfigureAwait(false);
                     receives = 0;
                 }
 
-                if (!TryReceive(pipes.Received, out isMoreLikely, out ValueTask<FlushResult> flushing))
+                if (!TryReceive(pipes.Received, out ValueTask<FlushResult> flushing))
                     continue;
                 FlushResult flushed = await flushing.ConfigureAwait(false);
                 if (flushed.IsCompleted || flushed.IsCanceled || Volatile.Read(ref _isTakenOver))
@@ -165,26 +170,27 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe
 
     /// <summary>Receives what is there into the pipe, and serves who reads it: outside the lock, since that is the application.</summary>
     /// <returns>False where nothing is there.</returns>
-    private bool TryReceive(PipeWriter pipe, out bool isMoreLikely, out ValueTask<FlushResult> flushing)
+    private bool TryReceive(PipeWriter pipe, out ValueTask<FlushResult> flushing)
     {
-        isMoreLikely = false;
         flushing = new ValueTask<FlushResult>(new FlushResult(isCanceled: false, isCompleted: true));
         try
         {
             // Under the lock, so that whoever takes over finds in the pipe what was received last.
             lock (_sync)
             {
+                // Until it is known better: who goes now leaves what was reported, and an end or a failure is found once more.
+                _isMoreLikely = true;
                 if (_isTakenOver)
                     return true;
                 Memory<byte> room = pipe.GetMemory();
                 room = room[..Math.Min(room.Length, MostPerReceive)];
                 int received = _socket.Receive(room.Span);
-                if (received < 0)
-                    return false;
                 if (received == 0)
                     return true;
                 // The end comes with the last bytes, maybe: nobody reports it again.
-                isMoreLikely = received == room.Length || _socket.IsWorthReceiving;
+                _isMoreLikely = received == room.Length || (received > 0 && _socket.IsWorthReceiving);
+                if (received < 0)
+                    return false;
                 pipe.Advance(received);
                 PutOff.Begin();
                 flushing = pipe.FlushAsync(CancellationToken.None);

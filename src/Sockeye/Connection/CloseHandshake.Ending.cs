@@ -5,6 +5,10 @@ namespace Sockeye;
 /// <content>The way out: what follows once both sides have had their say, and the one place where the connection ends.</content>
 internal sealed partial class CloseHandshake
 {
+    /// <summary>Gets whether this side ends the transport: the server ends TCP first and the client waits for it (RFC 6455, section 7.1.1);
+    /// who fails the connection ends it.</summary>
+    private bool EndsTransport => _role == Role.Server || IsInputBroken;
+
     private void AnswerPeer()
     {
         if (_isSendBroken)
@@ -13,6 +17,8 @@ internal sealed partial class CloseHandshake
             return;
         }
 
+        if (EndsTransport)
+            _transport.ExpectShutdown();
         _connection.Send.Flush();
         Proceed();
     }
@@ -27,8 +33,7 @@ internal sealed partial class CloseHandshake
             if (!IsSettled || _isEnded || _isShutDown)
                 return;
             _isShutDown = true;
-            // The server ends TCP first and the client waits for it (RFC 6455, section 7.1.1); who fails the connection ends it.
-            shutDown = _role == Role.Server || IsInputBroken;
+            shutDown = EndsTransport;
             // Behind its Close a peer sends nothing that closing could destroy: what cannot be shut down is closed at once, since the
             // peer waits for that.
             isDone = _isPeerDone || (shutDown && !IsInputBroken && !_transport.CanShutdown);

@@ -73,6 +73,12 @@ internal abstract class Transport : IAsyncDisposable
     /// <returns>Whether the thread that calls is watched, or need not be; else nothing may be held back on it.</returns>
     public virtual bool WatchStalls(IStallObserver observer) => true;
 
+    /// <summary>Says that what is sent next is the last, and that <see cref="ShutdownAsync"/> follows at once: both may leave together, in
+    /// one packet.</summary>
+    public virtual void ExpectShutdown()
+    {
+    }
+
     /// <summary>Says that nothing more will be sent: TLS close_notify, unless a receive or a send is under way, then TCP FIN. Receiving
     /// goes on.</summary>
     public abstract ValueTask ShutdownAsync();

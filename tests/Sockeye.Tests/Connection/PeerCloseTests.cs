@@ -89,6 +89,26 @@ public sealed class PeerCloseTests
         Assert.Equal("0", await ReadingTests.ReadTextAsync(peer.Connection));
     }
 
+    [Theory]
+    [InlineData(Role.Server, false, 1)]
+    [InlineData(Role.Server, true, 1)]
+    [InlineData(Role.Client, false, null)]
+    [InlineData(Role.Client, true, 1)]
+    public async Task C3_Transport_hears_that_the_answer_is_the_last_where_this_side_ends_it(Role role, bool isViolation, int? sends)
+    {
+        ScriptedTransport transport = null!;
+        await using RawPeer peer = RawPeer.Create(role, wrap: inner => transport = new ScriptedTransport(inner));
+        peer.Connection.Start();
+        await peer.Connection.SendTextAsync("before");
+        Assert.Equal("before", (await peer.ReadFrameAsync())!.Text);
+        Task<WebSocketMessage> end = peer.Connection.ReceiveAsync().AsTask();
+        await peer.SendAsync(isViolation ? peer.Frame((Opcode)3, ""u8) : peer.CloseFrame(CloseCode.Normal));
+        Assert.Equal(isViolation ? 1002 : 1000, (await peer.ReadFrameAsync())!.CloseCode);
+        Assert.Equal(sends, transport.SendsBeforeLast);
+        await peer.Transport.ShutdownAsync();
+        await ((Task)end.Soon()).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
     [Fact]
     public async Task C1_Receiving_stops_at_once_with_the_close()
     {

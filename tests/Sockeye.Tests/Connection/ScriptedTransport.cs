@@ -46,6 +46,9 @@ internal sealed class ScriptedTransport(
 
     public int Shutdowns => Volatile.Read(ref _shutdowns);
 
+    /// <summary>Gets after how many sends it was said that the next one is the last; null where that was not said.</summary>
+    public int? SendsBeforeLast { get; private set; }
+
     public bool IsAborted { get; private set; }
 
     public bool IsDisposed { get; private set; }
@@ -82,6 +85,8 @@ internal sealed class ScriptedTransport(
         sending?.Invoke();
         return IsDue() | Interlocked.Increment(ref _sends) > failSend ? FailAsync() : inner.SendAsync(first, second);
     }
+
+    public override void ExpectShutdown() => SendsBeforeLast ??= Volatile.Read(ref _sends);
 
     public override ValueTask ShutdownAsync()
     {

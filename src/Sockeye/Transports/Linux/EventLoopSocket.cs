@@ -115,9 +115,12 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
     }
 
     /// <summary>Sends without waiting, two pieces with one call.</summary>
+    /// <param name="first">The first piece.</param>
+    /// <param name="second">The second piece.</param>
+    /// <param name="isMoreComing">Whether more follows at once, or the end, which may leave in the same packet.</param>
     /// <returns>The number of bytes that were taken; -1 where there is no room.</returns>
     /// <exception cref="IOException">The connection broke, or was closed here.</exception>
-    public int Send(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second = default)
+    public int Send(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second = default, bool isMoreComing = false)
     {
         Enter();
         nint sent;
@@ -126,8 +129,8 @@ internal sealed unsafe class EventLoopSocket : ConnectedSocket
         fixed (byte* then = second)
         {
             sent = second.IsEmpty
-                ? Libc.Send(_descriptor, at, first.Length)
-                : Libc.Send(_descriptor, at, first.Length, then, second.Length);
+                ? Libc.Send(_descriptor, at, first.Length, isMoreComing)
+                : Libc.Send(_descriptor, at, first.Length, then, second.Length, isMoreComing);
             if (sent < 0)
                 error = Libc.Errno;
         }

@@ -17,15 +17,17 @@ internal sealed class EventLoopTransport : NonBlockingTransport, IReadiness, IVa
     private short _receiveToken;
     private IReceiver? _receiver;
 
+    private volatile bool _isShutdownExpected;
+
     // The send: likewise. What waits for room is there once the first one has had to.
     private PendingSend? _pending;
 
     /// <summary>Takes over a socket.</summary>
     /// <param name="socket">The socket, from which nobody else receives.</param>
     /// <param name="buffers">Where memory is rented.</param>
-    /// <param name="isUnderWay">Whether somebody else has received from it before.</param>
-    public EventLoopTransport(EventLoopSocket socket, BufferPool buffers, bool isUnderWay = false)
-        : base(buffers, isUnderWay)
+    /// <param name="isMoreLikely">Whether who has received from it before may have left something that nobody reports again.</param>
+    public EventLoopTransport(EventLoopSocket socket, BufferPool buffers, bool isMoreLikely = false)
+        : base(buffers, isMoreLikely)
     {
         _socket = socket;
         socket.User = this;
@@ -70,6 +72,8 @@ internal sealed class EventLoopTransport : NonBlockingTransport, IReadiness, IVa
         _socket.AwaitWritable();
         return sending;
     }
+
+    public override void ExpectShutdown() => _isShutdownExpected = true;
 
     public override ValueTask ShutdownAsync()
     {
@@ -152,7 +156,8 @@ internal sealed class EventLoopTransport : NonBlockingTransport, IReadiness, IVa
 
     protected override int ReceiveNow(ArraySegment<byte> first, ArraySegment<byte> second) => _socket.Receive(first, second);
 
-    protected override int SendNow(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second) => _socket.Send(first.Span, second.Span);
+    protected override int SendNow(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second) =>
+        _socket.Send(first.Span, second.Span, _isShutdownExpected);
 
     private AwaitedReceive? Awaited(short token)
     {

@@ -35,6 +35,7 @@ internal static unsafe partial class Libc
     private const int CloseOnExec = 0x80000;
     private const int NonBlocking = 0x800;
     private const int NoSignal = 0x4000;
+    private const int MoreComes = 0x8000;
     private const int DuplicateCloseOnExec = 1030;
     private const int Stream = 1;
     private const int LevelSocket = 1;
@@ -84,16 +85,18 @@ internal static unsafe partial class Libc
 
     public static nint Receive(int descriptor, byte* at, nint length) => recv(descriptor, at, length, 0);
 
-    public static nint Send(int descriptor, byte* at, nint length) => send(descriptor, at, length, NoSignal);
+    /// <summary>Sends, and holds back for a moment what fills no packet where more is about to follow, or the end.</summary>
+    public static nint Send(int descriptor, byte* at, nint length, bool isMoreComing) =>
+        send(descriptor, at, length, SendFlags(isMoreComing));
 
     /// <summary>Sends two pieces with one call.</summary>
-    public static nint Send(int descriptor, byte* first, nint firstLength, byte* second, nint secondLength)
+    public static nint Send(int descriptor, byte* first, nint firstLength, byte* second, nint secondLength, bool isMoreComing)
     {
         Piece* pieces = stackalloc Piece[2];
         pieces[0] = new Piece { At = first, Length = firstLength };
         pieces[1] = new Piece { At = second, Length = secondLength };
         var message = new Message { Pieces = pieces, Count = 2 };
-        return sendmsg(descriptor, &message, NoSignal);
+        return sendmsg(descriptor, &message, SendFlags(isMoreComing));
     }
 
     /// <summary>Receives into two pieces of memory with one call: the first is filled before the second.</summary>
@@ -145,6 +148,8 @@ internal static unsafe partial class Libc
     public static int GetRemoteAddress(int descriptor, byte* address, int* length) => getpeername(descriptor, address, length);
 
     private static int DataOffset => IsPacked ? 4 : 8;
+
+    private static int SendFlags(bool isMoreComing) => isMoreComing ? NoSignal | MoreComes : NoSignal;
 
     [StructLayout(LayoutKind.Sequential)]
     private struct Piece
