@@ -47,6 +47,8 @@ public sealed class Http2ClientFailureTests
         Assert.Equal(
             what.StartsWith("http1", StringComparison.Ordinal),
             thrown.Message.EndsWith("connect without Http2.", StringComparison.Ordinal));
+        var attempt = new ConnectAttempt { Uri = new Uri(uri), Options = options };
+        Assert.Equal(cause is HandshakeFailure.Protocol or HandshakeFailure.Tls, new ReconnectFailure { Attempt = attempt, Exception = thrown }.IsFatal);
     }
 
     [Fact]

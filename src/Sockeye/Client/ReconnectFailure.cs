@@ -44,12 +44,13 @@ public sealed record ReconnectFailure
     public CloseCode? CloseCode => Result?.ReceivedCode;
 
     /// <summary>Gets whether trying again is pointless, as far as this can be told from the outside: the server answered with a status
-    /// below 500 other than 408, 425 and 429; its answer broke the protocol; its certificate is not trusted; it closed with 1002, 1003,
-    /// 1007–1010, 3000 or 3003, which blame this client; or an argument was wrong. All else may pass, also a close with 1000.</summary>
+    /// below 500 other than 408, 425 and 429; its answer broke the protocol; its certificate, or that of the proxy, is not trusted; it closed
+    /// with 1002, 1003, 1007–1010, 3000 or 3003, which blame this client; or an argument was wrong. All else may pass, also a close with
+    /// 1000.</summary>
     public bool IsFatal => CloseCode is { } code ? IsFatalCode(code) : Exception switch
     {
         WebSocketHandshakeException { Cause: HandshakeFailure.Protocol } => true,
-        WebSocketHandshakeException { Cause: HandshakeFailure.Tls, InnerException: AuthenticationException } => true,
+        WebSocketHandshakeException { Cause: HandshakeFailure.Tls or HandshakeFailure.Proxy } e when IsOfTrust(e.InnerException) => true,
         WebSocketHandshakeException { StatusCode: { } status } => status < 500 && status is not (408 or 425 or 429),
         ArgumentException => true,
         _ => false,
@@ -73,6 +74,10 @@ public sealed record ReconnectFailure
         return DateTimeOffset.TryParseExact(
             value, "r", null, System.Globalization.DateTimeStyles.AssumeUniversal, out DateTimeOffset at) && at > now ? at - now : null;
     }
+
+    // It lies deeper where a proxy, or the framework's HTTP/2, stands between.
+    private static bool IsOfTrust(Exception? exception) =>
+        exception is AuthenticationException || (exception is not null && IsOfTrust(exception.InnerException));
 
     private static bool IsFatalCode(CloseCode code) => code is Protocol.CloseCode.ProtocolError or Protocol.CloseCode.UnsupportedData
         or Protocol.CloseCode.InvalidPayload or Protocol.CloseCode.PolicyViolation or Protocol.CloseCode.MessageTooBig

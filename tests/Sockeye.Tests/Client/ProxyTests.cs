@@ -221,6 +221,8 @@ public sealed class ProxyTests
 
         await answering.ContinueWith(_ => { }, TaskScheduler.Default);
         Assert.Equal((HandshakeFailure.Proxy, SslPolicyErrors.RemoteCertificateChainErrors), (thrown.Cause, thrown.CertificateErrors));
+        var attempt = new ConnectAttempt { Uri = new Uri("ws://example.invalid/"), Options = WebSocketClientOptions.Default };
+        Assert.True(new ReconnectFailure { Attempt = attempt, Exception = thrown }.IsFatal);
     }
 
     [Theory]

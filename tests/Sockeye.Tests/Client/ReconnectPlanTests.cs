@@ -174,7 +174,11 @@ public sealed class ReconnectPlanTests
     public void Certificate_that_is_not_trusted_and_wrong_arguments_are_fatal_and_what_else_is_thrown_is_not()
     {
         var untrusted = new System.Security.Authentication.AuthenticationException();
-        Assert.True(Thrown(new WebSocketHandshakeException(HandshakeFailure.Tls, "test", untrusted)).IsFatal);
+        var ofTls = new WebSocketHandshakeException(HandshakeFailure.Tls, "test", untrusted);
+        Assert.True(Thrown(ofTls).IsFatal);
+        Assert.True(Thrown(new WebSocketHandshakeException(HandshakeFailure.Proxy, "test", ofTls)).IsFatal);
+        Assert.True(Thrown(new WebSocketHandshakeException(HandshakeFailure.Tls, "test", new HttpRequestException("test", untrusted))).IsFatal);
+        Assert.False(Thrown(new WebSocketHandshakeException(HandshakeFailure.Proxy, "test", new IOException())).IsFatal);
         Assert.True(Thrown(new ArgumentException("test")).IsFatal);
         Assert.False(Thrown(new HttpRequestException("the token server is down")).IsFatal);
         Assert.False(Lost(code: null).IsFatal);
