@@ -183,17 +183,21 @@ public sealed class ProxyTests
         Assert.EndsWith("Is it a SOCKS proxy? Then its address begins with socks5://, not socks5h:// or http://.", thrown.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task Proxy_of_the_application_that_throws_is_a_failure_of_the_proxy()
+    [Theory]
+    [InlineData("IsBypassed", "which proxy to use")]
+    [InlineData("GetProxy", "which proxy to use")]
+    [InlineData("Credentials", "the credentials for http://proxy.invalid:8080")]
+    [InlineData("GetCredential", "the credentials for http://proxy.invalid:8080")]
+    public async Task Proxy_of_the_application_that_throws_is_a_failure_of_the_proxy(string where, string what)
     {
-        var broken = new BrokenProxy();
+        var broken = new BrokenProxy(where);
 
         var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(
             () => WebSocketClient.ConnectAsync("ws://example.invalid/", new() { Proxy = broken }).Soon());
 
         Assert.Equal(HandshakeFailure.Proxy, thrown.Cause);
         Assert.IsType<InvalidDataException>(thrown.InnerException);
-        Assert.Contains("the script is broken", thrown.Message, StringComparison.Ordinal);
+        Assert.Equal($"Proxy could not tell {what} ({typeof(BrokenProxy)}): {where} is broken", thrown.Message);
     }
 
     [Theory]
@@ -343,12 +347,20 @@ public sealed class ProxyTests
         public bool IsBypassed(Uri host) => false;
     }
 
-    private sealed class BrokenProxy : IWebProxy
+    private sealed class BrokenProxy(string where) : IWebProxy, ICredentials
     {
-        public ICredentials? Credentials { get; set; }
+        public ICredentials? Credentials
+        {
+            get => Unless<ICredentials>("Credentials", this);
+            set => throw new NotSupportedException();
+        }
 
-        public Uri GetProxy(Uri destination) => throw new InvalidDataException("the script is broken");
+        public Uri GetProxy(Uri destination) => Unless("GetProxy", new Uri("http://proxy.invalid:8080"));
 
-        public bool IsBypassed(Uri host) => false;
+        public bool IsBypassed(Uri host) => Unless("IsBypassed", false);
+
+        public NetworkCredential? GetCredential(Uri uri, string authType) => Unless<NetworkCredential?>("GetCredential", null);
+
+        private T Unless<T>(string here, T value) => here != where ? value : throw new InvalidDataException($"{where} is broken");
     }
 }

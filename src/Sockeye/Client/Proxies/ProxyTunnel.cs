@@ -39,11 +39,12 @@ internal abstract class ProxyTunnel
     /// <exception cref="WebSocketHandshakeException">The proxy is of an unknown kind or not to be found, or its credentials cannot be sent.</exception>
     public static ProxyTunnel? Find(IWebProxy proxy, WebSocketUri uri)
     {
-        if (uri.SocketPath is not null || AddressOf(proxy, uri.ToUri()) is not { } address)
+        if (uri.SocketPath is not null || Ask(proxy, "which proxy to use", () => AddressOf(proxy, uri.ToUri())) is not { } address)
             return null;
         if (address.IdnHost.Length == 0)
             throw Failure(address, "names no host: write http://host:port.");
-        NetworkCredential? credentials = CredentialsIn(address) ?? proxy.Credentials?.GetCredential(address, "Basic");
+        NetworkCredential? credentials = CredentialsIn(address)
+            ?? Ask(proxy, $"the credentials for {Name(address)}", () => proxy.Credentials?.GetCredential(address, "Basic"));
         if (credentials is { UserName: "", Password: "" })
             credentials = null; // those of the system, which cannot be seen
         return address.Scheme switch
@@ -112,15 +113,20 @@ internal abstract class ProxyTunnel
 
     private static Uri? AddressOf(IWebProxy proxy, Uri destination)
     {
+        Uri? address = proxy.IsBypassed(destination) ? null : proxy.GetProxy(destination);
+        return address == destination ? null : address;
+    }
+
+    /// <summary>Asks what the user has set, whose code may throw anything.</summary>
+    private static T Ask<T>(IWebProxy proxy, string what, Func<T> ask)
+    {
         try
         {
-            Uri? address = proxy.IsBypassed(destination) ? null : proxy.GetProxy(destination);
-            return address == destination ? null : address;
+            return ask();
         }
         catch (Exception e)
         {
-            throw new WebSocketHandshakeException(
-                HandshakeFailure.Proxy, $"Proxy could not tell which proxy to use ({proxy.GetType()}): {e.Message}", e);
+            throw new WebSocketHandshakeException(HandshakeFailure.Proxy, $"Proxy could not tell {what} ({proxy.GetType()}): {e.Message}", e);
         }
     }
 
