@@ -115,7 +115,7 @@ internal sealed partial class ClientOpening
 
     /// <summary>Takes a refusal. The body of one that leads on to where the client goes is not waited for.</summary>
     private Task<Exception> RefuseAsync(ResponseHead response, ResponseBody body) => _deadline.RefuseAsync(
-        _options.MaxRedirects > 0 && Redirects.LocationOf(response) is not null ? null : body,
+        _options.MaxRedirects > 0 && Redirects.LeadsOn(_uri, response) ? null : body,
         read => StatusFailure(response, read));
 
     private WebSocketHandshakeException StatusFailure(ResponseHead response, byte[] body)

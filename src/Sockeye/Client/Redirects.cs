@@ -19,11 +19,13 @@ internal static class Redirects
                 return await WebSocketClient.ConnectOnceAsync(uri, options, cancellationToken).ConfigureAwait(false);
             }
             catch (WebSocketHandshakeException e) when (e is { Cause: HandshakeFailure.Status, Response: { } response }
-                && LocationOf(response) is { } location)
+                && IsRedirect(response))
             {
                 if (options.MaxRedirects == 0)
-                    throw Refuse(e, location, $"and MaxRedirects allows {allowed} redirects");
-                WebSocketUri next = Find(uri, location, e);
+                    throw Refuse(e, $"and MaxRedirects allows {allowed} redirects");
+                (WebSocketUri? next, string why) = Find(uri, response);
+                if (next is null)
+                    throw Refuse(e, why);
                 if (options.RedirectCallback is { } callback)
                     await callback(new WebSocketRedirectEventArgs(uri.ToUri(), next.ToUri(), e), cancellationToken).ConfigureAwait(false);
                 if (IsSameServer(uri, next))
@@ -35,32 +37,35 @@ internal static class Redirects
         }
     }
 
-    /// <summary>Gets where a response leads to; null where it is no redirect.</summary>
-    public static string? LocationOf(ResponseHead response) =>
-        response.StatusCode is 301 or 302 or 303 or 307 or 308 ? response.Headers["Location"] : null;
+    /// <summary>Tells whether a response leads to where a client goes.</summary>
+    public static bool LeadsOn(WebSocketUri uri, ResponseHead response) => IsRedirect(response) && Find(uri, response).Next is not null;
 
-    private static WebSocketUri Find(WebSocketUri uri, string location, WebSocketHandshakeException e)
+    private static bool IsRedirect(ResponseHead response) =>
+        response.StatusCode is 301 or 302 or 303 or 307 or 308 && response.Headers.Contains("Location");
+
+    /// <summary>Finds where a redirect leads to.</summary>
+    /// <returns>The address; null with the reason where a client does not go there.</returns>
+    private static (WebSocketUri? Next, string Why) Find(WebSocketUri uri, ResponseHead response)
     {
-        if (e.Headers!.GetValues("Location").Count > 1)
-            throw Refuse(e, location, "which are several addresses");
+        if (response.Headers.GetValues("Location") is not [string location])
+            return (null, "which are several addresses");
         if (!Uri.TryCreate(uri.ToHttpUri(), location, out Uri? target))
-            throw Refuse(e, location, "which is no address");
-        if (uri.SocketPath is not null && IsPath(location))
-            return uri.At(target.PathAndQuery);
+            return (null, "which is no address");
+        bool staysAtSocket = uri.SocketPath is not null && IsPath(location);
         WebSocketUri next;
         try
         {
-            next = WebSocketUri.Parse(target);
+            next = staysAtSocket ? uri.At(target.PathAndQuery + target.Fragment) : WebSocketUri.Parse(target);
         }
         catch (ArgumentException refused)
         {
-            throw Refuse(e, location, $"to which a client cannot connect: {refused.Message}");
+            return (null, $"to which a client cannot connect: {refused.Message}");
         }
 
         // A server may not lead its clients to what listens on their own machine and has no port.
-        if (next.SocketPath is not null)
-            throw Refuse(e, location, "a Unix domain socket");
-        return uri.IsSecure && !next.IsSecure ? throw Refuse(e, location, "which would give up TLS") : next;
+        if (next.SocketPath is not null && !staysAtSocket)
+            return (null, "a Unix domain socket");
+        return uri.IsSecure && !next.IsSecure ? (null, "which would give up TLS") : (next, "");
     }
 
     /// <summary>Tells whether a location names no server: neither begins with a scheme nor with two slashes (RFC 3986, section 4.2).</summary>
@@ -81,8 +86,8 @@ internal static class Redirects
         return options with { Headers = headers, Tls = ClientTls.ForAnother(options.Tls) };
     }
 
-    private static WebSocketHandshakeException Refuse(WebSocketHandshakeException e, string location, string why) =>
-        new(HandshakeFailure.Status, $"The server answered {e.StatusCode} and leads to '{PeerText.Escape(location)}', {why}.", e)
+    private static WebSocketHandshakeException Refuse(WebSocketHandshakeException e, string why) =>
+        new(HandshakeFailure.Status, $"The server answered {e.StatusCode} and leads to '{PeerText.Escape(e.Headers!["Location"]!)}', {why}.", e)
         {
             Response = e.Response,
             Body = e.Body,

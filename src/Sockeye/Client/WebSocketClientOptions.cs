@@ -71,8 +71,9 @@ public sealed record WebSocketClientOptions
     public IWebProxy? Proxy { get; init; }
 
     /// <summary>Gets how many redirects of servers are followed, 0 to 10; 0 (the default) follows none, and a redirect is
-    /// a failure by its status. Locations may be relative; none leads from <c>wss</c> to <c>ws</c>, nor to a Unix domain socket. Each
-    /// hop has the whole <see cref="ConnectTimeout"/>.</summary>
+    /// a failure by its status. Locations may be relative; none leads from <c>wss</c> to <c>ws</c>, nor to a Unix domain socket, nor to an
+    /// address with a fragment (RFC 6455, section 3): such an answer is a failure by its status, too. Each hop has the whole
+    /// <see cref="ConnectTimeout"/>.</summary>
     /// <remarks>To another host or port go neither <c>Authorization</c>, <c>Cookie</c>, <c>Proxy-Authorization</c> and <c>Host</c> of
     /// <see cref="Headers"/>, nor user information, nor the client certificates and the <see cref="SslClientAuthenticationOptions.TargetHost"/>
     /// of <see cref="Tls"/>. Everything else does, subprotocols as well. The server is the same, and all of that is kept, where

@@ -86,7 +86,8 @@ internal sealed record WebSocketUri
     }
 
     /// <summary>Gives the address of another target at the same Unix domain socket.</summary>
-    public WebSocketUri At(string target) => ParseUnix(new Uri($"{UnixScheme}:{_uri.AbsolutePath.Split(':')[0]}:{target}"));
+    /// <exception cref="ArgumentException">The target has a fragment.</exception>
+    public WebSocketUri At(string target) => Parse(new Uri($"{UnixScheme}:{_uri.AbsolutePath.Split(':')[0]}:{target}"));
 
     /// <summary>Gives the URI in the scheme of WebSockets, without credentials.</summary>
     public Uri ToUri() => SocketPath is not null ? _uri : new UriBuilder(_uri)

@@ -72,7 +72,7 @@ public sealed class WebSocketHandshakeException : IOException
     public HttpHeaders? Headers => Response?.Headers;
 
     /// <summary>Gets the first 64 KiB of the body of a response other than 101, chunks joined, as far as it came within a second;
-    /// empty where there is none, and for a redirect that was to be followed. Other content encodings are left as they are.</summary>
+    /// empty where there is none. Other content encodings are left as they are.</summary>
     public ReadOnlyMemory<byte> Body { get; init; }
 
     /// <summary>Gets what is wrong with the server's certificate, where TLS failed for that; the message says it in words.</summary>

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using Sockeye.Tests.Connection;
 using Sockeye.Tests.Server;
 
@@ -67,16 +69,17 @@ public sealed class RedirectTests
     }
 
     [Theory]
-    [InlineData("HTTP/1.1 300 Choose\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n", "300 Choose instead of switching")]
+    [InlineData("HTTP/1.1 300 Choose\r\nLocation: /b\r\nContent-Length: 3\r\n\r\nwhy", "300 Choose instead of switching")]
     [InlineData("HTTP/1.1 304 Same\r\nLocation: /b\r\n\r\n", "304 Same instead of switching")]
-    [InlineData("HTTP/1.1 302 Where\r\nContent-Length: 0\r\n\r\n", "302 Where instead of switching")]
-    [InlineData("HTTP/1.1 302 There\r\nLocation: ftp://127.0.0.1/\r\nContent-Length: 0\r\n\r\n", "scheme")]
-    [InlineData("HTTP/1.1 302 There\r\nLocation: /a#b\r\nContent-Length: 0\r\n\r\n", "fragment")]
-    [InlineData("HTTP/1.1 302 There\r\nLocation: http://\r\nContent-Length: 0\r\n\r\n", "leads to")]
-    [InlineData("HTTP/1.1 302 There\r\nLocation: ws+unix:/run/docker.sock:/\r\nContent-Length: 0\r\n\r\n", "Unix domain socket")]
-    [InlineData("HTTP/1.1 302 There\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n", "scheme")]
-    [InlineData("HTTP/1.1 302 There\r\nLocation: /a\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n", "several")]
-    public async Task Redirect_that_leads_nowhere_is_a_refusal_with_its_status(string answer, string message)
+    [InlineData("HTTP/1.1 302 Where\r\nContent-Length: 3\r\n\r\nwhy", "302 Where instead of switching")]
+    [InlineData("HTTP/1.1 302 There\r\nLocation: ftp://127.0.0.1/\r\nContent-Length: 3\r\n\r\nwhy", "scheme")]
+    [InlineData("HTTP/1.1 302 There\r\nLocation: /a#b\r\nContent-Length: 3\r\n\r\nwhy", "fragment")]
+    [InlineData("HTTP/1.1 302 There\r\nLocation: /a#\r\nContent-Length: 3\r\n\r\nwhy", "fragment")]
+    [InlineData("HTTP/1.1 302 There\r\nLocation: http://\r\nContent-Length: 3\r\n\r\nwhy", "leads to")]
+    [InlineData("HTTP/1.1 302 There\r\nLocation: ws+unix:/run/docker.sock:/\r\nContent-Length: 3\r\n\r\nwhy", "Unix domain socket")]
+    [InlineData("HTTP/1.1 302 There\r\nLocation: file:///etc/passwd\r\nContent-Length: 3\r\n\r\nwhy", "scheme")]
+    [InlineData("HTTP/1.1 302 There\r\nLocation: /a\r\nLocation: /b\r\nContent-Length: 3\r\n\r\nwhy", "several")]
+    public async Task Redirect_that_leads_nowhere_is_a_refusal_with_its_status_and_its_body(string answer, string message)
     {
         using var server = new RawServer();
         Task answering = server.AnswerAsync(answer);
@@ -86,6 +89,7 @@ public sealed class RedirectTests
         await answering;
         Assert.Equal((HandshakeFailure.Status, answer[9..12]), (thrown.Cause, $"{thrown.StatusCode}"));
         Assert.Contains(message, thrown.Message, StringComparison.Ordinal);
+        Assert.Equal(answer.EndsWith("why", StringComparison.Ordinal) ? "why" : "", Encoding.ASCII.GetString(thrown.Body.Span));
     }
 
     [Theory]
@@ -176,6 +180,7 @@ public sealed class RedirectTests
 
         Assert.Equal((HandshakeFailure.Status, 302), (thrown.Cause, thrown.StatusCode));
         Assert.Contains("which would give up TLS", thrown.Message, StringComparison.Ordinal);
+        Assert.Equal("why", Encoding.UTF8.GetString(thrown.Body.Span));
     }
 
     // V27: what proves who the client is, and whom it expects, is for the first server alone.
@@ -231,7 +236,7 @@ public sealed class RedirectTests
     public async Task Server_may_lead_into_TLS()
     {
         await using ServerTest secure = await ServerTest.EchoAsync(options => options with { Tls = TestCertificates.Serving(TestCertificates.Server) });
-        await using ServerTest plain = await RedirectingAsync(UriOf(secure, "https"), isSecure: false);
+        await using ServerTest plain = await RedirectingAsync(UriOf(secure, "https"));
 
         await using WebSocketConnection client = await WebSocketClient.ConnectAsync(
             UriOf(plain, "ws"), Following with { Tls = TestCertificates.Trusting() }).Soon();
@@ -253,7 +258,7 @@ public sealed class RedirectTests
         string path = Path.Combine(Path.GetTempPath(), $"sockeye {Guid.NewGuid():N}.sock");
         await using ServerTest elsewhere = await ServerTest.EchoAsync();
         string there = $"localhost:{((IPEndPoint)elsewhere.Server.EndPoints[0]).Port}";
-        await using var test = new ServerTest(options => options with { Port = null, EndPoints = [new System.Net.Sockets.UnixDomainSocketEndPoint(path)] });
+        await using var test = new ServerTest(options => options with { Port = null, EndPoints = [new UnixDomainSocketEndPoint(path)] });
         bool hasLed = false;
         _ = Task.Run(async () =>
         {
@@ -289,6 +294,22 @@ public sealed class RedirectTests
         string to = target is null ? $"ws://{there}/there" : socket + target;
         Assert.Equal([socket + "/here/a", to, to], seen);
         client.Abort();
+    }
+
+    [Theory]
+    [InlineData("there#part", "fragment")]
+    [InlineData("/there#", "fragment")]
+    [InlineData("ws+unix:/run/docker.sock:/", "Unix domain socket")]
+    public async Task Unix_domain_socket_leads_to_no_other_and_to_no_fragment(string location, string message)
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"sockeye{Guid.NewGuid():N}.sock");
+        await using ServerTest test = await RedirectingAsync(location, endPoint: new UnixDomainSocketEndPoint(path));
+
+        var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(
+            () => WebSocketClient.ConnectAsync($"ws+unix:{path}:/here", Following).Soon());
+
+        Assert.Equal((302, "why"), (thrown.StatusCode, Encoding.UTF8.GetString(thrown.Body.Span)));
+        Assert.Contains(message, thrown.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -345,13 +366,18 @@ public sealed class RedirectTests
     private static string UriOf(ServerTest test, string scheme, string host = "localhost") =>
         $"{scheme}://{host}:{((IPEndPoint)test.Server.EndPoints[0]).Port}/";
 
-    private static async Task<ServerTest> RedirectingAsync(string location, bool isSecure)
+    private static async Task<ServerTest> RedirectingAsync(string location, bool isSecure = false, UnixDomainSocketEndPoint? endPoint = null)
     {
-        var test = new ServerTest(options => isSecure ? options with { Tls = TestCertificates.Serving(TestCertificates.Server) } : options);
+        var test = new ServerTest(options => options with
+        {
+            Tls = isSecure ? TestCertificates.Serving(TestCertificates.Server) : options.Tls,
+            Port = endPoint is null ? options.Port : null,
+            EndPoints = endPoint is null ? options.EndPoints : [endPoint],
+        });
         _ = Task.Run(async () =>
         {
             await foreach (UpgradeRequest request in test.Server.UpgradeRequestsAsync())
-                await request.RejectAsync(302, new() { { "Location", location } });
+                await request.RejectAsync(302, new() { { "Location", location } }, "why");
         });
         await test.Server.Listening;
         return test;
