@@ -40,6 +40,11 @@ internal static class Redirects
     /// <summary>Tells whether a response leads to where a client goes.</summary>
     public static bool LeadsOn(WebSocketUri uri, ResponseHead response) => IsRedirect(response) && Find(uri, response).Next is not null;
 
+    /// <summary>Tells whether a server may know what is for the other: the value of Host, which may be all that it is told apart by, is the
+    /// same.</summary>
+    public static bool IsSameServer(WebSocketUri one, WebSocketUri other) =>
+        one.SocketPath == other.SocketPath && string.Equals(one.HostHeader, other.HostHeader, StringComparison.OrdinalIgnoreCase);
+
     private static bool IsRedirect(ResponseHead response) =>
         response.StatusCode is 301 or 302 or 303 or 307 or 308 && response.Headers.Contains("Location");
 
@@ -74,9 +79,6 @@ internal static class Redirects
         int end = location.AsSpan().IndexOfAny(":/?#");
         return (end < 0 || location[end] != ':') && !location.StartsWith("//", StringComparison.Ordinal);
     }
-
-    private static bool IsSameServer(WebSocketUri one, WebSocketUri other) =>
-        one.SocketPath == other.SocketPath && string.Equals(one.HostHeader, other.HostHeader, StringComparison.OrdinalIgnoreCase);
 
     private static WebSocketClientOptions ForAnotherServer(WebSocketClientOptions options)
     {

@@ -77,7 +77,8 @@ public sealed record WebSocketClientOptions
     /// <remarks>To another host or port go neither <c>Authorization</c>, <c>Cookie</c>, <c>Proxy-Authorization</c> and <c>Host</c> of
     /// <see cref="Headers"/>, nor user information, nor the client certificates and the <see cref="SslClientAuthenticationOptions.TargetHost"/>
     /// of <see cref="Tls"/>. Everything else does, subprotocols as well. The server is the same, and all of that is kept, where
-    /// <c>ws</c> leads to <c>wss</c> at the same host and port, or at the default ports.</remarks>
+    /// <c>ws</c> leads to <c>wss</c> at the same host, and at the default ports of both or at the same other one: where the value of
+    /// <c>Host</c> that the address stands for does not change.</remarks>
     /// <exception cref="ArgumentOutOfRangeException">The value is out of range.</exception>
     public int MaxRedirects
     {

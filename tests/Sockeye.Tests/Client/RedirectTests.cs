@@ -169,6 +169,20 @@ public sealed class RedirectTests
         }
     }
 
+    // V27: where it is not certain, it is another one.
+    [Theory]
+    [InlineData("ws://h.example/a", "ws://H.EXAMPLE:80/b", true)]
+    [InlineData("ws://h.example", "wss://h.example", true)]
+    [InlineData("ws://h.example:80", "wss://h.example", true)]
+    [InlineData("ws://h.example:8080", "wss://h.example:8080", true)]
+    [InlineData("ws://h.example:443", "wss://h.example", false)]
+    [InlineData("ws://h.example", "wss://h.example:80", false)]
+    [InlineData("ws://h.example", "wss://h.example:8443", false)]
+    [InlineData("ws://h.example", "ws://www.h.example", false)]
+    [InlineData("ws+unix:/run/a.sock:/", "ws://localhost/", false)]
+    public void Server_is_the_same_where_Host_says_so(string one, string other, bool expected) =>
+        Assert.Equal(expected, Redirects.IsSameServer(WebSocketUri.Parse(one), WebSocketUri.Parse(other)));
+
     // V27
     [Fact]
     public async Task Server_under_TLS_that_leads_out_of_it_is_not_followed()
