@@ -12,6 +12,7 @@ internal sealed class ReconnectingOutbox
 
     private readonly ReconnectingWebSocketOptions _options;
     private readonly TimeProvider _time;
+    private readonly Action _added;
     private readonly Action<OutboxMessage> _lost;
 
     private readonly Lock _sync = new();
@@ -29,11 +30,13 @@ internal sealed class ReconnectingOutbox
 
     /// <summary>Makes an empty outbox.</summary>
     /// <param name="options">Its bounds.</param>
+    /// <param name="added">Told, under the lock, of each message that has come to wait for a connection, whoever made room for it.</param>
     /// <param name="lost">Told, outside the lock, of each message that was settled otherwise than by being confirmed.</param>
-    public ReconnectingOutbox(ReconnectingWebSocketOptions options, Action<OutboxMessage> lost)
+    public ReconnectingOutbox(ReconnectingWebSocketOptions options, Action added, Action<OutboxMessage> lost)
     {
         _options = options;
         _time = options.Reconnect.TimeProvider;
+        _added = added;
         _lost = lost;
     }
 
@@ -219,6 +222,7 @@ internal sealed class ReconnectingOutbox
         LinkedListNode<OutboxMessage> node = _messages.AddLast(message);
         _firstQueued ??= node;
         WatchAge();
+        _added();
     }
 
     private void AddOrDrop(OutboxMessage message)

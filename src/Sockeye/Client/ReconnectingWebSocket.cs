@@ -61,7 +61,7 @@ public sealed partial class ReconnectingWebSocket : IAsyncDisposable
         _logger = _options.Reconnect.Client.Connection.Logger;
         _handlers = new HandlerQueue(_logger);
         _outbox = new ReconnectingOutbox(
-            _options, message => Raise(() => _handlers.Call(MessageLost, this, new OutboxMessageEventArgs(message))));
+            _options, Wake, message => Raise(() => _handlers.Call(MessageLost, this, new OutboxMessageEventArgs(message))));
     }
 
     /// <summary>Raised once for each transition, in order.</summary>
@@ -210,9 +210,7 @@ public sealed partial class ReconnectingWebSocket : IAsyncDisposable
     private ValueTask<OutboxMessage> SendAsync(byte[] payload, WebSocketMessageKind kind, SendOptions options, CancellationToken token)
     {
         var message = new OutboxMessage(payload, kind, options, _options.Reconnect.TimeProvider.GetTimestamp());
-        ValueTask<OutboxMessage> sent = _outbox.AddAsync(message, token);
-        Wake();
-        return sent;
+        return _outbox.AddAsync(message, token);
     }
 
     private void Wake() => _changes.Writer.TryWrite(true);

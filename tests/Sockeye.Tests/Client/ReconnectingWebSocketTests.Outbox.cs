@@ -28,6 +28,28 @@ public sealed partial class ReconnectingWebSocketTests
         Assert.Equal(DeliveryState.Confirmed, await (await four.Soon()).Settled.Soon());
     }
 
+    // The peer answers no pings: nothing else makes the client look whether there is something to send.
+    [Fact]
+    public async Task Sender_that_is_withdrawn_lets_the_next_one_send_at_once()
+    {
+        _bench.ServerOptions = new() { AutoPong = false };
+        await using ReconnectingWebSocket socket = Make(options => options with { MaxBytes = 10 });
+        socket.Start();
+        WebSocketPair pair = await _bench.OpenedAsync();
+        OutboxMessage first = await socket.SendTextAsync("1111111");
+        Assert.Equal("1111111", await pair.ReadTextAsync());
+        await Settle.UntilAsync(() => first.State == DeliveryState.Written);
+        using var cancel = new CancellationTokenSource();
+        Task<OutboxMessage> withdrawn = socket.SendTextAsync("2222222", cancel.Token).AsTask();
+        Task<OutboxMessage> next = socket.SendTextAsync("333").AsTask();
+
+        await cancel.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => withdrawn.Soon());
+        await next.Soon();
+        Assert.Equal("333", await pair.ReadTextAsync());
+    }
+
     [Fact]
     public async Task Full_outbox_drops_the_oldest_where_it_is_told_to()
     {
