@@ -35,6 +35,9 @@ internal sealed class ClientArguments
         }
     }
 
+    /// <summary>Tells whether the client connects over HTTP/2.</summary>
+    public bool IsHttp2(ParseResult parsed) => parsed.GetValue(_isHttp2);
+
     /// <summary>Makes the options of the client.</summary>
     /// <exception cref="ArgumentException">An argument cannot be used.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
@@ -57,7 +60,7 @@ internal sealed class ClientArguments
             Tls = tls,
             Proxy = proxy,
             MaxRedirects = parsed.GetValue(_follows) ? 10 : 0,
-            Http2 = parsed.GetValue(_isHttp2) ? new HttpMessageInvoker(HandlerOf(tls, proxy)) : null,
+            Http2 = IsHttp2(parsed) ? new HttpMessageInvoker(HandlerOf(tls, proxy)) : null,
         };
     }
 

@@ -40,10 +40,10 @@ internal sealed class ConnectArguments
     }
 
     /// <summary>Makes what shows everything, also what is wrong with the other arguments.</summary>
-    public ConnectOutput ReadOutput(ParseResult parsed)
+    public ConnectOutput ReadOutput(ParseResult parsed, bool isHttp2)
     {
         bool isVerbose = parsed.GetValue(_isVerbose);
-        return parsed.GetValue(_isJson) ? new ConnectJsonOutput(isVerbose) : new ConnectTextOutput(isVerbose);
+        return parsed.GetValue(_isJson) ? new ConnectJsonOutput(isVerbose) : new ConnectTextOutput(isVerbose, isHttp2);
     }
 
     /// <summary>Takes what was given.</summary>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using System.Globalization;
 using System.Security.Cryptography;
 using Sockeye.Protocol;
@@ -8,6 +9,7 @@ namespace Sockeye.Cli;
 /// <summary><c>sockeye connect</c>: lines in, messages out; for pipes as well as for a terminal.</summary>
 internal static class ConnectCommand
 {
+    private const string Name = "connect";
     private const int Interrupted = 130;
 
     /// <summary>How long a pong is waited for where pings are sent more often.</summary>
@@ -16,14 +18,28 @@ internal static class ConnectCommand
     public static Command Create()
     {
         var url = new Argument<string>("url") { Description = "The server, such as wss://example.com/feed." };
-        var command = new Command("connect", "Connects to a server: standard input goes out as text, a message a line.") { url };
+        var command = new Command(Name, "Connects to a server: standard input goes out as text, a message a line.") { url };
         var client = new ClientArguments();
         client.AddTo(command);
         var arguments = new ConnectArguments();
         arguments.AddTo(command);
         command.SetAction((parsed, cancel) =>
-            RunAsync(parsed.GetValue(url)!, () => (client.Read(parsed), arguments.Read(parsed)), arguments.ReadOutput(parsed), cancel));
+            RunAsync(
+                parsed.GetValue(url)!,
+                () => (client.Read(parsed), arguments.Read(parsed)),
+                arguments.ReadOutput(parsed, client.IsHttp2(parsed)),
+                cancel));
         return command;
+    }
+
+    /// <summary>Tells what is wrong with a command line as a line of JSON, where those are asked for.</summary>
+    /// <returns>Whether it did: the command does not run then.</returns>
+    public static bool TryRefuse(ParseResult parsed)
+    {
+        if (parsed.Action is not ParseErrorAction || parsed.CommandResult.Command.Name != Name || parsed.GetResult("--json") is null)
+            return false;
+        new ConnectJsonOutput(isVerbose: false).Failed(string.Join(" ", parsed.Errors.Select(error => error.Message)));
+        return true;
     }
 
     private static async Task<int> RunAsync(

@@ -44,7 +44,7 @@ internal abstract class ConnectOutput
 }
 
 /// <summary>For people: messages go to standard output as they are, everything else to standard error.</summary>
-internal sealed class ConnectTextOutput(bool isVerbose) : ConnectOutput
+internal sealed class ConnectTextOutput(bool isVerbose, bool isHttp2) : ConnectOutput
 {
     private const int ShownBytes = 64;
     private const string Dim = "2";
@@ -69,7 +69,7 @@ internal sealed class ConnectTextOutput(bool isVerbose) : ConnectOutput
     {
         if (!isVerbose)
             return;
-        Note($"> {request.Method} {request.Target} HTTP/1.{request.MinorVersion}");
+        Note($"> {request.Method} {request.Target} {VersionOf(request.MinorVersion)}");
         Show(">", request.Headers);
     }
 
@@ -77,7 +77,8 @@ internal sealed class ConnectTextOutput(bool isVerbose) : ConnectOutput
     {
         if (!isVerbose)
             return;
-        Note($"< HTTP/1.{response.MinorVersion} {response.StatusCode} {response.ReasonPhrase}".TrimEnd());
+        // HTTP/2 has no words behind the status (RFC 9113, section 8.3.2).
+        Note($"< {VersionOf(response.MinorVersion)} {response.StatusCode} {(isHttp2 ? "" : response.ReasonPhrase)}".TrimEnd());
         Show("<", response.Headers);
     }
 
@@ -126,6 +127,8 @@ internal sealed class ConnectTextOutput(bool isVerbose) : ConnectOutput
 
         Show(Red, message);
     }
+
+    private string VersionOf(int minorVersion) => isHttp2 ? "HTTP/2" : $"HTTP/1.{minorVersion}";
 
     private void Show(string mark, HttpHeaders headers)
     {

@@ -11,5 +11,9 @@ var root = new RootCommand("WebSockets from the terminal.")
     BenchCommand.Create(),
 };
 
+ParseResult parsed = root.Parse(args);
+if (ConnectCommand.TryRefuse(parsed))
+    return 1;
+
 // Ctrl-C and SIGTERM cancel the token of the command, which then has this long to end in good order.
-return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(10) });
+return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(10) });

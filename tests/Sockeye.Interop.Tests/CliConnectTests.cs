@@ -305,12 +305,14 @@ public sealed partial class CliConnectTests
         int port = new Uri(app.Services.GetRequiredService<Microsoft.AspNetCore.Hosting.Server.IServer>()
             .Features.Get<IServerAddressesFeature>()!.Addresses.Single()).Port;
         string[] trusted = trust == "--cacert" ? [trust, Peers.Certificate("ca.pem")] : [trust];
-        await using PeerProcess connect = PeerProcess.StartTool(["connect", $"wss://localhost:{port}/", "--http2", .. trusted]);
+        await using PeerProcess connect = PeerProcess.StartTool(["connect", $"wss://localhost:{port}/", "--http2", "-v", .. trusted]);
         await connect.Input.WriteLineAsync("hello");
         connect.Input.Close();
 
         Assert.Equal("", connect.WaitForLine("HTTP/2 hello"));
         Assert.Equal(0, await connect.WaitForExitAsync());
+        Assert.Contains("> CONNECT / HTTP/2", Lines(connect));
+        Assert.Contains("< HTTP/2 200", Lines(connect));
     }
 
     private static async Task<WebApplication> StartKestrelAsync()
