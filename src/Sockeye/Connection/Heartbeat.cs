@@ -19,14 +19,13 @@ internal enum HeartbeatAction
 internal struct Heartbeat
 {
     private const long Suspended = long.MinValue;
-    private const long Ambiguous = -1;
 
     private long _lastReceived;
 
     // Or that the clock stands still.
     private long _pingedAt;
 
-    // When the ping left whose pong is awaited; 0 for none, or that the pong would not tell the round trip.
+    // When the ping left whose pong is awaited; 0 for none; below 0 how many pongs are awaited that do not tell the round trip.
     private long _askedAt;
 
     /// <summary>Gets whether the clock stands still.</summary>
@@ -43,8 +42,8 @@ internal struct Heartbeat
     {
         _pingedAt = Suspended;
         // Its pong may lie unread.
-        if (_askedAt != 0)
-            _askedAt = Ambiguous;
+        if (_askedAt > 0)
+            _askedAt = -1;
     }
 
     /// <summary>Takes a pong without a payload, as the pings have none.</summary>
@@ -53,7 +52,7 @@ internal struct Heartbeat
     public bool TryTakePong(out long askedAt)
     {
         askedAt = _askedAt;
-        _askedAt = 0;
+        _askedAt = askedAt < 0 ? askedAt + 1 : 0;
         return askedAt > 0;
     }
 
@@ -95,7 +94,8 @@ internal struct Heartbeat
             return HeartbeatAction.Fail;
 
         _pingedAt = now;
-        _askedAt = _askedAt == 0 ? now : Ambiguous;
+        // Which of several pings a pong answers is not known until each has had its own.
+        _askedAt = _askedAt switch { 0 => now, > 0 => -2, _ => _askedAt - 1 };
         next = now + half;
         return HeartbeatAction.Ping;
     }

@@ -87,6 +87,27 @@ public sealed class RoundTripTests
         Assert.Null(peer.Connection.SmoothedRoundTripTime);
     }
 
+    // The pong that comes behind the third ping may be the second's, of which an hour tells nothing.
+    [Fact]
+    public async Task Heartbeat_pongs_count_again_when_no_earlier_one_is_awaited()
+    {
+        await using RawPeer peer = RawPeer.Open();
+        peer.Time.Advance(Half);
+        peer.Time.Sleep(TimeSpan.FromHours(1));
+        Assert.Equal((Opcode.Ping, Opcode.Ping), ((await peer.ReadFrameAsync())!.Opcode, (await peer.ReadFrameAsync())!.Opcode));
+        await PongAsync(peer);
+        peer.Time.Advance(Half);
+        Assert.Equal(Opcode.Ping, (await peer.ReadFrameAsync())!.Opcode);
+        await Settle.UntilAsync(() => !peer.Connection.Send.IsWriting);
+        peer.Time.Advance(Milliseconds(10));
+        await PongAsync(peer);
+        await PongAsync(peer);
+        Assert.Null(peer.Connection.SmoothedRoundTripTime);
+
+        await AnswerHeartbeatAsync(peer, Milliseconds(80));
+        Assert.Equal(Milliseconds(80), peer.Connection.SmoothedRoundTripTime);
+    }
+
     // RFC 6298, section 2: the first as it is, then an eighth of each.
     [Fact]
     public void Smoothed_time_moves_by_an_eighth()
