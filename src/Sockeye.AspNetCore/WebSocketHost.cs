@@ -14,6 +14,7 @@ public sealed class WebSocketHost
 {
     // Found by the lifetime of the host, so that an application that asks for none need not register anything.
     private static readonly ConditionalWeakTable<IHostApplicationLifetime, WebSocketHost> Hosts = [];
+    private static readonly Lock Making = new();
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
@@ -74,7 +75,16 @@ public sealed class WebSocketHost
     internal static WebSocketHost Of(IServiceProvider? services)
     {
         IHostApplicationLifetime? lifetime = services?.GetService<IHostApplicationLifetime>();
-        return lifetime is null ? new WebSocketHost(services, null) : Hosts.GetValue(lifetime, key => new WebSocketHost(services, key));
+        if (lifetime is null)
+            return new WebSocketHost(services, null);
+        return Hosts.TryGetValue(lifetime, out WebSocketHost? host) ? host : Make(services, lifetime);
+    }
+
+    // The table alone would let two be made at once, and both be told when the application stops.
+    private static WebSocketHost Make(IServiceProvider? services, IHostApplicationLifetime lifetime)
+    {
+        lock (Making)
+            return Hosts.GetValue(lifetime, key => new WebSocketHost(services, key));
     }
 
     /// <summary>Gets the options of the connections that some options accept: logs go to the application's, unless they say otherwise.</summary>

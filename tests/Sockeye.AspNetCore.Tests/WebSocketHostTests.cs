@@ -3,6 +3,7 @@ using System.Net.WebSockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Sockeye.Protocol;
 using Sockeye.Tests.Connection;
 
@@ -100,5 +101,55 @@ public sealed class WebSocketHostTests
         Assert.Equal("v1", client.SubProtocol);
         await Settle.UntilAsync(() => host.Services.GetRequiredService<WebSocketHost>().Connections.Count == 1);
         Assert.Empty(other.Services.GetRequiredService<WebSocketHost>().Connections);
+    }
+
+    [Fact]
+    public void There_is_one_also_where_two_ask_for_the_first_time_at_once()
+    {
+        var services = new SlowServices();
+        Thread? second = null;
+        WebSocketHost? other = null;
+        services.Asked = count =>
+        {
+            if (count > 1)
+                return;
+            second = new Thread(() => other = WebSocketHost.Of(services));
+            second.Start();
+            // It is here as well, or waits.
+            Assert.True(SpinWait.SpinUntil(() => services.Count > 1 || second.ThreadState.HasFlag(ThreadState.WaitSleepJoin), WebHost.Patience));
+        };
+
+        WebSocketHost host = WebSocketHost.Of(services);
+
+        second!.Join();
+        Assert.Same(host, other);
+        Assert.Equal(1, services.Count);
+    }
+
+    /// <summary>Tells how often the options of a host were asked for.</summary>
+    private sealed class SlowServices : IServiceProvider, IHostApplicationLifetime
+    {
+        private int _count;
+
+        public int Count => Volatile.Read(ref _count);
+
+        public Action<int> Asked { get; set; } = static _ => { };
+
+        public CancellationToken ApplicationStarted => default;
+
+        public CancellationToken ApplicationStopping => default;
+
+        public CancellationToken ApplicationStopped => default;
+
+        public object? GetService(Type serviceType)
+        {
+            if (serviceType == typeof(IHostApplicationLifetime))
+                return this;
+            if (serviceType == typeof(WebSocketHostOptions))
+                Asked(Interlocked.Increment(ref _count));
+            return null;
+        }
+
+        public void StopApplication() => throw new NotSupportedException();
     }
 }
