@@ -12,7 +12,7 @@ namespace Sockeye;
 /// <param name="logger">Where failures go.</param>
 internal sealed class BackplaneLinks(TopicHub hub, IBackplane backplane, ILogger logger)
 {
-    // How long it waits before it asks again for what was refused: the first time, and at most.
+    // How long it waits, half of it at least, before it asks again for what was refused: the first time, and at most.
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
@@ -94,7 +94,8 @@ internal sealed class BackplaneLinks(TopicHub hub, IBackplane backplane, ILogger
                     logger.BackplaneFailed(PeerText.Escape(link.Topic), e);
                 if (!isWanted)
                     continue;
-                await changed.WaitAsync(pause, hub.Options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                TimeSpan wait = pause * ((1 + hub.Options.Random()) / 2);
+                await changed.WaitAsync(wait, hub.Options.TimeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
             }
         }

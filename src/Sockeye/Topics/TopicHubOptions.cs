@@ -97,7 +97,8 @@ public sealed record TopicHubOptions
 
     /// <summary>Gets what carries publications between the hubs of several machines; null (the default) for a hub of its own.</summary>
     /// <remarks>Where it refuses a subscription, it is asked again while that is wanted: when another connection subscribes, and after a
-    /// second, then two, and so on up to 30 s.</remarks>
+    /// second, then two, and so on up to 30 s; each time up to a half earlier, at random: the nodes of a broker that was down do not all
+    /// come back in the same moment.</remarks>
     public IBackplane? Backplane { get; init; }
 
     /// <summary>Gets the clock by which the <see cref="Backplane"/> is asked again; the system's by default. The age of what waits goes by
@@ -111,4 +112,7 @@ public sealed record TopicHubOptions
             field = value;
         }
     } = TimeProvider.System;
+
+    /// <summary>Gets where the randomness of the pauses comes from, from 0 up to 1.</summary>
+    internal Func<double> Random { get; init; } = System.Random.Shared.NextDouble;
 }

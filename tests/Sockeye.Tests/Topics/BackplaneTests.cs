@@ -119,6 +119,24 @@ public sealed class BackplaneTests
     }
 
     [Theory]
+    [InlineData(0, 0.5)]
+    [InlineData(0.5, 0.75)]
+    public async Task Pauses_before_a_backplane_is_asked_again_are_random_from_their_half_on(double random, double part)
+    {
+        var time = new ManualTimeProvider();
+        var backplane = new HeldBackplane { Failure = new IOException("The broker is down.") };
+        await using RawPeer peer = TopicPeers.OpenFast();
+        using var hub = new TopicHub(new() { Backplane = backplane, TimeProvider = time, Random = () => random });
+        hub.Subscribe(peer.Connection, "t");
+        foreach (int seconds in (int[])[1, 2, 4, 8, 16, 30])
+        {
+            TimeSpan pause = part * TimeSpan.FromSeconds(seconds);
+            await Settle.UntilAsync(() => time.NextDue == pause, () => $"next: {time.NextDue}");
+            time.Advance(pause);
+        }
+    }
+
+    [Theory]
     [InlineData(Fault.ThrowsAtOnce)]
     [InlineData(Fault.ThrowsLater)]
     public async Task Publication_that_the_backplane_does_not_take_is_delivered_here_and_told(Fault fault)
@@ -168,7 +186,7 @@ public sealed class BackplaneTests
         var backplane = new HeldBackplane { Failure = new IOException("The broker is down."), Fault = fault };
         var logs = new RecordedLogs();
         await using RawPeer peer = TopicPeers.OpenFast();
-        using var hub = new TopicHub(new() { Backplane = backplane, TimeProvider = time }, logs);
+        using var hub = new TopicHub(new() { Backplane = backplane, TimeProvider = time, Random = () => 1 }, logs);
         hub.Subscribe(peer.Connection, "t");
         int asked = 1;
         foreach (int seconds in (int[])[1, 2, 4, 8, 16, 30, 30])
