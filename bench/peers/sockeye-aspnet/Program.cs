@@ -23,9 +23,29 @@ builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, p
 WebApplication app = builder.Build();
 
 using var topics = new TopicHub();
-app.MapWebSocket("/", EchoAsync, options);
-app.MapWebSocket("/subscribe", SubscribeAsync, options);
-app.MapWebSocket("/publish", PublishAsync, options);
+// The shape of its peer in peers/aspnet, which routes nothing: what is compared is WebSockets.
+app.Run(async context =>
+{
+    await using WebSocketConnection? socket = await context.UpgradeWebSocketAsync(options);
+    switch (socket, context.Request.Path.Value)
+    {
+        case (null, _):
+            break; // refused, and answered
+        case (_, "/subscribe"):
+            topics.Subscribe(socket, "all");
+            socket.IgnoreMessages();
+            await socket.Closed;
+            break;
+        case (_, "/publish"):
+            await foreach (WebSocketMessage message in socket.ReadAllAsync())
+                await topics.PublishAsync("all", message);
+            break;
+        default:
+            await foreach (WebSocketMessage message in socket.ReadAllAsync())
+                await socket.SendAsync(message);
+            break;
+    }
+});
 
 await app.StartAsync();
 Console.WriteLine($"LISTENING {new Uri(app.Urls.Single()).Port}");
@@ -33,22 +53,3 @@ await Console.In.ReadToEndAsync(); // no orphan outlives its parent
 Environment.Exit(0);
 
 string? Option(string name) => Array.IndexOf(args, name) is >= 0 and int at ? args[at + 1] : null;
-
-static async Task EchoAsync(WebSocketConnection socket, CancellationToken cancel)
-{
-    await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
-        await socket.SendAsync(message, cancel);
-}
-
-async Task SubscribeAsync(WebSocketConnection socket, CancellationToken cancel)
-{
-    topics.Subscribe(socket, "all");
-    socket.IgnoreMessages();
-    await socket.Closed;
-}
-
-async Task PublishAsync(WebSocketConnection socket, CancellationToken cancel)
-{
-    await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
-        await topics.PublishAsync("all", message, cancellationToken: cancel);
-}
