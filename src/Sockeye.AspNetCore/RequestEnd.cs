@@ -3,8 +3,8 @@ using Sockeye.Transports.Linux;
 
 namespace Sockeye;
 
-/// <summary>Ends a request when its connection and the handler of that have ended: on the thread of the event loop where that is what ends
-/// them, which what follows may hold as a handler may; else on one of the pool.</summary>
+/// <summary>Ends a request when its connection and the handler of that have ended: on the thread of the event loop where that runs this
+/// very connection, which what follows may hold as the handler may; else on one of the pool.</summary>
 internal sealed class RequestEnd : IConnectionOwner, IValueTaskSource
 {
     private ManualResetValueTaskSourceCore<bool> _ended = new() { RunContinuationsAsynchronously = true };
@@ -14,7 +14,7 @@ internal sealed class RequestEnd : IConnectionOwner, IValueTaskSource
 
     public void OnEnded(WebSocketConnection connection)
     {
-        _ended.RunContinuationsAsynchronously = EventLoop.LedHere is null;
+        _ended.RunContinuationsAsynchronously = !connection.Receive.IsRunningHere || EventLoop.LedHere is null;
         _ended.SetResult(true);
     }
 

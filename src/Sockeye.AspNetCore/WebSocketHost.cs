@@ -13,8 +13,7 @@ namespace Sockeye;
 public sealed class WebSocketHost
 {
     // Found by the lifetime of the host, so that an application that asks for none need not register anything.
-    private static readonly ConditionalWeakTable<IHostApplicationLifetime, WebSocketHost> Hosts = [];
-    private static readonly Lock Making = new();
+    private static readonly ConditionalWeakTable<IHostApplicationLifetime, Lazy<WebSocketHost>> Hosts = [];
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
@@ -77,15 +76,12 @@ public sealed class WebSocketHost
         IHostApplicationLifetime? lifetime = services?.GetService<IHostApplicationLifetime>();
         if (lifetime is null)
             return new WebSocketHost(services, null);
-        return Hosts.TryGetValue(lifetime, out WebSocketHost? host) ? host : Make(services, lifetime);
+        return Hosts.TryGetValue(lifetime, out Lazy<WebSocketHost>? host) ? host.Value : Make(services, lifetime);
     }
 
-    // The table alone would let two be made at once, and both be told when the application stops.
-    private static WebSocketHost Make(IServiceProvider? services, IHostApplicationLifetime lifetime)
-    {
-        lock (Making)
-            return Hosts.GetValue(lifetime, key => new WebSocketHost(services, key));
-    }
+    // Lazily: the table may make two at once, of which it keeps one, and both hosts would be told when the application stops.
+    private static WebSocketHost Make(IServiceProvider? services, IHostApplicationLifetime lifetime) =>
+        Hosts.GetValue(lifetime, key => new Lazy<WebSocketHost>(() => new WebSocketHost(services, key))).Value;
 
     /// <summary>Gets the options of the connections that some options accept: logs go to the application's, unless they say otherwise.</summary>
     internal WebSocketConnectionOptions OptionsOf(WebSocketAcceptOptions options) =>

@@ -120,7 +120,7 @@ public sealed class EventLoopEndTests
             + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
 
         // Who receives for HTTP is leaving meanwhile: what is reported to it must not be lost.
-        await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => Task.Run(CloseOftenAsync))).WaitAsync(2 * WebHost.Patience);
+        await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => Task.Run(CloseOftenAsync))).WaitAsync(5 * WebHost.Patience);
 
         async Task CloseOftenAsync()
         {
@@ -132,7 +132,12 @@ public sealed class EventLoopEndTests
                 await socket.SendAsync(request);
                 int count = 0;
                 while (received.AsSpan(0, count).IndexOf("\r\n\r\n"u8) < 0)
-                    count += await socket.ReceiveAsync(received.AsMemory(count));
+                {
+                    int more = await socket.ReceiveAsync(received.AsMemory(count));
+                    Assert.NotEqual(0, more);
+                    count += more;
+                }
+
                 await socket.SendAsync(WebHost.CloseFrame);
                 var answer = new List<byte>();
                 while ((count = await socket.ReceiveAsync(received)) > 0)
@@ -158,6 +163,46 @@ public sealed class EventLoopEndTests
         client.Abort();
 
         await aborted.Task.WaitAsync(WebHost.Patience);
+    }
+
+    [Fact]
+    public async Task Request_whose_handler_another_connection_ends_does_not_end_on_the_loop_of_that_one()
+    {
+        var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var done = new TaskCompletionSource(); // who waits goes on where it is set
+        var ended = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using WebHost host = await WebHost.StartAsync(
+            app =>
+            {
+                app.Use(async (context, next) =>
+                {
+                    await next(context);
+                    if (context.Request.Path == "/waiting")
+                        ended.SetResult(Thread.CurrentThread.Name);
+                });
+                app.UseRouting();
+                app.MapWebSocket("/waiting", async (socket, cancel) =>
+                {
+                    await socket.Closed;
+                    closed.SetResult();
+                    await done.Task;
+                });
+                app.MapWebSocket("/ending", async (socket, cancel) =>
+                {
+                    await foreach (WebSocketMessage message in socket.ReadAllAsync(cancel))
+                        done.SetResult();
+                });
+            },
+            road: Road.EventLoop);
+        await using WebSocketConnection waiting = await host.OpenAsync("/waiting");
+        await waiting.CloseAsync().WaitAsync(WebHost.Patience);
+        await closed.Task.WaitAsync(WebHost.Patience);
+        await using WebSocketConnection ending = await host.OpenAsync("/ending");
+        await ending.SendTextAsync("end");
+
+        string? thread = await ended.Task.WaitAsync(WebHost.Patience);
+
+        Assert.DoesNotContain("Sockeye", thread ?? "", StringComparison.Ordinal);
     }
 
     /// <summary>Ends right behind the last bytes.</summary>

@@ -100,7 +100,7 @@ internal sealed class EventLoopConnection : LeanConnectionContext, IDuplexPipe, 
     public bool WatchStalls(IStallObserver observer) => _socket.WatchStalls(observer);
 
     /// <summary>Tells who watches the connection that it has ended, elsewhere or later: on an event loop when the events at hand have been
-    /// served, by when most requests have ended of themselves.</summary>
+    /// served, by when most requests have ended of themselves. Whom it tells may hold that thread, as a handler may.</summary>
     public void FireClosed()
     {
         if (Interlocked.Exchange(ref _hasClosed, 1) == 0 && !EventLoop.TryDefer(this))

@@ -44,6 +44,7 @@ internal static class ClientTls
                 HandshakeFailure.Tls, $"TLS with {host} port {port} failed: {(check.Reason is { } reason ? $"{reason}." : ReasonOf(e, check.HasRun || IsOfTls(e)))}", e)
             {
                 CertificateErrors = check.Errors,
+                IsUntrusted = check.Reason is not null,
             };
         }
     }

@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Security.Authentication;
 using System.Text;
 using Sockeye.Protocol;
 
@@ -56,6 +57,8 @@ internal static class Http2Failure
             exception)
         {
             Response = exception is HttpRequestException { StatusCode: { } status } ? new ResponseHead((int)status, []) : null,
+            // Of alerts, and of a server that does not speak TLS, it is not the last cause, mostly.
+            IsUntrusted = cause is AuthenticationException,
         };
     }
 

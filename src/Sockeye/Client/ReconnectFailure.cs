@@ -1,4 +1,3 @@
-using System.Security.Authentication;
 using Sockeye.Protocol;
 
 namespace Sockeye;
@@ -50,7 +49,7 @@ public sealed record ReconnectFailure
     public bool IsFatal => CloseCode is { } code ? IsFatalCode(code) : Exception switch
     {
         WebSocketHandshakeException { Cause: HandshakeFailure.Protocol } => true,
-        WebSocketHandshakeException { Cause: HandshakeFailure.Tls or HandshakeFailure.Proxy } e when IsOfTrust(e.InnerException) => true,
+        WebSocketHandshakeException { IsUntrusted: true } => true,
         WebSocketHandshakeException { StatusCode: { } status } => status < 500 && status is not (408 or 425 or 429),
         ArgumentException => true,
         _ => false,
@@ -74,10 +73,6 @@ public sealed record ReconnectFailure
         return DateTimeOffset.TryParseExact(
             value, "r", null, System.Globalization.DateTimeStyles.AssumeUniversal, out DateTimeOffset at) && at > now ? at - now : null;
     }
-
-    // It lies deeper where a proxy, or the framework's HTTP/2, stands between.
-    private static bool IsOfTrust(Exception? exception) =>
-        exception is AuthenticationException || (exception is not null && IsOfTrust(exception.InnerException));
 
     private static bool IsFatalCode(CloseCode code) => code is Protocol.CloseCode.ProtocolError or Protocol.CloseCode.UnsupportedData
         or Protocol.CloseCode.InvalidPayload or Protocol.CloseCode.PolicyViolation or Protocol.CloseCode.MessageTooBig

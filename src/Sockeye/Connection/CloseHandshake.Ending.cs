@@ -17,7 +17,8 @@ internal sealed partial class CloseHandshake
             return;
         }
 
-        if (EndsTransport)
+        // Where a streamed message is to be finished before, that may take its time.
+        if (EndsTransport && !_connection.Send.HasOpenStreams)
             _transport.ExpectShutdown();
         _connection.Send.Flush();
         Proceed();

@@ -25,7 +25,7 @@ internal struct Heartbeat
     // Or that the clock stands still.
     private long _pingedAt;
 
-    // When the ping left whose pong is awaited; 0 for none; below 0 how many pongs are awaited that do not tell the round trip.
+    // When the ping left whose pong is awaited; 0 for none; below 0 how many pongs are passed over that may not tell the round trip.
     private long _askedAt;
 
     /// <summary>Gets whether the clock stands still.</summary>
@@ -94,8 +94,8 @@ internal struct Heartbeat
             return HeartbeatAction.Fail;
 
         _pingedAt = now;
-        // Which of several pings a pong answers is not known until each has had its own.
-        _askedAt = _askedAt switch { 0 => now, > 0 => -2, _ => _askedAt - 1 };
+        // Which of two pings a pong answers is not known. No more are counted: a peer may answer the last of several alone.
+        _askedAt = _askedAt switch { 0 => now, > 0 => -2, _ => _askedAt };
         next = now + half;
         return HeartbeatAction.Ping;
     }

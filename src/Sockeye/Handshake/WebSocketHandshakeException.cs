@@ -78,6 +78,9 @@ public sealed class WebSocketHandshakeException : IOException
     /// <summary>Gets what is wrong with the server's certificate, where TLS failed for that; the message says it in words.</summary>
     public SslPolicyErrors CertificateErrors { get; init; }
 
+    /// <summary>Gets whether the certificate of the server, or of the proxy, was refused: by the framework or by the user.</summary>
+    internal bool IsUntrusted { get; init; }
+
     /// <summary>Gets the versions of the WebSocket protocol that the server named in a response other than 101, as it does where it
     /// does not speak that of <see cref="WebSocketClientOptions.ProtocolVersion"/>; empty where it named none.</summary>
     public IReadOnlyList<int> SupportedVersions { get; init; } = [];

@@ -91,7 +91,7 @@ public sealed class ConnectTlsTests
         var thrown = await Assert.ThrowsAsync<WebSocketHandshakeException>(
             () => WebSocketClient.ConnectAsync(UriOf(test), new() { Tls = tls }).WaitAsync(Patience));
 
-        Assert.Equal((HandshakeFailure.Tls, errors), (thrown.Cause, thrown.CertificateErrors));
+        Assert.Equal((HandshakeFailure.Tls, errors, true), (thrown.Cause, thrown.CertificateErrors, thrown.IsUntrusted));
         Assert.StartsWith("TLS with localhost port ", thrown.Message, StringComparison.Ordinal);
         Assert.Contains(reason, thrown.Message, StringComparison.Ordinal);
         Assert.IsType<AuthenticationException>(thrown.InnerException);

@@ -203,6 +203,7 @@ public sealed class ProxyTests
     [Theory]
     [InlineData("ftp://localhost:1", "is of a kind that is not known")]
     [InlineData("socks6://localhost:1", "use http, https, socks5, socks4a or socks4")]
+    [InlineData("/proxy", "'/proxy' is no absolute address: write http://host:port")]
     [InlineData("http://nobody.invalid:1", "cannot be reached: The host nobody.invalid has no address")]
     [InlineData("socks5://127.0.0.1:1", "cannot be reached: Cannot connect to 127.0.0.1 port 1: nothing listens there.")]
     public async Task Proxy_that_cannot_be_used_is_told(string address, string message)
@@ -335,7 +336,7 @@ public sealed class ProxyTests
     }
 
     private static WebSocketClientOptions Through(string proxy) =>
-        new() { Proxy = new FixedProxy(new Uri(proxy)), Tls = TestCertificates.Trusting() };
+        new() { Proxy = new FixedProxy(new Uri(proxy, UriKind.RelativeOrAbsolute)), Tls = TestCertificates.Trusting() };
 
     /// <summary>Names one proxy for all, with the user information that <see cref="WebProxy"/> would keep as well.</summary>
     private sealed class FixedProxy(Uri address) : IWebProxy

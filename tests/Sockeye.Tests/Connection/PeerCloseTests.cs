@@ -110,6 +110,28 @@ public sealed class PeerCloseTests
     }
 
     [Fact]
+    public async Task C3_Transport_holds_nothing_back_while_a_streamed_message_is_open()
+    {
+        ScriptedTransport transport = null!;
+        await using RawPeer peer = RawPeer.Create(wrap: inner => transport = new ScriptedTransport(inner));
+        peer.Connection.Start();
+        await using StreamedMessage streamed = peer.Connection.OpenMessage(WebSocketMessageKind.Text);
+        await streamed.WriteAsync("one"u8.ToArray());
+        Assert.Equal("one", (await peer.ReadFrameAsync())!.Text);
+        Task<WebSocketMessage> end = peer.Connection.ReceiveAsync().AsTask();
+        await peer.SendAsync(peer.CloseFrame(CloseCode.Normal));
+        await Settle.UntilAsync(() => !peer.Connection.IsOpen);
+
+        await streamed.CompleteAsync("two"u8.ToArray());
+
+        Assert.Equal("two", (await peer.ReadFrameAsync())!.Text);
+        Assert.Equal(1000, (await peer.ReadFrameAsync())!.CloseCode);
+        Assert.Null(transport.SendsBeforeLast);
+        await peer.Transport.ShutdownAsync();
+        Assert.True((await end.Soon()).IsEnd);
+    }
+
+    [Fact]
     public async Task C1_Receiving_stops_at_once_with_the_close()
     {
         ScriptedTransport transport = null!;

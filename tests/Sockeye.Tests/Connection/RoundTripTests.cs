@@ -87,6 +87,21 @@ public sealed class RoundTripTests
         Assert.Null(peer.Connection.SmoothedRoundTripTime);
     }
 
+    [Fact]
+    public async Task Heartbeat_pongs_count_again_where_a_peer_answered_two_pings_with_one()
+    {
+        await using RawPeer peer = RawPeer.Open();
+        peer.Time.Advance(Half);
+        peer.Time.Sleep(TimeSpan.FromHours(1));
+        Assert.Equal((Opcode.Ping, Opcode.Ping), ((await peer.ReadFrameAsync())!.Opcode, (await peer.ReadFrameAsync())!.Opcode));
+        await PongAsync(peer);
+        await AnswerHeartbeatAsync(peer, Milliseconds(40));
+        Assert.Null(peer.Connection.SmoothedRoundTripTime);
+
+        await AnswerHeartbeatAsync(peer, Milliseconds(80));
+        Assert.Equal(Milliseconds(80), peer.Connection.SmoothedRoundTripTime);
+    }
+
     // The pong that comes behind the third ping may be the second's, of which an hour tells nothing.
     [Fact]
     public async Task Heartbeat_pongs_count_again_when_no_earlier_one_is_awaited()

@@ -94,6 +94,7 @@ internal abstract class ProxyTunnel
         new(HandshakeFailure.Proxy, $"The proxy {Name(address)} {what}", inner)
         {
             CertificateErrors = (inner as WebSocketHandshakeException)?.CertificateErrors ?? default,
+            IsUntrusted = inner is WebSocketHandshakeException { IsUntrusted: true },
         };
 
     /// <summary>Asks for the tunnel, and reads not a byte beyond the answer.</summary>
@@ -114,6 +115,8 @@ internal abstract class ProxyTunnel
     private static Uri? AddressOf(IWebProxy proxy, Uri destination)
     {
         Uri? address = proxy.IsBypassed(destination) ? null : proxy.GetProxy(destination);
+        if (address is { IsAbsoluteUri: false })
+            throw new UriFormatException($"'{PeerText.Escape(address.OriginalString)}' is no absolute address: write http://host:port");
         return address == destination ? null : address;
     }
 
